@@ -1,0 +1,1 @@
+"""Seamline: what authors of adapters and seats use."""

@@ -1,0 +1,75 @@
+"""The roster of a company: its seats, and what may not happen before what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from seamline.errors import ConfigError
+from seamline.events.base import Event
+from seamline.seat import Seat, matching
+
+#: Trusts at which a fact opens a gate: a relayed or unverified word does not sign a contract.
+GATE_TRUST = ("signed", "authenticated", "polled", "human")
+
+
+@dataclass(frozen=True)
+class Requires:
+    """Nothing makes ``event`` before ``fact`` is known for the account; whoever asks is parked until it is.
+
+    ``voided_by`` closes the gate again. ``reason`` is what people read while it waits.
+    """
+
+    event: type[Event]
+    fact: type[Event]
+    rule: str
+    reason: str
+    voided_by: type[Event] | None = None
+    code: str = "NOT_YET"
+
+
+@dataclass
+class Roster:
+    """The seats of a company and its guards. Raises ConfigError where two seats own a type equally."""
+
+    seats: Sequence[Seat]
+    guards: Sequence[Requires] = ()
+    _routes: dict[str, tuple[Seat | None, tuple[Seat, ...]]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        names = [seat.name for seat in self.seats]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(f"two seats are named {twice[0]!r}")
+
+    def seat(self, name: str) -> Seat:
+        for seat in self.seats:
+            if seat.name == name:
+                return seat
+        raise ConfigError(f"no seat is named {name!r}; there are: {', '.join(s.name for s in self.seats)}")
+
+    def owner(self, event_type: str) -> Seat | None:
+        """The one seat that owns a type: the most specific row wins."""
+        ranked = sorted(((seat.owning(event_type), seat.name, seat) for seat in self.seats), reverse=True, key=lambda r: r[:2])
+        ranked = [row for row in ranked if row[0] >= 0]
+        if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
+            raise ConfigError(f"{event_type} is owned by {ranked[0][1]} and {ranked[1][1]} equally; make one of them more specific")
+        return ranked[0][2] if ranked else None
+
+    def route(self, event_type: str) -> tuple[Seat | None, tuple[Seat, ...]]:
+        """The owner of a type and the seats that are informed of it, of those that have something to do with it."""
+        known = self._routes.get(event_type)
+        if known is None:
+            owner = self.owner(event_type)
+            informed = tuple(
+                seat
+                for seat in self.seats
+                if seat is not owner
+                and seat.consumes(event_type)
+                and (event_type in seat.handlers or matching(seat.informed, event_type) >= 0)
+            )
+            known = self._routes[event_type] = (owner if owner and owner.consumes(event_type) else None, informed)
+        return known
+
+    def guard(self, event_type: str) -> Requires | None:
+        return next((guard for guard in self.guards if guard.event.event_type == event_type), None)

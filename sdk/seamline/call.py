@@ -1,0 +1,74 @@
+"""Calls that an adapter asks for, and the answers that it gets: the engine does the I/O."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from seamline.errors import PayloadError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One outgoing request. ``secret`` is a name such as ``api``; it is sent only to ``Adapter.hosts``.
+
+    ``accept`` lists statuses besides 2xx that the adapter judges itself.
+    """
+
+    name: str
+    url: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    method: str = "GET"
+    json: Any = field(default=None, repr=False)
+    secret: str | None = None
+    accept: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; ``headers`` has lower-case names."""
+
+    status: int
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def json(self) -> Any:
+        try:
+            return jsonlib.loads(self.body)
+        except (ValueError, RecursionError):
+            raise PayloadError("the provider's answer is not JSON") from None
+
+
+#: A generator that yields a Call and gets its Answer back (the pattern of ``httpx.Auth``).
+Calls = Generator[Call, Answer, T]
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """The secret goes into ``Authorization: Bearer``."""
+
+
+@dataclass(frozen=True)
+class Basic:
+    """The secret is ``user:password`` and goes into ``Authorization: Basic``."""
+
+
+@dataclass(frozen=True)
+class HeaderToken:
+    """The secret goes into a header of this name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class QueryToken:
+    """The secret goes into a query parameter of this name."""
+
+    name: str
+
+
+Auth = Bearer | Basic | HeaderToken | QueryToken

@@ -1,0 +1,249 @@
+"""What a handler may read and ask for. Effects are data until the handoff completes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, NoReturn, Protocol, TypeVar
+from uuid import UUID
+
+from seamline.errors import NeedsHuman, Park, RetryLater
+from seamline.events.base import Event
+
+E = TypeVar("E", bound=Event)
+Severity = Literal["info", "watch", "risk"]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One open flag per (account, seat, name, key); raised again it counts."""
+
+    name: str
+    key: str
+    text: str
+    severity: Severity = "watch"
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """Work for a human."""
+
+    title: str
+    text: str = ""
+    key: str = ""
+    assignee: str | None = None
+    due_at: datetime | None = None
+    rule: str | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """A word from seat to seat."""
+
+    to: str
+    topic: str
+    body: str
+    kind: Literal["INFORM", "REQUEST", "RESPONSE"] = "INFORM"
+    key: str = ""
+    needs_response_by: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Emit:
+    """A judgement of this seat, to be appended to the ledger."""
+
+    event: Event
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Log:
+    """A line in the account's timeline."""
+
+    text: str
+
+
+Effect = Flag | Task | Message | Emit | Log
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as of the event's place in the ledger. ``facts`` counts what is known, by event type."""
+
+    id: str
+    name: str | None
+    stage: str | None
+    overlays: tuple[str, ...]
+    provisional: bool
+    manager: str | None
+    contacts: tuple[dict[str, Any], ...] = ()
+    facts: dict[str, int] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    """What the engine reads for a handler: never later than the handler's own event."""
+
+    def account(self) -> Account: ...
+
+    def events(self, event_type: str, where: dict[str, Any], limit: int | None) -> list[Event]: ...
+
+    def count(self, event_type: str, where: dict[str, Any]) -> int: ...
+
+
+class SyncTimeline:
+    """The account's events up to and with this one."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def count(self, event: type[Event], **where: Any) -> int:
+        """How many events of a type there are, with these values in their data."""
+        return self._reader.count(event.event_type, where)
+
+    def last(self, event: type[E], **where: Any) -> E | None:
+        found = self._reader.events(event.event_type, where, 1)
+        return found[0] if found else None  # type: ignore[return-value]
+
+    def all(self, event: type[E], **where: Any) -> list[E]:
+        """Newest first."""
+        return self._reader.events(event.event_type, where, None)  # type: ignore[return-value]
+
+
+class Timeline:
+    """The account's events up to and with this one, for ``async def`` handlers."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._sync = SyncTimeline(reader)
+
+    async def count(self, event: type[Event], **where: Any) -> int:
+        """How many events of a type there are, with these values in their data."""
+        return self._sync.count(event, **where)
+
+    async def last(self, event: type[E], **where: Any) -> E | None:
+        return self._sync.last(event, **where)
+
+    async def all(self, event: type[E], **where: Any) -> list[E]:
+        """Newest first."""
+        return self._sync.all(event, **where)
+
+
+class SyncFacts:
+    """What is known of the account."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def known(self, event: type[Event]) -> bool:
+        return self._reader.account().facts.get(event.event_type, 0) > 0
+
+
+class Facts:
+    """What is known of the account, for ``async def`` handlers."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._sync = SyncFacts(reader)
+
+    async def known(self, event: type[Event]) -> bool:
+        return self._sync.known(event)
+
+
+def _id(evidence: Event | UUID | str) -> str:
+    return str(evidence.id) if isinstance(evidence, Event) else str(evidence)
+
+
+class _Asking:
+    """What both contexts can ask for."""
+
+    def __init__(self, event: Event, seat: str, reader: Reader, now: datetime) -> None:
+        self.event = event
+        self.seat = seat
+        #: Business time: when this run began. Never use the wall clock in a handler.
+        self.now = now
+        self.effects: list[Effect] = []
+        self._reader = reader
+        self._account: Account | None = None
+
+    @property
+    def account(self) -> Account:
+        """The account as of this event; read on first use."""
+        if self._account is None:
+            self._account = self._reader.account()
+        return self._account
+
+    def flag(
+        self,
+        name: str,
+        *,
+        text: str,
+        key: str = "",
+        severity: Severity = "watch",
+        evidence: Sequence[Event | UUID | str] = (),
+    ) -> None:
+        """Raise a flag, or count one more on the open flag of this name and key."""
+        self.effects.append(Flag(name, key, text, severity, tuple(_id(e) for e in evidence)))
+
+    def task(
+        self,
+        title: str,
+        *,
+        text: str = "",
+        key: str = "",
+        assignee: str | None = None,
+        due_at: datetime | None = None,
+        rule: str | None = None,
+    ) -> None:
+        """Give a human something to do."""
+        self.effects.append(Task(title, text, key, assignee, due_at, rule))
+
+    def message(
+        self,
+        to: str,
+        *,
+        topic: str,
+        body: str,
+        kind: Literal["INFORM", "REQUEST", "RESPONSE"] = "INFORM",
+        key: str = "",
+        needs_response_by: datetime | None = None,
+    ) -> None:
+        """Tell or ask another seat."""
+        self.effects.append(Message(to, topic, body, kind, key, needs_response_by))
+
+    def emit(self, event: Event, *, key: str = "") -> None:
+        """Append an event that this seat owns. ``key`` tells several of one type apart; replays give the same id."""
+        self.effects.append(Emit(event, key))
+
+    def log(self, text: str) -> None:
+        """Write a line into the account's timeline."""
+        self.effects.append(Log(text))
+
+    def needs_human(self, reason: str) -> NoReturn:
+        """Stop here and give the case to a person."""
+        raise NeedsHuman(reason)
+
+    def retry_later(self, reason: str, after: timedelta | None = None) -> NoReturn:
+        """Stop here and run again later."""
+        raise RetryLater(reason, after)
+
+    def park(self, until: type[Event], reason: str) -> NoReturn:
+        """Stop here and run again once this fact is known of the account. The lane goes on meanwhile."""
+        raise Park(until.event_type, reason)
+
+
+class SyncContext(_Asking):
+    """The context of a plain ``def`` handler."""
+
+    def __init__(self, event: Event, seat: str, reader: Reader, now: datetime) -> None:
+        super().__init__(event, seat, reader, now)
+        self.timeline = SyncTimeline(reader)
+        self.facts = SyncFacts(reader)
+
+
+class Context(_Asking):
+    """The context of an ``async def`` handler."""
+
+    def __init__(self, event: Event, seat: str, reader: Reader, now: datetime) -> None:
+        super().__init__(event, seat, reader, now)
+        self.timeline = Timeline(reader)
+        self.facts = Facts(reader)

@@ -1,0 +1,151 @@
+"""What came in: a request, the delivery it became, and the items that it tells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from seamline.call import Answer
+from seamline.errors import PayloadError
+from seamline.form import Form, parse_form
+
+#: Deepest nesting of a JSON body that is read; deeper ones are quarantined.
+MAX_JSON_DEPTH = 64
+
+
+def _refuse_constant(name: str) -> Any:
+    raise PayloadError(f"the body holds {name}, which is not JSON")
+
+
+def _depth(value: Any) -> int:
+    deepest, stack = 0, [(value, 1)]
+    while stack:
+        node, depth = stack.pop()
+        if isinstance(node, (dict, list)):
+            deepest = max(deepest, depth)
+            stack.extend((child, depth + 1) for child in (node.values() if isinstance(node, dict) else node))
+    return deepest
+
+
+def read_json(body: bytes) -> Any:
+    """Parse JSON strictly: UTF-8, no NaN or Infinity, at most ``MAX_JSON_DEPTH`` levels.
+
+    Raises PayloadError, whose text holds no part of the body.
+    """
+    try:
+        value = json.loads(body, parse_constant=_refuse_constant)
+    except PayloadError:
+        raise
+    except RecursionError:
+        raise PayloadError(f"the body is nested deeper than {MAX_JSON_DEPTH} levels") from None
+    except UnicodeDecodeError:
+        raise PayloadError("the body is not UTF-8") from None
+    except ValueError as error:
+        at = getattr(error, "pos", None)
+        raise PayloadError("the body is not JSON" + (f" (at byte {at})" if at is not None else "")) from None
+    # Counting brackets is a C loop; the walk is only for the few bodies that could be too deep.
+    if body.count(b"[") + body.count(b"{") > MAX_JSON_DEPTH and _depth(value) > MAX_JSON_DEPTH:
+        raise PayloadError(f"the body is nested deeper than {MAX_JSON_DEPTH} levels")
+    return value
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request as received.
+
+    ``url`` is the configured public URL plus path and query as received, never the Host header.
+    ``headers`` has lower-case names; a header sent twice is joined by ", ".
+    """
+
+    method: str
+    url: str
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def build(cls, method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Request:
+        """Make a request from headers in any case (tests, simulators)."""
+        return cls(method, url, body, {name.lower(): value for name, value in (headers or {}).items()})
+
+    def header(self, name: str) -> str | None:
+        return self.headers.get(name.lower())
+
+    @cached_property
+    def query(self) -> Mapping[str, str]:
+        """The query's parameters, decoded; of one that is repeated, the last."""
+        return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
+
+    @property
+    def media_type(self) -> str:
+        return (self.headers.get("content-type") or "").split(";", 1)[0].strip().lower()
+
+    @property
+    def is_form(self) -> bool:
+        return self.media_type in ("application/x-www-form-urlencoded", "multipart/form-data")
+
+    @cached_property
+    def _json(self) -> Any:
+        return read_json(self.body)
+
+    def json(self) -> Any:
+        """The body as JSON, parsed once. Raises PayloadError."""
+        return self._json
+
+    @cached_property
+    def _form(self) -> Form:
+        return parse_form(self.body, self.headers.get("content-type") or "")
+
+    def form(self) -> Form:
+        """The body as a form (urlencoded or multipart), parsed once. Raises PayloadError."""
+        return self._form
+
+
+@dataclass(frozen=True)
+class Delivery(Request):
+    """One genuine request, or one page of a poll, as stored."""
+
+    key: str = ""
+    received_at: datetime | None = None
+    poll: str | None = None
+    scope: str | None = None
+    baseline: bool = False
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that a delivery tells: the unit of dedupe, fetch, quarantine, retry and replay.
+
+    ``entity`` names whose state it is; the engine then gives ``before``, the data of that entity's previous
+    item, and stores it with the item, so that ``normalize`` stays pure.
+    """
+
+    key: str
+    data: Any = field(repr=False)
+    kind: str = ""
+    entity: str | None = None
+    answers: Mapping[str, Answer] = field(default_factory=dict, repr=False)
+    before: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Nudge:
+    """A push that only says "look": many nudges, one poll."""
+
+    poll: str
+    scope: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A human pressed a button: a command that the engine authorises."""
+
+    request_id: str
+    verdict: Literal["approve", "reject"]
+    actor: str
+    occurred_at: datetime
+    seen_sha256: str | None = None

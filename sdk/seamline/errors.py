@@ -1,0 +1,68 @@
+"""Errors, named by what happens next.
+
+* SeamlineError
+  x ConfigError        the process refuses to start and says what to write where
+  x SignatureError     401; nothing is stored, the refusal is counted
+  x PayloadError       this item is quarantined; the rest of its delivery goes on
+  x RetryLater         tried again later; not logged as an error
+  x NeedsHuman         a task in a person's queue; not retried by itself
+  x Park               waits for a named fact; runs by itself in the transaction that appends it
+  x TransportError     an outgoing call failed (seamline.transport names its kinds)
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class SeamlineError(Exception):
+    """Root of everything that Seamline raises on purpose."""
+
+
+class ConfigError(SeamlineError):
+    """Raised when a configuration, an adapter or a seat is declared wrongly; says what to write where."""
+
+
+class SignatureError(SeamlineError):
+    """Raised when a request is not genuine. ``reason`` is for the operator, never for the sender."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class KeyUnavailable(SeamlineError):
+    """Raised when a remote verification key could not be had: our fault (503), not a forgery."""
+
+
+class PayloadError(SeamlineError):
+    """Raised when an item cannot be read. It is quarantined with this reason.
+
+    The reason is shown in lists: name fields and types, never values.
+    """
+
+
+class RetryLater(SeamlineError):
+    """Raised to be run again later. ``after`` is obeyed; without it the usual back-off applies."""
+
+    def __init__(self, reason: str, after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after = after
+
+
+class NeedsHuman(SeamlineError):
+    """Raised when only a person can go on: an expired token, a missing permission, an odd case."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Park(SeamlineError):
+    """Raised to wait for a fact about this account; ``awaits`` is an event type such as ``contract.signed``."""
+
+    def __init__(self, awaits: str, reason: str) -> None:
+        super().__init__(reason)
+        self.awaits = awaits
+        self.reason = reason
