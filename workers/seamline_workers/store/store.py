@@ -1,0 +1,162 @@
+"""The store: where rows live. SQLite and PostgreSQL behind the same functions."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from seamline.errors import ConfigError
+
+#: Longest wait for a lock, in milliseconds (SQLite's write lock, PostgreSQL's row locks).
+LOCK_TIMEOUT_MS = 5_000
+#: Longest statement on PostgreSQL, in milliseconds.
+STATEMENT_TIMEOUT_MS = 30_000
+
+
+def now_us() -> int:
+    """The wall clock in microseconds since 1970."""
+    return time.time_ns() // 1_000
+
+
+class Store:
+    """One database. ``begin`` writes, ``read`` reads; both are short."""
+
+    def __init__(self, engine: Engine, url: str) -> None:
+        self.engine = engine
+        self.url = url
+        self.postgres = engine.dialect.name == "postgresql"
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction that writes; commits at the end, rolls back on an error."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading, in one snapshot a statement."""
+        with self.engine.connect() as connection:
+            if not self.postgres:
+                connection = connection.execution_options(seamline_read=True)
+            yield connection
+
+    def database_time(self) -> int:
+        """The database's clock in microseconds: the clock of leases."""
+        if not self.postgres:
+            return now_us()
+        with self.engine.connect() as connection:
+            return int(connection.execute(text(f"SELECT {PG_NOW}")).scalar_one())
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+#: PostgreSQL's clock in microseconds.
+PG_NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
+
+def open_store(url: str, *, base: Path | None = None, pool: int = 10) -> Store:
+    """Open a store by its URL: ``sqlite:///file.db`` (relative to ``base``) or ``postgresql://…``."""
+    scheme = urlsplit(url).scheme
+    if scheme == "sqlite":
+        return Store(_sqlite(url, base), url)
+    if scheme in ("postgresql", "postgres"):
+        return Store(_postgres(url, pool), url)
+    raise ConfigError(f"store.url: {scheme!r} is not known; write sqlite:///seamline.db or postgresql://user@host/db")
+
+
+def sqlite_path(url: str, base: Path | None = None) -> Path:
+    """The file of an SQLite URL."""
+    name = url.removeprefix("sqlite:///")
+    if not name or name == url or name == ":memory:":
+        raise ConfigError("store.url: an SQLite store is a file; write sqlite:///seamline.db")
+    path = Path(name)
+    return path if path.is_absolute() else (base or Path.cwd()) / path
+
+
+def connect_sqlite(path: Path, *, timeout_ms: int = LOCK_TIMEOUT_MS, durable: bool = True) -> sqlite3.Connection:
+    """A connection to an SQLite store: WAL, and synchronous=FULL where an acknowledgement rests on it."""
+    connection = sqlite3.connect(path, timeout=timeout_ms / 1000, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    connection.execute("PRAGMA foreign_keys=OFF")
+    connection.execute("PRAGMA cache_size=-65536")
+    connection.execute("PRAGMA temp_store=MEMORY")
+    return connection
+
+
+def _sqlite(url: str, base: Path | None) -> Engine:
+    if sqlite3.sqlite_version_info < (3, 37):
+        raise ConfigError(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed")
+    path = sqlite_path(url, base)
+    if not path.parent.is_dir():
+        raise ConfigError(f"store.url: the folder {path.parent} does not exist")
+    engine = create_engine(f"sqlite:///{path}", creator=lambda: connect_sqlite(path), poolclass=QueuePool, pool_size=10)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A deferred transaction that turns from reading to writing fails at once; a writer says so from the start.
+        reading = connection.get_execution_options().get("seamline_read")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgres(url: str, pool: int) -> Engine:
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        raise ConfigError("store.url names PostgreSQL; install it with: pip install 'seamline[postgres]'") from None
+    address = "postgresql+psycopg://" + url.split("://", 1)[1]
+    options = (
+        f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS} "
+        "-c idle_in_transaction_session_timeout=60000 -c jit=off -c synchronous_commit=on -c timezone=UTC"
+    )
+    return create_engine(
+        address,
+        pool_size=pool,
+        max_overflow=4,
+        pool_pre_ping=False,
+        pool_recycle=1800,
+        connect_args={"options": options, "connect_timeout": 3, "application_name": "seamline"},
+    )
+
+
+def transient(error: BaseException) -> bool:
+    """Whether a database error goes away by itself: a lock, a deadlock, a lost connection."""
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return True
+        return transient_driver(error.orig)
+    return False
+
+
+def transient_driver(error: Any) -> bool:
+    """The same for a driver's own error."""
+    if isinstance(error, sqlite3.OperationalError):
+        return "locked" in str(error) or "busy" in str(error)
+    state = getattr(error, "sqlstate", None)
+    # 40001 serialization, 40P01 deadlock, 55P03 lock timeout, 57014 statement timeout, 57P0x shutdown, 08xxx connection
+    return state is None or state in ("40001", "40P01", "55P03", "57014") or state[:3] == "57P" or state[:2] == "08"
+
+
+__all__ = [
+    "LOCK_TIMEOUT_MS",
+    "PG_NOW",
+    "NullPool",
+    "Store",
+    "connect_sqlite",
+    "now_us",
+    "open_store",
+    "sqlite_path",
+    "transient",
+]
