@@ -1,0 +1,1 @@
+"""What the tests and the benchmarks both start: real servers, and the process trees they live in."""
