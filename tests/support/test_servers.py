@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 import redis
+
 from support.process import Process, tree
 from support.servers import Postgres, Redis
 
