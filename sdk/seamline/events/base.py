@@ -46,7 +46,13 @@ def event_id(source: str, event_type: str, key: str) -> UUID:
 def _clean_email(value: str) -> str:
     address = value.strip()
     local, at, domain = address.rpartition("@")
-    if not at or not local or not domain or len(address) > 320 or any(c.isspace() or not c.isprintable() for c in address):
+    if (
+        not at
+        or not local
+        or not domain
+        or len(address) > 320
+        or any(c.isspace() or not c.isprintable() for c in address)
+    ):
         raise ValueError("not an e-mail address")
     return f"{local}@{domain.lower()}"
 
@@ -169,7 +175,9 @@ class Event(Model):
             return
         known = _REGISTRY.get((type, version))
         if known is not None and known.__qualname__ != cls.__qualname__:
-            raise ConfigError(f"event type {type} v{version} is declared twice: {known.__qualname__} and {cls.__qualname__}")
+            raise ConfigError(
+                f"event type {type} v{version} is declared twice: {known.__qualname__} and {cls.__qualname__}"
+            )
         cls.event_type, cls.event_stage, cls.event_version, cls.nature = type, stage, version, nature
         _REGISTRY[type, version] = cls
         _NEWEST[type] = max(version, _NEWEST.get(type, 0))
@@ -237,5 +245,7 @@ def reasons(error: ValueError) -> str:
     errors = getattr(error, "errors", None)
     if errors is None:
         return "a value does not fit"
-    found = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in errors(include_input=False, include_url=False)]
+    found = [
+        f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in errors(include_input=False, include_url=False)
+    ]
     return "; ".join(found[:5])
