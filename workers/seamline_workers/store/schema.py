@@ -77,7 +77,8 @@ sources = _table(
     _col("created_at", BigInteger),
 )
 
-#: Counts by hour: outcome is accepted, duplicate, conflict (same key, other bytes), refused:<status>, quarantined, ignored.
+#: Counts by hour: outcome is accepted, duplicate, conflict (same key, other bytes), refused:<status>, quarantined or
+#: ignored.
 tallies = _table(
     "tallies",
     _col("source", Text),
@@ -123,7 +124,6 @@ deliveries = _table(
     _col("secret", SmallInteger, 0),
     _col("duplicates", Integer, 0),
     _col("attempts", SmallInteger, 0),
-    _col("crashes", SmallInteger, 0),
     _col("poll", Text, null=True),
     _col("scope", Text, null=True),
     _col("baseline", SmallInteger, 0),
@@ -280,7 +280,6 @@ handoffs = _table(
     _col("owner", SmallInteger),  # 1: as owner, 0: informed
     _col("state", SmallInteger, 0),
     _col("attempts", SmallInteger, 0),
-    _col("crashes", SmallInteger, 0),
     _col("due", BigInteger, 0),
     _col("reason", Text, null=True),
     _col("awaits", Text, null=True),  # the event type that makes a parked one ready
@@ -341,6 +340,17 @@ lanes = _table(
     ),
     Index("lanes_held", "held", "due", postgresql_where=text("held > 0"), sqlite_where=text("held > 0")),
     keyed=True,
+    busy=True,
+)
+
+#: The worker processes that are alive. Their leases are numbered id * 2**32 + n, so that one heartbeat keeps all of
+#: them, and a process that is declared dead loses all of them at once.
+workers = _table(
+    "workers",
+    _id(),
+    _col("name", Text),
+    _col("started_at", BigInteger),  # the database's clock
+    _col("beat_at", BigInteger),  # the database's clock
     busy=True,
 )
 

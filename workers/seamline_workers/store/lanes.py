@@ -1,0 +1,433 @@
+"""Lanes: what must run one after another, leased as one unit.
+
+A lane is the handoffs of one account group at one seat, or the deliveries of one source. ``done`` and ``last`` are
+cursors of the ledger: who adds moves ``last``, who finishes moves ``done``, and ``last > done`` is readiness, so the
+race between adding and finishing is one row lock. A lease is a token on the row; whatever is written under a token
+that the row no longer bears changes nothing.
+
+Tokens are ``worker id << 32 | n``: one heartbeat a process keeps all of its leases, and a process that is declared
+dead loses them all at once. Lanes that lose their lease so are *suspect*: they run alone next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from seamline_workers.store.schema import HELD, OPEN, SEAT_LANE, SOURCE_LANE, SUSPECT
+from seamline_workers.store.store import PG_NOW, now_us
+
+#: Bits of a token that count the leases of one process.
+TOKEN_BITS = 32
+
+
+class Handoff(NamedTuple):
+    """One event at one seat, as leased; the event's columns as stored."""
+
+    account_id: int  # the lane
+    event_seq: int
+    attempts: int
+    owner: int
+    id: bytes
+    type: str
+    version: int
+    subject: int  # the event's first account
+    source: str
+    delivery_id: int | None
+    occurred_at: int
+    timebasis: str
+    received_at: int
+    trust: str
+    stage: str | None
+    data: str
+    cause: bytes | None
+    correlation: bytes | None
+    hops: int
+    adapter_version: int | None
+
+
+@dataclass(slots=True)
+class Lane:
+    """A leased lane and its next handoffs, in ledger order."""
+
+    key: int
+    seat: str
+    token: int
+    start: int  # `done` when it was leased
+    handoffs: list[Handoff] = field(default_factory=list)
+
+
+class LaneEnd(NamedTuple):
+    """How a run of a lane ended: its cursor moves to ``upto``; ``due`` > 0 holds it until then (a retry)."""
+
+    key: int
+    seat: str
+    token: int
+    start: int
+    upto: int
+    due: int = 0
+
+
+# --- leasing --------------------------------------------------------------------------------------------------------
+
+_HANDOFF_COLUMNS = (
+    "h.account_id, h.event_seq, h.attempts, h.owner, e.id, e.type, e.version, e.account_id, e.source, e.delivery_id, "
+    "e.occurred_at, e.timebasis, e.received_at, e.trust, e.stage, e.data, e.cause, e.correlation, e.hops, "
+    "e.adapter_version"
+)
+
+_PG_LEASE = text(f"""
+WITH x AS (
+    SELECT key FROM lanes
+    WHERE kind = {SEAT_LANE} AND seat = :seat AND last > done AND held = {OPEN} AND lease IS NULL
+    ORDER BY done LIMIT :n FOR UPDATE SKIP LOCKED)
+UPDATE lanes l SET lease = :token FROM x
+WHERE l.kind = {SEAT_LANE} AND l.key = x.key AND l.seat = :seat RETURNING l.key, l.done
+""")
+
+# A statement of its own: its snapshot is younger than the lanes' locks, so it sees all that moved their cursors.
+_PG_READ = text(f"""
+SELECT {_HANDOFF_COLUMNS}
+FROM unnest(CAST(:keys AS bigint[]), CAST(:starts AS bigint[])) u(key, done)
+CROSS JOIN LATERAL (
+    SELECT * FROM handoffs i WHERE i.account_id = u.key AND i.seat = :seat AND i.state < 2 AND i.event_seq > u.done
+    ORDER BY i.event_seq LIMIT :per) h
+JOIN events e ON e.seq = h.event_seq
+ORDER BY h.account_id, h.event_seq
+""")
+
+_LITE_PEEK = (
+    f"SELECT 1 FROM lanes WHERE kind = {SEAT_LANE} AND seat = ? AND last > done AND held = {OPEN} "
+    "AND lease IS NULL LIMIT 1"
+)
+_LITE_LEASE = f"""
+UPDATE lanes SET lease = ? WHERE kind = {SEAT_LANE} AND seat = ? AND key IN (
+    SELECT key FROM lanes WHERE kind = {SEAT_LANE} AND seat = ? AND last > done AND held = {OPEN} AND lease IS NULL
+    ORDER BY done LIMIT ?)
+RETURNING key, done
+"""
+_LITE_READ = f"""
+SELECT {_HANDOFF_COLUMNS} FROM handoffs h JOIN events e ON e.seq = h.event_seq
+WHERE h.account_id = ? AND h.seat = ? AND h.state < 2 AND h.event_seq > ? ORDER BY h.event_seq LIMIT ?
+"""
+
+
+def raw(connection: Connection) -> Any:
+    """The driver's own connection, in the same transaction (SQLite's per-row statements)."""
+    return connection.connection.driver_connection
+
+
+def lease_lanes(connection: Connection, seat: str, token: int, n: int, per_lane: int) -> list[Lane]:
+    """Lease up to ``n`` lanes of a seat, least recently served first, and read their next handoffs."""
+    if connection.dialect.name == "postgresql":
+        leased = connection.execute(_PG_LEASE, {"seat": seat, "token": token, "n": n}).all()
+        if not leased:
+            return []
+        lanes = {key: Lane(key, seat, token, done) for key, done in leased}
+        binds = {"keys": list(lanes), "starts": [lane.start for lane in lanes.values()], "seat": seat, "per": per_lane}
+        for row in connection.execute(_PG_READ, binds):
+            lanes[row[0]].handoffs.append(Handoff._make(row))
+        return list(lanes.values())
+    cursor = raw(connection).cursor()
+    leased = cursor.execute(_LITE_LEASE, (token, seat, seat, n)).fetchall()
+    leased.sort(key=lambda row: row[1])
+    lite = []
+    for key, done in leased:
+        rows = cursor.execute(_LITE_READ, (key, seat, done, per_lane)).fetchall()
+        lite.append(Lane(key, seat, token, done, [Handoff._make(row) for row in rows]))
+    return lite
+
+
+_PG_SUSPECT = text(f"""
+WITH x AS (
+    SELECT kind, key, seat FROM lanes WHERE held = {SUSPECT} AND lease IS NULL
+    ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED)
+UPDATE lanes l SET lease = :token FROM x WHERE l.kind = x.kind AND l.key = x.key AND l.seat = x.seat
+RETURNING l.kind, l.key, l.seat, l.done, l.crashes
+""")
+_LITE_SUSPECT = f"""
+UPDATE lanes SET lease = ? WHERE (kind, key, seat) IN (
+    SELECT kind, key, seat FROM lanes WHERE held = {SUSPECT} AND lease IS NULL ORDER BY due LIMIT 1)
+RETURNING kind, key, seat, done, crashes
+"""
+
+
+class Suspect(NamedTuple):
+    """A lane whose process died. ``crashes`` counts the processes that it was leased by when they died."""
+
+    kind: int
+    key: int
+    seat: str
+    start: int
+    crashes: int
+
+
+def lease_suspect(connection: Connection, token: int) -> Suspect | None:
+    """Lease one suspect lane of any kind; None: there is none."""
+    if connection.dialect.name == "postgresql":
+        row = connection.execute(_PG_SUSPECT, {"token": token}).first()
+    else:
+        row = raw(connection).execute(_LITE_SUSPECT, (token,)).fetchone()
+    return None if row is None else Suspect._make(row)
+
+
+def read_lane(connection: Connection, key: int, seat: str, token: int, start: int, per_lane: int) -> Lane:
+    """The next handoffs of one leased lane."""
+    if connection.dialect.name == "postgresql":
+        binds = {"keys": [key], "starts": [start], "seat": seat, "per": per_lane}
+        rows = connection.execute(_PG_READ, binds).all()
+    else:
+        rows = raw(connection).execute(_LITE_READ, (key, seat, start, per_lane)).fetchall()
+    return Lane(key, seat, token, start, [Handoff._make(row) for row in rows])
+
+
+# --- finishing ------------------------------------------------------------------------------------------------------
+
+# A cursor that was moved back meanwhile (a parked handoff was released) stays where it was put.
+_PG_FINISH = text(f"""
+WITH k AS MATERIALIZED (
+    SELECT l.key, l.seat, x.start, x.upto, x.due
+    FROM unnest(CAST(:keys AS bigint[]), CAST(:seats AS text[]), CAST(:tokens AS bigint[]),
+                CAST(:starts AS bigint[]), CAST(:uptos AS bigint[]), CAST(:dues AS bigint[]))
+         x(key, seat, token, start, upto, due)
+    JOIN lanes l ON l.kind = {SEAT_LANE} AND l.key = x.key AND l.seat = x.seat AND l.lease = x.token
+    ORDER BY l.key, l.seat FOR NO KEY UPDATE OF l)
+UPDATE lanes l SET done = CASE WHEN l.done < k.start THEN l.done ELSE k.upto END, lease = NULL, due = k.due,
+    held = CASE WHEN k.due > 0 THEN {HELD} ELSE {OPEN} END, crashes = 0
+FROM k WHERE l.kind = {SEAT_LANE} AND l.key = k.key AND l.seat = k.seat RETURNING l.key, l.seat
+""")
+_LITE_FINISH = f"""
+UPDATE lanes SET done = CASE WHEN done < ?1 THEN done ELSE ?2 END, lease = NULL, due = ?3,
+    held = CASE WHEN ?3 > 0 THEN {HELD} ELSE {OPEN} END, crashes = 0
+WHERE kind = {SEAT_LANE} AND key = ?4 AND seat = ?5 AND lease = ?6
+"""
+
+
+def finish_lanes(connection: Connection, ends: Sequence[LaneEnd]) -> set[tuple[int, str]]:
+    """Move the cursors and give the leases back. Returns the lanes whose token still stood; the others are fenced."""
+    if connection.dialect.name == "postgresql":
+        columns = list(zip(*ends, strict=True))
+        names = ("keys", "seats", "tokens", "starts", "uptos", "dues")
+        found = connection.execute(_PG_FINISH, {n: list(c) for n, c in zip(names, columns, strict=True)})
+        return {(key, seat) for key, seat in found}
+    cursor = raw(connection).cursor()
+    kept = set()
+    for end in ends:
+        cursor.execute(_LITE_FINISH, (end.start, end.upto, end.due, end.key, end.seat, end.token))
+        if cursor.rowcount:
+            kept.add((end.key, end.seat))
+    return kept
+
+
+def release(connection: Connection, lanes: Sequence[tuple[int, int, str]], token: int) -> None:
+    """Give leases back without having run: (kind, key, seat)."""
+    for kind, key, seat in lanes:
+        connection.execute(_RELEASE, {"kind": kind, "key": key, "seat": seat, "token": token})
+
+
+_RELEASE = text("UPDATE lanes SET lease = NULL WHERE kind = :kind AND key = :key AND seat = :seat AND lease = :token")
+_LOCK_LANE = text("SELECT done FROM lanes WHERE kind = :kind AND key = :key AND seat = :seat AND lease = :token")
+_SETTLE = text(f"""
+UPDATE lanes SET done = last, lease = NULL, held = {OPEN}, crashes = 0
+WHERE kind = {SEAT_LANE} AND key = :key AND seat = :seat AND lease = :token AND NOT EXISTS (
+    SELECT 1 FROM handoffs h WHERE h.account_id = lanes.key AND h.seat = lanes.seat AND h.state < 2
+    AND h.event_seq > lanes.done)
+""")
+
+
+def settle(connection: Connection, lane: Lane) -> None:
+    """End a lane that had nothing pending although its cursors differ (its handoffs were cancelled)."""
+    binds = {"kind": SEAT_LANE, "key": lane.key, "seat": lane.seat, "token": lane.token}
+    lock = text(f"{_LOCK_LANE.text} FOR NO KEY UPDATE") if connection.dialect.name == "postgresql" else _LOCK_LANE
+    if connection.execute(lock, binds).first() is None:
+        return
+    # The lock is held: from here on nobody adds to this lane, and this statement sees all that was added before.
+    if connection.execute(_SETTLE, binds).rowcount == 0:
+        connection.execute(_RELEASE, binds)
+
+
+# --- adding ---------------------------------------------------------------------------------------------------------
+
+_PG_ADD = text(f"""
+INSERT INTO lanes (kind, key, seat, done, last)
+SELECT {SEAT_LANE}, key, seat, least_seq - 1, last_seq
+FROM unnest(CAST(:keys AS bigint[]), CAST(:seats AS text[]), CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[]))
+     x(key, seat, least_seq, last_seq) ORDER BY key, seat
+ON CONFLICT (kind, key, seat) DO UPDATE SET last = greatest(lanes.last, excluded.last)
+""")
+_LITE_ADD = f"""
+INSERT INTO lanes (kind, key, seat, done, last) VALUES ({SEAT_LANE}, ?, ?, ? - 1, ?)
+ON CONFLICT (kind, key, seat) DO UPDATE SET last = max(last, excluded.last)
+"""
+_PG_REOPEN = text(f"""
+INSERT INTO lanes (kind, key, seat, done, last)
+SELECT {SEAT_LANE}, key, seat, least_seq - 1, last_seq
+FROM unnest(CAST(:keys AS bigint[]), CAST(:seats AS text[]), CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[]))
+     x(key, seat, least_seq, last_seq) ORDER BY key, seat
+ON CONFLICT (kind, key, seat) DO UPDATE
+SET done = least(lanes.done, excluded.done), last = greatest(lanes.last, excluded.last)
+""")
+_LITE_REOPEN = f"""
+INSERT INTO lanes (kind, key, seat, done, last) VALUES ({SEAT_LANE}, ?, ?, ? - 1, ?)
+ON CONFLICT (kind, key, seat) DO UPDATE SET done = min(done, excluded.done), last = max(last, excluded.last)
+"""
+
+
+def _spans(work: Sequence[tuple[int, str, int]]) -> list[tuple[int, str, int, int]]:
+    spans: dict[tuple[int, str], tuple[int, int]] = {}
+    for key, seat, seq in work:
+        first, last = spans.get((key, seat), (seq, seq))
+        spans[key, seat] = (min(first, seq), max(last, seq))
+    return [(key, seat, first, last) for (key, seat), (first, last) in sorted(spans.items())]
+
+
+def _write_spans(connection: Connection, spans: Sequence[tuple[int, str, int, int]], reopen: bool) -> None:
+    if connection.dialect.name == "postgresql":
+        keys, seats, firsts, lasts = (list(column) for column in zip(*spans, strict=True))
+        binds = {"keys": keys, "seats": seats, "firsts": firsts, "lasts": lasts}
+        connection.execute(_PG_REOPEN if reopen else _PG_ADD, binds)
+    else:
+        raw(connection).executemany(_LITE_REOPEN if reopen else _LITE_ADD, spans)
+
+
+def add(connection: Connection, work: Sequence[tuple[int, str, int]]) -> None:
+    """Tell lanes of new handoffs: (account group, seat, ledger number)."""
+    if work:
+        _write_spans(connection, _spans(work), reopen=False)
+
+
+def reopen(connection: Connection, work: Sequence[tuple[int, str, int]]) -> None:
+    """Move cursors back to before handoffs that became ready again (released, replayed)."""
+    if work:
+        _write_spans(connection, _spans(work), reopen=True)
+
+
+# --- sources --------------------------------------------------------------------------------------------------------
+
+_LEASE_SOURCE = text(f"""
+UPDATE lanes SET lease = :token
+WHERE kind = {SOURCE_LANE} AND key = :key AND seat = '' AND lease IS NULL AND held = {OPEN}
+""")
+_END_SOURCE = text(f"""
+UPDATE lanes SET lease = NULL, held = {OPEN}, crashes = 0
+WHERE kind = {SOURCE_LANE} AND key = :key AND seat = '' AND lease = :token
+""")
+_FENCE_SOURCE = text(f"""
+UPDATE lanes SET crashes = 0 WHERE kind = {SOURCE_LANE} AND key = :key AND seat = '' AND lease = :token
+""")
+_ADD_SOURCE = text(f"""
+INSERT INTO lanes (kind, key, seat) VALUES ({SOURCE_LANE}, :key, '') ON CONFLICT (kind, key, seat) DO NOTHING
+""")
+
+
+def add_source(connection: Connection, source_id: int) -> None:
+    """Make the lane of a source; its readiness is that it has deliveries to translate."""
+    connection.execute(_ADD_SOURCE, {"key": source_id})
+
+
+def lease_source(connection: Connection, source_id: int, token: int) -> bool:
+    """Lease a source's lane; False: somebody else has it, or it is suspect."""
+    return connection.execute(_LEASE_SOURCE, {"key": source_id, "token": token}).rowcount == 1
+
+
+def fence_source(connection: Connection, source_id: int, token: int) -> bool:
+    """Hold the lane's row until commit; False: the lease is lost and nothing may be written."""
+    return connection.execute(_FENCE_SOURCE, {"key": source_id, "token": token}).rowcount == 1
+
+
+def end_source(connection: Connection, source_id: int, token: int) -> None:
+    connection.execute(_END_SOURCE, {"key": source_id, "token": token})
+
+
+# --- processes ------------------------------------------------------------------------------------------------------
+
+
+def _clock(connection: Connection) -> str:
+    return PG_NOW if connection.dialect.name == "postgresql" else str(now_us())
+
+
+def register(connection: Connection, name: str) -> int:
+    """Enter a worker process; its leases are numbered from ``id << TOKEN_BITS``."""
+    clock = _clock(connection)
+    statement = text(f"INSERT INTO workers (name, started_at, beat_at) VALUES (:name, {clock}, {clock}) RETURNING id")
+    return int(connection.execute(statement, {"name": name}).scalar_one())
+
+
+def beat(connection: Connection, worker_id: int) -> bool:
+    """Say that a worker lives; False: it was declared dead and holds nothing any more."""
+    statement = text(f"UPDATE workers SET beat_at = {_clock(connection)} WHERE id = :id")
+    return connection.execute(statement, {"id": worker_id}).rowcount == 1
+
+
+def _tokens(worker_id: int) -> dict[str, int]:
+    return {"low": worker_id << TOKEN_BITS, "high": (worker_id + 1) << TOKEN_BITS}
+
+
+def leave(connection: Connection, worker_id: int) -> None:
+    """Take a worker out in order: what it still holds is given back, nothing becomes suspect."""
+    connection.execute(_GIVE_BACK, _tokens(worker_id))
+    connection.execute(text("DELETE FROM workers WHERE id = :id"), {"id": worker_id})
+
+
+_GIVE_BACK = text("UPDATE lanes SET lease = NULL WHERE lease >= :low AND lease < :high")
+# `due` of a suspect orders who runs first.
+_SUSPEND = text(f"""
+UPDATE lanes SET lease = NULL, held = {SUSPECT}, crashes = crashes + 1, due = :now
+WHERE lease >= :low AND lease < :high
+""")
+
+
+def bury(connection: Connection, lease_us: int) -> int:
+    """Declare dead the workers that were silent for ``lease_us``; their lanes become suspect. Returns how many."""
+    clock = _clock(connection)
+    skip = " FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
+    silent = text(f"SELECT id FROM workers WHERE beat_at < {clock} - :lease{skip}")
+    found = [row[0] for row in connection.execute(silent, {"lease": lease_us})]
+    for worker_id in found:
+        connection.execute(_SUSPEND, _tokens(worker_id) | {"now": now_us()})
+        connection.execute(text("DELETE FROM workers WHERE id = :id"), {"id": worker_id})
+    return len(found)
+
+
+_WAKE = text(f"UPDATE lanes SET held = {OPEN}, due = 0 WHERE held = {HELD} AND due <= :now AND lease IS NULL")
+
+
+def wake_due(connection: Connection, now: int) -> int:
+    """Open the lanes whose retry is due. Returns how many."""
+    return connection.execute(_WAKE, {"now": now}).rowcount
+
+
+# --- looking --------------------------------------------------------------------------------------------------------
+
+_PG_READY = text(f"""
+SELECT s FROM unnest(CAST(:seats AS text[])) s WHERE EXISTS (
+    SELECT 1 FROM lanes WHERE kind = {SEAT_LANE} AND seat = s AND last > done AND held = {OPEN} AND lease IS NULL)
+""")
+
+
+def ready_seats(connection: Connection, seats: Sequence[str]) -> list[str]:
+    """The seats that have a lane to lease."""
+    if connection.dialect.name == "postgresql":
+        return [row[0] for row in connection.execute(_PG_READY, {"seats": list(seats)})]
+    peek = raw(connection).cursor()
+    return [seat for seat in seats if peek.execute(_LITE_PEEK, (seat,)).fetchone() is not None]
+
+
+_PG_SOURCES = text(f"""
+SELECT l.key FROM lanes l JOIN sources s ON s.id = l.key
+WHERE l.kind = {SOURCE_LANE} AND l.lease IS NULL AND l.held = {OPEN} AND s.state = 'active'
+AND EXISTS (SELECT 1 FROM deliveries d WHERE d.source_id = l.key AND d.state = 0)
+""")
+
+
+def ready_sources(connection: Connection) -> list[int]:
+    """The sources that have deliveries to translate and are not being translated."""
+    return [row[0] for row in connection.execute(_PG_SOURCES)]
+
+
+def has_suspects(connection: Connection) -> bool:
+    found = text(f"SELECT 1 FROM lanes WHERE held = {SUSPECT} AND lease IS NULL LIMIT 1")
+    return connection.execute(found).first() is not None
