@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic.fields import FieldInfo
 
 from seamline.errors import ConfigError, PayloadError
 
@@ -83,10 +84,30 @@ Minor = Annotated[int, Field(strict=True)]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", description="ISO 4217")]
 
 
+class Hidden:
+    """What a representation shows in place of a personal value."""
+
+    def __repr__(self) -> str:
+        return "…"
+
+
+def is_personal(field: FieldInfo) -> bool:
+    """Whether a model's field is marked ``Personal[...]``."""
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and extra.get("x-personal") is True
+
+
 class Model(BaseModel):
     """A frozen value of the catalogue."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        # Events stand in logs and tracebacks; personal values and defaults do not.
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if value != field.get_default(call_default_factory=True, validated_data={}):
+                yield name, Hidden() if is_personal(field) else value
 
 
 class Ref(Model):
