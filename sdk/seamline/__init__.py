@@ -1,1 +1,84 @@
-"""Seamline: what authors of adapters and seats use."""
+"""Seamline: what authors of adapters and seats use.
+
+The catalogue of events is ``seamline.events``, the signature schemes are ``seamline.signature``, the contract kit is
+``seamline.testing``.
+"""
+
+from __future__ import annotations
+
+from seamline.adapter import Adapter, Evidence, NoSettings, Sent, Subscription
+from seamline.boundary import Requires, Roster
+from seamline.call import Answer, Auth, Basic, Bearer, Call, Calls, HeaderToken, QueryToken
+from seamline.context import Context, SyncContext
+from seamline.delivery import Decision, Delivery, Item, Nudge, Request
+from seamline.errors import (
+    ConfigError,
+    KeyUnavailable,
+    NeedsHuman,
+    Park,
+    PayloadError,
+    RetryLater,
+    SeamlineError,
+    SignatureError,
+)
+from seamline.events.base import Event, Party, Personal, Ref, upcast
+from seamline.form import Form
+from seamline.reply import Replies, Reply
+from seamline.seat import Seat
+from seamline.signature.base import Place, Proof, Secrets, Signature
+from seamline.times import unix_ms, unix_s
+
+__all__ = [  # noqa: RUF022  (grouped by what they are for)
+    # what came in
+    "Request",
+    "Delivery",
+    "Form",
+    "Item",
+    "Nudge",
+    "Decision",
+    # the adapter
+    "Adapter",
+    "NoSettings",
+    "Subscription",
+    "Sent",
+    "Evidence",
+    "Reply",
+    "Replies",
+    # calls
+    "Call",
+    "Calls",
+    "Answer",
+    "Auth",
+    "Bearer",
+    "Basic",
+    "HeaderToken",
+    "QueryToken",
+    # signatures
+    "Secrets",
+    "Signature",
+    "Place",
+    "Proof",
+    # events
+    "Event",
+    "Party",
+    "Personal",
+    "Ref",
+    "upcast",
+    "unix_s",
+    "unix_ms",
+    # seats
+    "Seat",
+    "Context",
+    "SyncContext",
+    "Roster",
+    "Requires",
+    # errors
+    "SeamlineError",
+    "ConfigError",
+    "SignatureError",
+    "KeyUnavailable",
+    "PayloadError",
+    "RetryLater",
+    "NeedsHuman",
+    "Park",
+]
