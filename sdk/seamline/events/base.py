@@ -261,6 +261,11 @@ def catalogue() -> dict[str, type[Event]]:
     return {name: _REGISTRY[name, version] for name, version in sorted(_NEWEST.items())}
 
 
+def model_of(type: str, version: int) -> type[Event] | None:
+    """The model of a type at one version; None: this process does not know it."""
+    return _REGISTRY.get((type, version))
+
+
 def reasons(error: ValueError) -> str:
     """A validation error in words: places and rules, never values (they may be personal)."""
     errors = getattr(error, "errors", None)
