@@ -70,8 +70,9 @@ class Adapter(ABC):
     optional_secrets: ClassVar[tuple[str, ...]] = ()
     replies: ClassVar[Replies] = Replies()
     polls: ClassVar[Mapping[str, timedelta]] = {}
-    #: Trust of what this adapter takes in; "authenticated" where a secret is sent but does not cover the body.
-    trust: ClassVar[Literal["signed", "authenticated", "relayed", "unverified"]] = "signed"
+    #: Trust of what this adapter takes in; "authenticated" where a secret is sent but does not cover the body. An
+    #: adapter whose scheme depends on its settings sets it in ``__init__``.
+    trust: Literal["signed", "authenticated", "relayed", "unverified"] = "signed"
     #: True where a source must say in ``allow`` which events it may tell (relay, generic, cloudevents).
     needs_allow: ClassVar[bool] = False
 

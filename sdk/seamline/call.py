@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -16,16 +16,21 @@ T = TypeVar("T")
 class Call:
     """One outgoing request. ``secret`` is a name such as ``api``; it is sent only to ``Adapter.hosts``.
 
-    ``accept`` lists statuses besides 2xx that the adapter judges itself.
+    ``accept`` lists statuses besides 2xx that the adapter judges itself. ``form`` is sent urlencoded instead of
+    ``json``. ``repeatable`` says that a POST only reads, or does nothing the second time; GET, PUT, DELETE and
+    whatever carries an ``Idempotency-Key`` header are so by themselves.
     """
 
     name: str
     url: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
     method: str = "GET"
     json: Any = field(default=None, repr=False)
     secret: str | None = None
     accept: Sequence[int] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+    repeatable: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,28 @@ class Answer:
 
 #: A generator that yields a Call and gets its Answer back (the pattern of ``httpx.Auth``).
 Calls = Generator[Call, Answer, T]
+
+
+def drive(calls: Calls[T], send: Callable[[Call], Answer]) -> tuple[T, dict[str, Answer]]:
+    """Run a generator of calls; gives its value and the answers by ``Call.name`` (of one name, the last).
+
+    What ``send`` raises is raised at the generator's ``yield``, so that an adapter can clean up or go on without.
+    """
+    answers: dict[str, Answer] = {}
+    try:
+        call = next(calls)
+        while True:
+            try:
+                answer = send(call)
+            except Exception as error:
+                call = calls.throw(error)
+            else:
+                answers[call.name] = answer
+                call = calls.send(answer)
+    except StopIteration as stop:
+        return stop.value, answers
+    finally:
+        calls.close()
 
 
 @dataclass(frozen=True)
