@@ -1,0 +1,124 @@
+"""Values as providers tell them. What a person typed is taken if it can be used; an id or a time must be right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from seamline.errors import PayloadError
+from seamline.events.base import Email, Party, Phone, Ref
+
+#: Largest amount that is taken for one: what 64 bits hold.
+MAX_MINOR = 2**63 - 1
+
+_EMAIL: TypeAdapter[str] = TypeAdapter(Email)
+_PHONE: TypeAdapter[str] = TypeAdapter(Phone)
+
+#: ISO 4217 currencies whose minor unit is not a hundredth.
+_WHOLE = (
+    "BIF",
+    "CLP",
+    "DJF",
+    "GNF",
+    "ISK",
+    "JPY",
+    "KMF",
+    "KRW",
+    "PYG",
+    "RWF",
+    "UGX",
+    "UYI",
+    "VND",
+    "VUV",
+    "XAF",
+    "XOF",
+    "XPF",
+)
+_THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+_DECIMALS = {**dict.fromkeys(_WHOLE, 0), **dict.fromkeys(_THOUSANDTHS, 3)}
+
+
+def text(value: Any) -> str | None:
+    """The text of a value; None for what is empty or no text."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return str(value).strip() or None
+
+
+def ident(value: Any, field: str) -> str:
+    """A provider's id as text, whether it came as a number or not. Raises PayloadError."""
+    found = text(value)
+    if found is None or len(found) > 300:
+        raise PayloadError(f"{field} is not an id")
+    return found
+
+
+def moment(value: Any, field: str) -> datetime:
+    """A time in UTC from RFC 3339 text with an offset. Raises PayloadError."""
+    try:
+        when = datetime.fromisoformat(value)
+        if when.tzinfo is None:
+            raise PayloadError(f"{field} is a time without an offset")
+        return when.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise PayloadError(f"{field} is not a time") from None
+
+
+def email(value: Any) -> str | None:
+    """An e-mail address; None for what is none."""
+    return _usable(_EMAIL, value)
+
+
+def phone(value: Any) -> str | None:
+    """A phone number; None for what is none."""
+    return _usable(_PHONE, value)
+
+
+def party(
+    *,
+    name: Any = None,
+    address: Any = None,
+    number: Any = None,
+    company: Any = None,
+    refs: Iterable[Ref] = (),
+) -> Party:
+    """Somebody as far as they can be known: an unusable address or number is left out, not refused."""
+    return Party(name=text(name), email=email(address), phone=phone(number), company=text(company), refs=tuple(refs))
+
+
+def full_name(first: Any, last: Any) -> str | None:
+    """Two parts of a name as one."""
+    return " ".join(part for part in (text(first), text(last)) if part) or None
+
+
+def minor(value: Any, currency: str) -> int:
+    """An amount in minor units, from a number or its text. Raises PayloadError."""
+    try:
+        amount = Decimal(text(value) or repr(float(value))).scaleb(_DECIMALS.get(currency, 2))
+        whole = int(amount.quantize(Decimal(1), ROUND_HALF_UP))
+    except (ArithmeticError, TypeError, ValueError):
+        raise PayloadError("the amount is not a number") from None
+    if abs(whole) > MAX_MINOR:
+        raise PayloadError("the amount is out of range")
+    return whole
+
+
+def at(value: Any, path: str) -> Any:
+    """What stands at a dotted path of keys; None where nothing does."""
+    for step in path.split("."):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(step)
+    return value
+
+
+def _usable(adapter: TypeAdapter[str], value: Any) -> str | None:
+    found = text(value)
+    try:
+        return None if found is None else adapter.validate_python(found)
+    except ValidationError:
+        return None
