@@ -6,8 +6,12 @@
   x PayloadError       this item is quarantined; the rest of its delivery goes on
   x RetryLater         tried again later; not logged as an error
   x NeedsHuman         a task in a person's queue; not retried by itself
+    + SecretMissing    the source lacks a secret that a call needs
   x Park               waits for a named fact; runs by itself in the transaction that appends it
-  x TransportError     an outgoing call failed (seamline.transport names its kinds)
+  x TransportError     an outgoing call failed, and the same call would fail again
+    + CallRefused      the provider said no, or answered what cannot be taken
+    + EgressRefused    not sent: this address, host or scheme is not for us
+    + Uncertain        sent, and nobody knows whether the provider acted: a person looks, nothing is sent again
 """
 
 from __future__ import annotations
@@ -66,3 +70,37 @@ class Park(SeamlineError):
         super().__init__(reason)
         self.awaits = awaits
         self.reason = reason
+
+
+class SecretMissing(NeedsHuman):
+    """Raised when a call needs a secret that its source does not have; ``name`` is the secret's name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the source has no secret {name!r}; write it in the configuration under [sources.<name>.secrets]"
+        )
+        self.name = name
+
+
+class TransportError(SeamlineError):
+    """Raised when an outgoing call failed for good. The reason holds no query, no path, no header and no body."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class CallRefused(TransportError):
+    """Raised when the provider refused a call (``status``), or its answer cannot be taken (redirect, too large)."""
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class EgressRefused(TransportError):
+    """Raised before anything was sent: the scheme, the host, the port or the address is not allowed."""
+
+
+class Uncertain(TransportError):
+    """Raised when a call that must not be repeated may or may not have taken effect."""
