@@ -18,7 +18,9 @@ class Call:
 
     ``accept`` lists statuses besides 2xx that the adapter judges itself. ``form`` is sent urlencoded instead of
     ``json``. ``repeatable`` says that a POST only reads, or does nothing the second time; GET, PUT, DELETE and
-    whatever carries an ``Idempotency-Key`` header are so by themselves.
+    whatever carries an ``Idempotency-Key`` header are so by themselves. ``json_secrets`` names the fields of ``json``
+    that the sender fills with the first value of a secret (``{"signing_key": "signing"}``), because an adapter never
+    sees one.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)
     repeatable: bool = False
+    json_secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
