@@ -32,3 +32,8 @@ def unix_ms(value: int | float | str) -> datetime:
         return _EPOCH + timedelta(milliseconds=_number(value))
     except (OverflowError, ValueError):
         raise PayloadError("a time in milliseconds is out of range") from None
+
+
+def rfc3339(at: datetime) -> str:
+    """An aware time as RFC 3339 in UTC, ending in Z; a fraction only where there is one."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -23,6 +23,7 @@ from seamline.events.base import (
     catalogue,
     event_id,
     upcast,
+    versions,
 )
 from seamline.events.control import (
     ApprovalDecided,
@@ -165,6 +166,7 @@ __all__ = [  # noqa: RUF022  (grouped by stage)
     "catalogue",
     "event_id",
     "upcast",
+    "versions",
     # values
     "Figure",
     "Period",

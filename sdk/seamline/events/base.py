@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -29,7 +29,6 @@ Nature = Literal["fact", "judgement", "control"]
 Trust = Literal["signed", "authenticated", "polled", "relayed", "unverified", "seat", "human"]
 
 _EVENT_NAMESPACE = uuid5(NAMESPACE_URL, "urn:seamline:event")
-_FAMILY: dict[str, UUID] = {}
 
 
 def event_id(source: str, event_type: str, key: str) -> UUID:
@@ -38,10 +37,7 @@ def event_id(source: str, event_type: str, key: str) -> UUID:
     ``source`` is the stable id of a source (not its name) or ``/seats/<seat>``; ``key`` is the event's ``fact``,
     or its item's key followed by its ``part``.
     """
-    family = _FAMILY.get(source)
-    if family is None:
-        family = _FAMILY[source] = uuid5(_EVENT_NAMESPACE, source)
-    return uuid5(family, f"{event_type}\n{key}")
+    return uuid5(_EVENT_NAMESPACE, f"{source}\n{event_type}\n{key}")
 
 
 def _clean_email(value: str) -> str:
@@ -75,10 +71,18 @@ def _not_a_number(value: Any) -> Any:
     return value
 
 
+def _utc(value: datetime) -> datetime:
+    # One instant, one spelling: what is stored, hashed and compared does not depend on the sender's time zone.
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time is out of range") from None
+
+
 Email = Annotated[str, AfterValidator(_clean_email)]
 #: E.164 where the country is told (+…); without it only digits, which never identify anybody.
 Phone = Annotated[str, AfterValidator(_clean_phone)]
-When = Annotated[AwareDatetime, BeforeValidator(_not_a_number)]
+When = Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_utc)]
 #: Money in minor units (cents), never a fraction.
 Minor = Annotated[int, Field(strict=True)]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", description="ISO 4217")]
@@ -154,6 +158,7 @@ class Envelope(Model):
     hops: int = 0
     adapter_version: int | None = None
     supersedes: UUID | None = None
+    traceparent: str | None = None
 
 
 class Event(Model):
@@ -264,6 +269,11 @@ def catalogue() -> dict[str, type[Event]]:
 def model_of(type: str, version: int) -> type[Event] | None:
     """The model of a type at one version; None: this process does not know it."""
     return _REGISTRY.get((type, version))
+
+
+def versions() -> dict[tuple[str, int], type[Event]]:
+    """Every declared version of every event type, by type and version."""
+    return dict(sorted(_REGISTRY.items()))
 
 
 def reasons(error: ValueError) -> str:
