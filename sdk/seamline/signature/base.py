@@ -8,9 +8,18 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from seamline.delivery import Request
+from seamline.errors import SignatureError
 
 #: Secrets by name; several values of a name: any that is valid (rotation).
 Secrets = Mapping[str, Sequence[str]]
+
+
+class UnknownKey(SignatureError):
+    """Raised when the remote keys at hand lack the one that a proof names.
+
+    The provider may have rotated: fetch ``key_url`` again, at most once a minute, and verify again. Raised once more,
+    it is a forgery.
+    """
 
 
 @dataclass(frozen=True)
@@ -23,9 +32,15 @@ class Proof:
 
 @runtime_checkable
 class Place(Protocol):
-    """Where in a request a value stands."""
+    """Where in a request a value stands.
+
+    ``get`` gives the one value, None where there is none or where it is not clear which one counts. ``all`` gives
+    every value that is there. No request whatever makes them raise.
+    """
 
     def get(self, request: Request) -> str | None: ...
+
+    def all(self, request: Request) -> tuple[str, ...]: ...
 
     def put(self, request: Request, value: str) -> Request: ...
 
@@ -35,7 +50,8 @@ class Signature(Protocol):
     """A scheme as a value: it can verify and sign.
 
     ``verify`` raises SignatureError for whatever is not genuine and KeyUnavailable where ``keys`` lacks the remote
-    key that ``key_url`` names; no input whatever makes it raise anything else.
+    key that ``key_url`` names; no input whatever makes it raise anything else. ``example`` gives the secrets to sign
+    with, those to verify with, and the remote keys by URL.
     """
 
     def present(self, request: Request) -> bool: ...
