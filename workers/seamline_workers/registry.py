@@ -1,0 +1,162 @@
+"""What the configuration names, made real: adapters by their entry points, sources, the company's roster."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from importlib.metadata import EntryPoint, entry_points
+
+from seamline.adapter import Adapter
+from seamline.boundary import Roster
+from seamline.errors import ConfigError
+from seamline.seat import Seat
+from seamline.signature.choice import check
+from seamline_workers.config import Config, SourceSection, live_from_us
+from seamline_workers.store.sources import SourceRow, register_source
+from seamline_workers.store.store import Store
+
+GROUP = "seamline.adapters"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One configured way in, at run time. ``live_from`` in microseconds; ``trust`` is that of its deliveries."""
+
+    id: int
+    stable: str
+    name: str
+    adapter: Adapter
+    secrets: Mapping[str, tuple[str, ...]] = field(repr=False)
+    trust: str
+    live_from: int
+    allow: tuple[str, ...] | None
+    max_body: int
+
+    def may_tell(self, event_type: str) -> bool:
+        """Whether the source may tell an event of this type: what its adapter emits and the source allows."""
+        if not any(event.event_type == event_type for event in self.adapter.emits):
+            return False
+        return self.allow is None or any(fnmatchcase(event_type, glob) for glob in self.allow)
+
+
+def installed() -> dict[str, EntryPoint]:
+    """The adapters that are installed, by name, not yet imported."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def load_adapter(name: str) -> type[Adapter]:
+    """Import an adapter's class. Raises ConfigError."""
+    found = installed()
+    if name not in found:
+        raise ConfigError(f"no adapter {name!r} is installed; there are: {', '.join(sorted(found))}")
+    try:
+        adapter = found[name].load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"the adapter {name!r} cannot be loaded: {error}") from error
+    if not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
+        raise ConfigError(f"the entry point {name!r} in {GROUP} is not a subclass of seamline.Adapter")
+    if adapter.name != name:
+        raise ConfigError(f"the adapter behind the entry point {name!r} calls itself {adapter.name!r}; make them equal")
+    return adapter
+
+
+def build_adapters(config: Config) -> dict[str, Adapter]:
+    """The adapter of each source with its settings, checked against the source. Raises ConfigError."""
+    return {name: _build(name, section) for name, section in config.sources.items()}
+
+
+def _build(name: str, section: SourceSection) -> Adapter:
+    where = f"sources.{name}"
+    try:
+        adapter = load_adapter(section.adapter)(section.settings)
+        scheme = adapter.scheme
+        check(scheme, section.secrets)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    if scheme is None and section.trust != "unverified":
+        raise ConfigError(
+            f"{where}.trust: {adapter.name} gives no proof of who sends; "
+            f'write trust = "unverified" if anybody who knows the address may send'
+        )
+    if adapter.needs_allow and section.allow is None:
+        raise ConfigError(
+            f'{where}.allow: list the event types that this source may tell, such as ["lead.*"]; '
+            f"{adapter.name} could tell any"
+        )
+    return adapter
+
+
+def register_sources(store: Store, config: Config) -> dict[str, Source]:
+    """Check the configured sources and enter them in the store. Raises ConfigError. Returns them by name."""
+    adapters = build_adapters(config)
+    with store.begin() as connection:
+        rows = {
+            # Renamed ones first: a new source may take the name that they leave.
+            name: register_source(
+                connection,
+                name,
+                section.adapter,
+                live_from=None if section.live_from is None else live_from_us(section.live_from),
+                formerly=section.formerly,
+            )
+            for name, section in sorted(config.sources.items(), key=lambda item: (item[1].formerly is None, item[0]))
+        }
+    return {name: _source(rows[name], adapters[name], config.sources[name]) for name in config.sources}
+
+
+def _source(row: SourceRow, adapter: Adapter, section: SourceSection) -> Source:
+    return Source(
+        id=row.id,
+        stable=row.stable,
+        name=row.name,
+        adapter=adapter,
+        secrets=section.secrets,
+        trust=section.trust or adapter.trust,
+        live_from=row.live_from,
+        allow=section.allow,
+        max_body=section.max_body,
+    )
+
+
+def load_roster(config: Config) -> Roster:
+    """Import the company's seats from its folder and lay the configuration's ``[seats.*]`` over them.
+
+    Raises ConfigError. A company that names no seats has none: its events are kept and handed to nobody.
+    """
+    roster = _import_roster(config) if config.company.seats is not None else Roster(())
+    known = {seat.name for seat in roster.seats}
+    for name in config.seats:
+        if name not in known:
+            raise ConfigError(f"seats.{name}: there is no such seat; there are: {', '.join(sorted(known)) or 'none'}")
+    return Roster([_override(seat, config) for seat in roster.seats], roster.guards)
+
+
+def _import_roster(config: Config) -> Roster:
+    reference = config.company.seats
+    assert reference is not None
+    module_name, _, attribute = reference.partition(":")
+    folder = str(config.folder)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"company.seats: {reference} cannot be imported from {folder}: {error}; write module:attribute"
+        ) from error
+    if not isinstance(found, Roster):
+        raise ConfigError(f"company.seats: {reference} is a {type(found).__name__}, not a seamline Roster")
+    return found
+
+
+def _override(seat: Seat, config: Config) -> Seat:
+    wanted = config.seats.get(seat.name)
+    if wanted is None:
+        return seat
+    try:
+        return replace(seat, kind=wanted.kind or seat.kind, assignee=wanted.assignee or seat.assignee)
+    except ConfigError as error:
+        raise ConfigError(f"seats.{seat.name}: {error}") from error
