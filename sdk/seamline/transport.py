@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpcore
 import httpx
@@ -229,16 +229,22 @@ class Transport:
         headers = {"accept": "application/json", "accept-encoding": "gzip", "user-agent": self._agent}
         headers.update((name.lower(), value) for name, value in call.headers.items())
         query = dict(call.query)
-        if call.secret is not None:
+        if call.secret is not None or call.json_secrets:
             if hosts is None:
                 raise EgressRefused(f"{label}: a secret goes only to hosts that an adapter names")
             if url.scheme != "https" and not self._guard.opens(host):
                 raise EgressRefused(f"{label}: a secret goes only over https")
+        if call.secret is not None:
             _authorize(call.secret, auth, secrets, headers, query)
+        if any(not value.isprintable() for value in headers.values()):
+            raise EgressRefused(
+                f"{label}: a header holds a character that none may hold; is there a line end in a secret?"
+            )
         try:
             if query:
                 url = url.copy_merge_params(query)
-            return httpx.Request(call.method, url, headers=headers, json=call.json, data=call.form), label
+            body = _filled(call, secrets)
+            return httpx.Request(call.method, url, headers=headers, json=body, data=call.form), label
         except (httpx.InvalidURL, TypeError, ValueError):
             # The text of such an error can hold the very value that could not be written, a secret for example.
             raise EgressRefused(f"{label}: cannot be written as a request") from None
@@ -296,11 +302,22 @@ def _repeatable(call: Call) -> bool:
     return call.repeatable or keyed or call.method.upper() in _IDEMPOTENT
 
 
-def _authorize(name: str, auth: Auth, secrets: Secrets, headers: dict[str, str], query: dict[str, str]) -> None:
+def _secret(name: str, secrets: Secrets) -> str:
     values = secrets.get(name) or ()
     if not values or not values[0]:
         raise SecretMissing(name)
-    value = values[0]
+    return values[0]
+
+
+def _filled(call: Call, secrets: Secrets) -> Any:
+    """The JSON body with the secrets that the call hands over."""
+    if not call.json_secrets:
+        return call.json
+    return {**(call.json or {}), **{field: _secret(name, secrets) for field, name in call.json_secrets.items()}}
+
+
+def _authorize(name: str, auth: Auth, secrets: Secrets, headers: dict[str, str], query: dict[str, str]) -> None:
+    value = _secret(name, secrets)
     match auth:
         case Bearer():
             headers["authorization"] = f"Bearer {value}"
