@@ -107,6 +107,13 @@ def minor(value: Any, currency: str) -> int:
     return whole
 
 
+def listed(value: Any, field: str) -> list[Any]:
+    """A list. Raises PayloadError."""
+    if not isinstance(value, list):
+        raise PayloadError(f"{field} is not a list")
+    return value
+
+
 def at(value: Any, path: str) -> Any:
     """What stands at a dotted path of keys; None where nothing does."""
     for step in path.split("."):

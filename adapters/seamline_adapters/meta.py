@@ -1,0 +1,220 @@
+"""Meta Lead Ads: leads from forms in ads, told thin by a webhook and read in full from the Graph API.
+
+Documented (developers.facebook.com/docs/graph-api/webhooks/getting-started and …/webhooks-for-leadgen): the GET
+handshake with ``hub.verify_token``; ``X-Hub-Signature-256``, an HMAC-SHA256 of the raw body with the app secret;
+batches of up to 1,000 changes; ``value.created_time`` is when the lead came, ``entry.time`` only when the notification
+was sent. Ids are numbers in the documents and strings in practice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from seamline import (
+    Adapter,
+    Answer,
+    Call,
+    Calls,
+    Delivery,
+    Event,
+    Item,
+    Nudge,
+    PayloadError,
+    Replies,
+    Reply,
+    Request,
+    Secrets,
+    Sent,
+    SignatureError,
+    unix_s,
+)
+from seamline.errors import SecretMissing
+from seamline.events import LeadReceived
+from seamline.signature import Header, Hmac, Query, SharedToken
+from seamline_adapters import meta_graph, meta_lead, told
+
+GRAPH = "https://graph.facebook.com"
+
+#: Longest challenge that is given back; Meta sends a whole number.
+MAX_CHALLENGE = 256
+
+_VERIFY = SharedToken(Query("hub.verify_token"), secret="verify_token")  # noqa: S106  (the name of a secret)
+
+#: The family of the page tokens: ``page_token.<page>``, or ``page_token`` for all pages (a system user's token).
+TOKEN = "page_token"  # noqa: S105  (the name of a secret)
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+PageId = Annotated[str, BeforeValidator(_as_text), Field(pattern="^[0-9]{1,32}$")]
+
+
+class Meta(Adapter):
+    """Leads from forms in ads. Each is told with what its person wrote; without a page token, only that it came.
+
+    A thin lead is told rather than held back, because somebody waits for an answer: the humans see it at once with
+    form, ad and page, and read the rest at Meta. Once a token is there, translating again completes it.
+    """
+
+    name = "meta"
+    signature = Hmac(Header("X-Hub-Signature-256", "sha256="), no_stamp="Meta signs the body only and sends no time")
+    emits = (LeadReceived,)
+    hosts = ("graph.facebook.com",)
+    optional_secrets = (TOKEN,)
+    replies = Replies(
+        ok=Reply(200),
+        foreign=Reply(200),
+        retried=range(300, 600),
+        attempts="immediately, then ever less often for 36 hours, then dropped (Graph API Webhooks, Getting Started)",
+    )
+
+    class Settings(BaseModel):
+        """``pages``: the only pages whose leads are ours; empty: every page of the app."""
+
+        model_config = ConfigDict(extra="forbid")
+
+        pages: tuple[PageId, ...] = ()
+        graph_version: Annotated[str, Field(pattern=r"^v[0-9]{1,3}\.[0-9]$")] = "v24.0"
+
+    def challenge(self, request: Request, secrets: Secrets) -> Reply | None:
+        """Give ``hub.challenge`` back to whoever knows the verify token."""
+        if request.method != "GET" or "hub.mode" not in request.query:
+            return None
+        try:
+            _VERIFY.verify(request, secrets, datetime.min.replace(tzinfo=UTC), {})
+        except SignatureError:
+            return Reply(403)
+        text = request.query.get("hub.challenge", "")
+        if request.query["hub.mode"] != "subscribe" or not text.isascii() or not 0 < len(text) <= MAX_CHALLENGE:
+            return Reply(403)
+        return Reply(200, text.encode())
+
+    def refuse(self, request: Request) -> str | None:
+        """A request is foreign only as a whole: another object, or none of our pages."""
+        body = request.json()
+        if told.text(told.at(body, "object")) not in (None, "page"):
+            return "the object is not a page"
+        pages = set(_pages(body))
+        if self.settings.pages and pages and pages.isdisjoint(self.settings.pages):
+            return "none of the pages is in the settings"
+        return None
+
+    def split(self, delivery: Delivery) -> Iterator[Item | Nudge]:
+        """One item a lead. Other fields and other pages are passed over; what is odd becomes an item of its own."""
+        body = delivery.json()
+        if body["object"] != "page":
+            return
+        for place, entry in enumerate(told.listed(body["entry"], "entry")):
+            for at, change in enumerate(_changes(entry)):
+                item = self._item(entry, change, f"{delivery.key}:{place}:{at}")
+                if item is not None:
+                    yield item
+
+    def fetch(self, item: Item) -> Calls[None]:
+        if item.kind != "leadgen":
+            return
+        lead, page = item.data["leadgen_id"], item.data["page_id"]
+        url = f"{GRAPH}/{self.settings.graph_version}/{lead}"
+        answer = yield from _as_page(
+            Call("lead", url, {"fields": meta_lead.FIELDS}, accept=meta_graph.TOLD_IN_BODY), page
+        )
+        meta_graph.judge(answer, f"a lead of page {page}")
+
+    def normalize(self, item: Item) -> Iterator[Event]:
+        if item.kind != "leadgen":
+            raise PayloadError(str(item.data))
+        value = item.data
+        lead = meta_lead.fetched(item)
+        wrote = meta_lead.answers(lead)
+        created = value.get("created_time")
+        yield LeadReceived(
+            party=meta_lead.party(wrote, item.key, value["page_id"]),
+            occurred_at=meta_lead.created(lead) if created is None else unix_s(created),
+            lead_id=item.key,
+            channel="ad_form",
+            fields=meta_lead.fields(wrote, lead),
+            platform=meta_lead.platform(lead),
+            form_id=told.text(lead.get("form_id")) or told.text(value.get("form_id")),
+            ad_id=told.text(lead.get("ad_id")) or told.text(value.get("ad_id")),
+            campaign_id=told.text(lead.get("campaign_id")),
+        )
+
+    def sent(self, since: datetime) -> Calls[Iterable[Sent]]:
+        """The leads of the pages in the settings, as notifications: what was dropped after 36 hours can be taken in."""
+        found: list[Sent] = []
+        for page in self.settings.pages:
+            forms = yield from self._listed(f"{page}/leadgen_forms", {"fields": "id", "limit": "100"}, page)
+            for form in forms:
+                later = {"field": "time_created", "operator": "GREATER_THAN", "value": int(since.timestamp())}
+                query = {"fields": "id,created_time,ad_id,form_id", "limit": "100", "filtering": json.dumps([later])}
+                leads = yield from self._listed(f"{meta_lead.ident(form.get('id'), 'the form')}/leads", query, page)
+                found += [meta_lead.notified(lead, page) for lead in leads]
+        return found
+
+    def _item(self, entry: Any, change: Any, odd_key: str) -> Item | None:
+        """The item of a change; None where it is none of ours."""
+        try:
+            if change["field"] != "leadgen":
+                return None
+            value = change["value"]
+            page = meta_lead.ident(value["page_id"] if "page_id" in value else entry["id"], "page_id")
+            if self.settings.pages and page not in self.settings.pages:
+                return None
+            lead = meta_lead.ident(value["leadgen_id"], "leadgen_id")
+        except PayloadError as error:
+            return Item(odd_key, str(error), "odd")
+        except (KeyError, TypeError, AttributeError):
+            return Item(odd_key, "the change lacks its field, its value or its ids (is Include Values on?)", "odd")
+        return Item(lead, {**value, "leadgen_id": lead, "page_id": page}, "leadgen")
+
+    def _listed(self, path: str, query: Mapping[str, str], page: str) -> Calls[list[dict[str, Any]]]:
+        """All pages of a list of the Graph API."""
+        listed: list[dict[str, Any]] = []
+        asked = dict(query)
+        while True:
+            call = Call("list", f"{GRAPH}/{self.settings.graph_version}/{path}", asked, accept=meta_graph.TOLD_IN_BODY)
+            answer = yield from _as_page(call, page)
+            body = meta_graph.judge(answer, f"the leads of page {page}")
+            listed += [one for one in told.listed(body.get("data"), "data") if isinstance(one, dict)]
+            after = told.text(told.at(body, "paging.cursors.after"))
+            if told.at(body, "paging.next") is None or after is None or after == asked.get("after"):
+                return listed
+            asked["after"] = after
+
+
+def _as_page(call: Call, page: str) -> Calls[Answer]:
+    """Ask with the page's own token, else with the one for all pages."""
+    try:
+        return (yield replace(call, secret=f"{TOKEN}.{page}"))
+    except SecretMissing:
+        return (yield replace(call, secret=TOKEN))
+
+
+def _pages(body: Any) -> Iterator[str]:
+    """Every page that a request names, as far as it can be read."""
+    entries = body.get("entry") if isinstance(body, dict) else None
+    for entry in entries if isinstance(entries, list) else []:
+        changes = entry.get("changes") if isinstance(entry, dict) else None
+        told_by = [told.at(change, "value.page_id") for change in changes] if isinstance(changes, list) else []
+        for page in (told.at(entry, "id"), *told_by):
+            if (text := told.text(page)) is not None:
+                yield text
+
+
+def _changes(entry: Any) -> list[Any]:
+    """The changes of an entry; one that cannot be read where its leads were left out (Include Values is off)."""
+    if not isinstance(entry, dict):
+        return [None]
+    if "changes" in entry:
+        changes = entry["changes"]
+        return changes if isinstance(changes, list) else [None]
+    fields = entry.get("changed_fields")
+    return [None] if isinstance(fields, list) and "leadgen" in fields else []
