@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from seamline.adapter import Adapter
+from seamline.errors import SeamlineError
 from seamline.signature.base import Secrets
-from seamline.testing.story import Story
+from seamline.testing import update
+from seamline.testing.checks.check import AdapterCheck, Broken, Case, Contract, StoryCheck
+from seamline.testing.checks.declaration import DECLARATION_CHECKS
+from seamline.testing.checks.golden import GOLDEN_CHECKS, STALE_CHECKS
+from seamline.testing.checks.proof import PROOF_CHECKS
+from seamline.testing.checks.reading import KIND_CHECKS, READING_CHECKS
+from seamline.testing.checks.secrecy import SECRECY_CHECKS
+from seamline.testing.checks.telling import TELLING_CHECKS
+from seamline.testing.story import ContractError, Story
 from seamline.testing.suite import Suite
+
+#: Without this nothing else can be judged.
+PLAYS = "plays its story"
+_PLAYS_ADVICE = "mend what the story says, or what the adapter does with it"
+
+STORY_CHECKS: tuple[StoryCheck, ...] = (
+    *PROOF_CHECKS,
+    *TELLING_CHECKS,
+    *READING_CHECKS,
+    *SECRECY_CHECKS,
+    *GOLDEN_CHECKS,
+)
+ADAPTER_CHECKS: tuple[AdapterCheck, ...] = (*DECLARATION_CHECKS, *KIND_CHECKS, *STALE_CHECKS)
+
+
+def check_names() -> tuple[str, ...]:
+    """The names of all checks: what ``exempt`` may name besides event types."""
+    return (PLAYS, *(check.name for check in STORY_CHECKS), *(check.name for check in ADAPTER_CHECKS))
 
 
 def adapter_contract(
@@ -23,12 +51,29 @@ def adapter_contract(
 ) -> int:
     """Prove that an adapter keeps its contract; returns how many checks ran.
 
-    ``root`` holds the samples and the ``*.expected.json`` files. ``secrets`` are those besides the signing secret, such as
-    ``{"api": ["…"]}``. ``exempt`` maps a check's name, or an event type that has no story, to the reason. ``addresses``
-    are e-mail addresses (or ``@domain``) that copied official samples may hold. Raises ContractError, whose text names
-    each broken check, its story and what to do.
+    ``root`` holds the samples and the ``*.expected.json`` files. ``secrets`` are those besides the signing secret,
+    such as ``{"api": ["…"]}``. ``exempt`` maps a check's name, or an event type that has no story, to the reason.
+    ``addresses`` are e-mail addresses (or ``@domain``) that copied official samples may hold. Raises ContractError,
+    whose text names each broken check, its story and what to do.
     """
-    return len(stories) and 0
+    refresh = update.wanted() if update_golden is None else update_golden
+    contract = Contract(make, root, tuple(stories), secrets or {}, exempt or {}, addresses, refresh)
+    if not contract.stories:
+        raise ContractError(f"{contract.adapter.name} has no story: give it at least one")
+    failures: list[str] = []
+    ran = 0
+    playable = [case for case in contract.cases if _plays(case, failures)]
+    for check in STORY_CHECKS:
+        if check.name not in contract.exempt:
+            for case in playable:
+                ran += _on_story(check, case, failures)
+    if len(playable) == len(contract.cases):
+        for whole in ADAPTER_CHECKS:
+            if whole.name not in contract.exempt:
+                ran += _outcome(whole.name, whole.advice, partial(whole.run, contract), failures)
+    if failures:
+        raise ContractError(_text(contract, failures), failures)
+    return ran + len(playable)
 
 
 def check_suite(suite: Suite, *, update_golden: bool | None = None) -> int:
@@ -42,3 +87,34 @@ def check_suite(suite: Suite, *, update_golden: bool | None = None) -> int:
         addresses=suite.addresses,
         update_golden=update_golden,
     )
+
+
+def _plays(case: Case, failures: list[str]) -> bool:
+    try:
+        assert case.played is not None
+    except Exception as error:
+        kind = "" if isinstance(error, ContractError) else f"{type(error).__name__}: "
+        failures.append(f"{PLAYS} [{case.story.name}]: {kind}{error}. {_PLAYS_ADVICE}")
+        # What cannot be played may still be judged by its proof: that is most often why.
+        for check in PROOF_CHECKS:
+            _on_story(check, case, failures)
+        return False
+    return True
+
+
+def _outcome(name: str, advice: str, run: Callable[[], bool], failures: list[str]) -> bool:
+    try:
+        return run()
+    except Broken as broken:
+        failures.append(f"{name}: {broken}. What to do: {advice}")
+    except (SeamlineError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        failures.append(f"{name}: {type(error).__name__}: {error}. What to do: {advice}")
+    return True
+
+
+def _on_story(check: StoryCheck, case: Case, failures: list[str]) -> bool:
+    return _outcome(f"{check.name} [{case.story.name}]", check.advice, lambda: check.run(case), failures)
+
+
+def _text(contract: Contract, failures: Sequence[str]) -> str:
+    return f"{contract.adapter.name}: {len(failures)} broken\n" + "\n".join(f"- {failure}" for failure in failures)

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from seamline.call import Answer
-from seamline.delivery import Request
+from seamline.delivery import Decision, Nudge, Request
 from seamline.errors import SeamlineError
 from seamline.events.base import Event
 from seamline.signature.base import Secrets
@@ -22,7 +22,7 @@ URL = "https://hooks.example.com/webhooks/contract"
 FORM = "application/x-www-form-urlencoded"
 
 #: The value in ``Sample.patch`` that takes a field away.
-ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "ABSENT"})()
+ABSENT: Any = object()
 
 
 class ContractError(AssertionError):
@@ -37,11 +37,11 @@ class ContractError(AssertionError):
 class Sample:
     """One request of a provider, bare: the kit signs it.
 
-    ``file`` is a body below the samples' root (None: an empty body). ``patch`` sets fields of a JSON body by dotted path
-    (``"0.attemptNumber"``, list indices are numbers) or of a form by name; ``ABSENT`` takes one away. ``refused``: genuine, but
-    ``refuse`` must name a reason. ``challenged``: unsigned, and ``challenge`` must answer. ``replies``: the exact body
-    that ``challenge`` or ``reply`` must give. ``poll`` (with ``scope`` and ``baseline``): not a request but a page that
-    this poll stored.
+    ``file`` is a body below the samples' root (None: an empty body). ``patch`` sets fields of a JSON body by dotted
+    path (``"0.attemptNumber"``; list indices are numbers) or of a form by name; ``ABSENT`` takes one away.
+    ``refused``: genuine, but ``refuse`` must name a reason. ``challenged``: unsigned, and ``challenge`` must answer.
+    ``replies``: the exact body that ``challenge`` or ``reply`` must give. ``poll`` (with ``scope`` and ``baseline``):
+    not a request but a page that this poll stored.
     """
 
     file: str | None
@@ -89,19 +89,19 @@ class Respond:
 
 @dataclass(frozen=True)
 class Story:
-    """Steps in order of arrival, and the types of the events that they make: one entry an event, in any order.
+    """Steps in order of arrival, and the types that they make: one entry an event (or Decision, or Nudge), unordered.
 
     ``answers`` feeds the adapter's calls: ``"GET /path"`` (method and path, without host and query) to a file, a
     ``Respond``, or a list of them, one a call. A call that needs a secret is made only where ``secrets`` (or the
-    contract's) holds it. ``settings`` replaces the adapter's settings. ``any_order``: every permutation of the steps must
-    give equal events. ``quarantined`` counts the items that must raise PayloadError; ``raises`` is what the fetch or
-    ``normalize`` must raise instead of giving events. ``kind_at`` says where the event's type stands if the kit cannot
-    find it: a dotted path in the body, or ``"header:X-Topic"``.
+    contract's) holds it. ``settings`` replaces the adapter's settings. ``any_order``: every permutation of the steps
+    must give equal events. ``quarantined`` counts what must raise PayloadError; ``raises`` is what the fetch or
+    ``normalize`` must raise. ``kind_at`` says where the event's type stands if the kit cannot find it: a dotted path in
+    the body, or ``"header:X-Topic"``.
     """
 
     name: str
     steps: tuple[Sample, ...]
-    emits: tuple[type[Event], ...] = ()
+    emits: tuple[type[Event] | type[Decision] | type[Nudge], ...] = ()
     answers: Mapping[str, str | Respond | Sequence[str | Respond]] = field(default_factory=dict)
     secrets: Secrets = field(default_factory=dict)
     any_order: bool = False
@@ -116,7 +116,7 @@ class Story:
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
 
-def story(name: str, file: str, *emits: type[Event], **kw: Any) -> Story:
+def story(name: str, file: str, *emits: type[Event] | type[Decision] | type[Nudge], **kw: Any) -> Story:
     """A story of one request. Keywords are those of Story and, for its one step, of Sample."""
     ours = {key: kw.pop(key) for key in tuple(kw) if key in Sample.__dataclass_fields__}
     return Story(name=name, steps=(Sample(file, **ours),), emits=emits, **kw)

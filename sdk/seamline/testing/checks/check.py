@@ -1,0 +1,82 @@
+"""What a check is, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from seamline.adapter import Adapter
+from seamline.signature.base import Secrets
+from seamline.testing.play import Bench, Played, play
+from seamline.testing.story import Story
+
+
+class Broken(Exception):
+    """Raised by a check: what was seen instead of what the contract demands."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One story of the contract, played once."""
+
+    contract: Contract
+    story: Story
+
+    @cached_property
+    def bench(self) -> Bench:
+        return self.contract.bench(self.story)
+
+    @cached_property
+    def played(self) -> Played:
+        return play(self.bench)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What ``adapter_contract`` was given."""
+
+    make: Callable[[], Adapter]
+    root: Path
+    stories: Sequence[Story]
+    secrets: Secrets = field(repr=False)
+    exempt: Mapping[str, str]
+    addresses: Sequence[str]
+    update_golden: bool
+
+    @cached_property
+    def adapter(self) -> Adapter:
+        return self.make()
+
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        return tuple(Case(self, story) for story in self.stories)
+
+    def bench(self, story: Story) -> Bench:
+        """A bench with a fresh adapter."""
+        return Bench.of(self.make(), self.root, story, self.secrets)
+
+
+@dataclass(frozen=True)
+class StoryCheck:
+    """A check of every story. ``run`` is False where it does not apply, and raises Broken."""
+
+    name: str
+    advice: str
+    run: Callable[[Case], bool]
+
+
+@dataclass(frozen=True)
+class AdapterCheck:
+    """A check of the adapter as a whole, after its stories."""
+
+    name: str
+    advice: str
+    run: Callable[[Contract], bool]
+
+
+def demand(kept: bool, otherwise: str) -> None:
+    """Raise Broken unless it is kept."""
+    if not kept:
+        raise Broken(otherwise)
