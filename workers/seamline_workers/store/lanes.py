@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from seamline_workers.store.schema import HELD, OPEN, SEAT_LANE, SOURCE_LANE, SUSPECT
+from seamline_workers.store.schema import HELD, JOINING, OPEN, SEAT_LANE, SOURCE_LANE, SUSPECT
 from seamline_workers.store.store import PG_NOW, now_us
 
 #: Bits of a token that count the leases of one process.
@@ -196,12 +196,12 @@ WITH k AS MATERIALIZED (
     JOIN lanes l ON l.kind = {SEAT_LANE} AND l.key = x.key AND l.seat = x.seat AND l.lease = x.token
     ORDER BY l.key, l.seat FOR NO KEY UPDATE OF l)
 UPDATE lanes l SET done = CASE WHEN l.done < k.start THEN l.done ELSE k.upto END, lease = NULL, due = k.due,
-    held = CASE WHEN k.due > 0 THEN {HELD} ELSE {OPEN} END, crashes = 0
+    held = CASE WHEN k.due > 0 THEN {HELD} WHEN l.held = {JOINING} THEN {JOINING} ELSE {OPEN} END, crashes = 0
 FROM k WHERE l.kind = {SEAT_LANE} AND l.key = k.key AND l.seat = k.seat RETURNING l.key, l.seat
 """)
 _LITE_FINISH = f"""
 UPDATE lanes SET done = CASE WHEN done < ?1 THEN done ELSE ?2 END, lease = NULL, due = ?3,
-    held = CASE WHEN ?3 > 0 THEN {HELD} ELSE {OPEN} END, crashes = 0
+    held = CASE WHEN ?3 > 0 THEN {HELD} WHEN held = {JOINING} THEN {JOINING} ELSE {OPEN} END, crashes = 0
 WHERE kind = {SEAT_LANE} AND key = ?4 AND seat = ?5 AND lease = ?6
 """
 
@@ -392,12 +392,17 @@ def bury(connection: Connection, lease_us: int) -> int:
     return len(found)
 
 
+_JOINED = text(f"""
+UPDATE lanes SET held = {OPEN} WHERE held = {JOINING} AND NOT EXISTS (
+    SELECT 1 FROM lanes j WHERE j.kind = lanes.kind AND j.joins = lanes.key AND j.seat = lanes.seat
+    AND j.last > j.done)
+""")
 _WAKE = text(f"UPDATE lanes SET held = {OPEN}, due = 0 WHERE held = {HELD} AND due <= :now AND lease IS NULL")
 
 
 def wake_due(connection: Connection, now: int) -> int:
-    """Open the lanes whose retry is due. Returns how many."""
-    return connection.execute(_WAKE, {"now": now}).rowcount
+    """Open the lanes whose retry is due, and those whose joined lanes are drained. Returns how many."""
+    return connection.execute(_WAKE, {"now": now}).rowcount + connection.execute(_JOINED).rowcount
 
 
 # --- looking --------------------------------------------------------------------------------------------------------

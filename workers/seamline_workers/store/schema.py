@@ -194,6 +194,12 @@ accounts = _table(
     _col("projection", Text, null=True),  # JSON, a pure fold over the facts
     _col("created_at", BigInteger),
     _col("last_event_at", BigInteger, null=True),
+    Index(
+        "accounts_group",
+        "group_id",
+        postgresql_where=text("group_id IS NOT NULL"),
+        sqlite_where=text("group_id IS NOT NULL"),
+    ),
     busy=True,
 )
 
@@ -315,8 +321,9 @@ handoffs = _table(
 #: The leased unit: what must run one after another. kind 1: a source's deliveries (key = source), kind 2: the handoffs
 #: of one account group at one seat (key = account). last > done is readiness.
 SOURCE_LANE, SEAT_LANE = 1, 2
-#: held: 0 open, 1 until due (a retry), 2 suspect (its process died; runs alone)
-OPEN, HELD, SUSPECT = 0, 1, 2
+#: held: 0 open, 1 until due (a retry), 2 suspect (its process died; runs alone), 3 until the lanes that joined it by
+#: a link are drained
+OPEN, HELD, SUSPECT, JOINING = range(4)
 
 lanes = _table(
     "lanes",
@@ -329,6 +336,7 @@ lanes = _table(
     _col("due", BigInteger, 0),
     _col("held", SmallInteger, 0),
     _col("crashes", SmallInteger, 0),
+    _col("joins", BigInteger, null=True),  # the lane's key that waits until this one is drained
     PrimaryKeyConstraint("kind", "key", "seat"),
     Index(
         "lanes_todo",

@@ -1,0 +1,76 @@
+"""Who an event is about: the keys of a party, and which of them may join what.
+
+Strength: a provider's reference > e-mail > phone in E.164 > company domain (never a free or our own one) > name
+(never joins). Only references of a person join persons; references of an account or an engagement find the account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from seamline.events.base import Party
+
+#: An identity as stored: (kind, value).
+Key = tuple[str, str]
+
+#: Mailboxes of a function: they find their contact again, and never link accounts.
+ROLE_MAILBOXES = frozenset(
+    "abuse accounts admin billing contact enquiries enquiry finance hello help hi hr info inquiries invoices jobs "
+    "mail marketing news newsletter no-reply noreply office orders postmaster press reception sales service support team "
+    "webmaster".split()
+)
+
+#: Domains whose addresses belong to persons, not to a company.
+FREE_MAIL = frozenset(
+    "126.com 163.com aol.com bigpond.com btinternet.com comcast.net cox.net duck.com earthlink.net fastmail.com "
+    "free.fr freenet.de gmail.com gmx.at gmx.ch gmx.com gmx.de gmx.net googlemail.com hey.com hotmail.co.uk "
+    "hotmail.com hotmail.de hotmail.fr hotmail.it hushmail.com icloud.com laposte.net libero.it live.co.uk live.com live.nl "
+    "mac.com mail.com mail.ru me.com msn.com naver.com orange.fr outlook.com outlook.de outlook.fr pm.me posteo.de "
+    "proton.me protonmail.com qq.com rediffmail.com rocketmail.com sbcglobal.net shaw.ca sky.com t-online.de "
+    "telus.net tutanota.com verizon.net web.de wp.pl yahoo.ca yahoo.co.in yahoo.co.jp yahoo.co.uk yahoo.com "
+    "yahoo.com.br yahoo.de yahoo.es yahoo.fr yahoo.it yandex.com yandex.ru ymail.com zoho.com".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one party, by what they may join."""
+
+    person: tuple[Key, ...] = ()  # references of a person
+    email: Key | None = None
+    phone: Key | None = None
+    account: tuple[Key, ...] = ()  # references of an account
+    engagement: tuple[Key, ...] = ()
+    domain: Key | None = None
+    role: bool = False  # the address is a function's mailbox
+
+    def all(self) -> tuple[Key, ...]:
+        found = self.person + self.account + self.engagement
+        return found + tuple(key for key in (self.email, self.phone, self.domain) if key is not None)
+
+
+def keys_of(party: Party, provider: str, own_domains: Collection[str] = ()) -> Keys:
+    """The keys of a party as an adapter of ``provider`` gave them; an address of our own people is none."""
+    by_level: dict[str, list[Key]] = {"person": [], "account": [], "engagement": []}
+    for ref in party.refs:
+        by_level[ref.of].append(("ref", f"{ref.provider or provider}\n{ref.realm}\n{ref.kind}\n{ref.id}"))
+    email, domain, role = None, (party.domain or "").lower() or None, False
+    if party.email is not None:
+        local, _, host = party.email.rpartition("@")
+        if host not in own_domains:
+            email, role = ("email", party.email.lower()), local.lower() in ROLE_MAILBOXES
+            domain = domain or host
+    if domain is not None and (domain in FREE_MAIL or domain in own_domains or "." not in domain):
+        domain = None
+    # Without a country a number is not unique in the world.
+    phone = ("phone", party.phone) if party.phone is not None and party.phone.startswith("+") else None
+    return Keys(
+        tuple(by_level["person"]),
+        email,
+        phone,
+        tuple(by_level["account"]),
+        tuple(by_level["engagement"]),
+        ("domain", domain) if domain is not None else None,
+        role,
+    )

@@ -1,0 +1,216 @@
+"""Deliveries and items as the translation reads and finishes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from seamline_workers.store.lanes import raw
+from seamline_workers.store.schema import FETCHING, QUARANTINED
+
+
+class DeliveryRow(NamedTuple):
+    """A delivery as stored."""
+
+    id: int
+    source_id: int
+    key: str
+    digest: bytes
+    method: str
+    target: str
+    headers: str
+    body: bytes | None
+    received_at: int
+    trust: str
+    poll: str | None
+    scope: str | None
+    baseline: int
+
+
+class ItemRow(NamedTuple):
+    """One item to write: what a delivery told, and what became of it."""
+
+    delivery_id: int
+    n: int
+    source_id: int
+    key: str
+    kind: str
+    entity: str | None
+    state: int
+    reason: str | None
+    due: int
+    before: str | None
+    adapter_version: int
+
+
+_COLUMNS = ", ".join(DeliveryRow._fields)
+_TODO = text(
+    f"SELECT {_COLUMNS} FROM deliveries WHERE source_id = :source AND state = 0 ORDER BY id LIMIT :limit"
+)
+_ONE = text(f"SELECT {_COLUMNS} FROM deliveries WHERE id = :id")
+
+
+def todo(connection: Connection, source_id: int, limit: int) -> list[DeliveryRow]:
+    """The next deliveries of a source to translate, in order of arrival."""
+    if connection.dialect.name != "postgresql":
+        found = raw(connection).execute(
+            f"SELECT {_COLUMNS} FROM deliveries WHERE source_id = ? AND state = 0 ORDER BY id LIMIT ?",
+            (source_id, limit),
+        )
+        return [DeliveryRow._make(row) for row in found.fetchall()]
+    rows = connection.execute(_TODO, {"source": source_id, "limit": limit})
+    return [DeliveryRow._make(row) for row in rows]
+
+
+def one(connection: Connection, delivery_id: int) -> DeliveryRow | None:
+    row = connection.execute(_ONE, {"id": delivery_id}).first()
+    return None if row is None else DeliveryRow._make(row)
+
+
+_PG_FINISH = text("""
+UPDATE deliveries d SET state = x.state, reason = x.reason
+FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS smallint[]), CAST(:reasons AS text[])) x(id, state, reason)
+WHERE d.id = x.id
+""")
+_LITE_FINISH = "UPDATE deliveries SET state = ?, reason = ? WHERE id = ?"
+
+
+def finish(connection: Connection, ends: Sequence[tuple[int, int, str | None]]) -> None:
+    """Write the state of translated deliveries: (id, state, reason)."""
+    if connection.dialect.name == "postgresql":
+        ids, states, reasons = (list(column) for column in zip(*ends, strict=True))
+        connection.execute(_PG_FINISH, {"ids": ids, "states": states, "reasons": reasons})
+    else:
+        raw(connection).executemany(_LITE_FINISH, [(state, reason, id_) for id_, state, reason in ends])
+
+
+_ITEM_TYPES = {
+    "delivery_id": "bigint",
+    "n": "integer",
+    "source_id": "bigint",
+    "state": "smallint",
+    "due": "bigint",
+    "adapter_version": "smallint",
+}
+_NAMES = ", ".join(ItemRow._fields)
+_PG_ITEMS = text(
+    f"INSERT INTO items ({_NAMES}) SELECT * FROM unnest("
+    + ", ".join(f"CAST(:{name} AS {_ITEM_TYPES.get(name, 'text')}[])" for name in ItemRow._fields)
+    + ") ON CONFLICT DO NOTHING RETURNING delivery_id, n"
+)
+_LITE_ITEMS = f"INSERT INTO items ({_NAMES}) VALUES ({', '.join('?' * len(ItemRow._fields))}) ON CONFLICT DO NOTHING"
+
+
+def add_items(connection: Connection, rows: Sequence[ItemRow]) -> set[tuple[int, int]]:
+    """Write items whose key this source has not told before. Returns which they are: (delivery, n)."""
+    if not rows:
+        return set()
+    if connection.dialect.name == "postgresql":
+        columns = zip(*rows, strict=True)
+        binds = {name: list(column) for name, column in zip(ItemRow._fields, columns, strict=True)}
+        return {(d, n) for d, n in connection.execute(_PG_ITEMS, binds)}
+    cursor, new = raw(connection).cursor(), set()
+    for row in rows:
+        cursor.execute(_LITE_ITEMS, row)
+        if cursor.rowcount:
+            new.add((row.delivery_id, row.n))
+    return new
+
+
+_ENTITY = text("SELECT data FROM entities WHERE source_id = :source AND entity = :entity")
+_SET_ENTITY = text("""
+INSERT INTO entities (source_id, entity, data) VALUES (:source, :entity, :data)
+ON CONFLICT (source_id, entity) DO UPDATE SET data = excluded.data
+""")
+
+
+def entity(connection: Connection, source_id: int, name: str) -> Any:
+    """The data of an entity's newest item; None: there is none."""
+    found = connection.execute(_ENTITY, {"source": source_id, "entity": name}).scalar()
+    return None if found is None else json.loads(found)
+
+
+def set_entity(connection: Connection, source_id: int, name: str, data: Any) -> None:
+    binds = {"source": source_id, "entity": name, "data": json.dumps(data, separators=(",", ":"))}
+    connection.execute(_SET_ENTITY, binds)
+
+
+# --- items that wait for a fetch ------------------------------------------------------------------------------------
+
+
+class Waiting(NamedTuple):
+    """An item that wants a fetch."""
+
+    delivery_id: int
+    n: int
+    source_id: int
+    key: str
+    attempts: int
+    before: str | None
+
+
+_PG_SKIP = " FOR UPDATE SKIP LOCKED"
+# An entity's items are fetched one after another; those of different entities beside each other.
+_FETCHABLE = f"""
+SELECT i.delivery_id, i.n, i.source_id, i.key, i.attempts, i.before FROM items i
+WHERE i.state = {FETCHING} AND i.due <= :now AND (i.entity IS NULL OR NOT EXISTS (
+    SELECT 1 FROM items j WHERE j.source_id = i.source_id AND j.entity = i.entity AND j.state = {FETCHING}
+    AND (j.delivery_id < i.delivery_id OR (j.delivery_id = i.delivery_id AND j.n < i.n))))
+ORDER BY i.due LIMIT :limit
+"""
+_TAKE = text("""
+UPDATE items SET lease = :token, due = :until, attempts = attempts + 1 WHERE delivery_id = :delivery AND n = :n
+""")
+
+
+def lease_fetches(connection: Connection, token: int, now: int, until: int, limit: int) -> list[Waiting]:
+    """Take items that want a fetch; they are due again at ``until`` if nothing comes of it."""
+    skip = _PG_SKIP if connection.dialect.name == "postgresql" else ""
+    rows = connection.execute(text(_FETCHABLE + skip), {"now": now, "limit": limit}).all()
+    for row in rows:
+        connection.execute(_TAKE, {"token": token, "until": until, "delivery": row[0], "n": row[1]})
+    return [Waiting._make(row) for row in rows]
+
+
+_END_ITEM = text("""
+UPDATE items SET state = :state, reason = :reason, due = :due, lease = NULL, answers = coalesce(:answers, answers)
+WHERE delivery_id = :delivery AND n = :n AND lease = :token
+""")
+
+
+def end_item(
+    connection: Connection,
+    item: Waiting,
+    token: int,
+    state: int,
+    *,
+    reason: str | None = None,
+    due: int = 0,
+    answers: str | None = None,
+) -> bool:
+    """Write what became of a fetched item; False: somebody else has taken it since."""
+    binds = {
+        "state": state,
+        "reason": reason,
+        "due": due,
+        "answers": answers,
+        "delivery": item.delivery_id,
+        "n": item.n,
+        "token": token,
+    }
+    return connection.execute(_END_ITEM, binds).rowcount == 1
+
+
+_LEFT = text(f"SELECT count(*) FROM items WHERE delivery_id = :id AND state = {FETCHING}")
+_STATES = text("SELECT min(state), max(state), min(reason) FROM items WHERE delivery_id = :id")
+
+
+def settle(connection: Connection, delivery_id: int) -> None:
+    """Close a delivery whose last fetch has ended."""
+    if connection.execute(_LEFT, {"id": delivery_id}).scalar_one():
+        return
+    low, high, reason = connection.execute(_STATES, {"id": delivery_id}).one()
+    finish(connection, [(delivery_id, low if low == high else min(low, QUARANTINED), reason if low >= 4 else None)])

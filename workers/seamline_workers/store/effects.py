@@ -1,0 +1,238 @@
+"""Effects of handoffs: written with their completion or not at all, each once whatever is run again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from seamline.context import Flag, Message, Task
+from seamline_workers.store.lanes import LaneEnd, finish_lanes, raw
+from seamline_workers.store.schema import DONE, FLAG, MESSAGE, NEEDS_HUMAN, PARKED, RETRYING, TASK
+
+#: Parked with an empty ``awaits``: until its due time, not for a fact.
+UNTIL_DUE = ""
+
+
+class EffectRow(NamedTuple):
+    """One effect of one handoff. ``key`` tells effects of one kind apart; ``what`` is what the seat asked for."""
+
+    event_seq: int
+    seat: str
+    kind: int
+    key: str
+    account_id: int
+    cause: str  # the event's id
+    what: Any = None
+    data: str | None = None  # a log's line
+    ref: str | None = None  # an emitted event's id
+
+
+class Outcome(NamedTuple):
+    """What became of one handoff."""
+
+    lane: int
+    event_seq: int
+    seat: str
+    state: int = DONE
+    attempts: int = 0
+    due: int = 0
+    reason: str | None = None
+    awaits: str | None = None
+    effects: tuple[EffectRow, ...] = ()
+
+
+_PG_COMPLETE = text("""
+UPDATE handoffs h SET state = x.state, attempts = x.attempts, due = x.due, reason = x.reason, awaits = x.awaits,
+    done_at = CASE WHEN x.state = 1 THEN NULL ELSE CAST(:now AS bigint) END
+FROM unnest(CAST(:seqs AS bigint[]), CAST(:seats AS text[]), CAST(:states AS smallint[]), CAST(:attempts AS smallint[]),
+            CAST(:dues AS bigint[]), CAST(:reasons AS text[]), CAST(:awaits AS text[]))
+     x(seq, seat, state, attempts, due, reason, awaits)
+WHERE h.event_seq = x.seq AND h.seat = x.seat AND h.state < 2 RETURNING h.event_seq, h.seat
+""")
+_LITE_COMPLETE = """
+UPDATE handoffs SET state = ?, attempts = ?, due = ?, reason = ?, awaits = ?, done_at = ?
+WHERE event_seq = ? AND seat = ? AND state < 2
+"""
+_PG_EFFECTS = text("""
+INSERT INTO effects (event_seq, seat, kind, key, ref, data, at)
+SELECT *, CAST(:now AS bigint) FROM unnest(CAST(:seqs AS bigint[]), CAST(:seats AS text[]), CAST(:kinds AS smallint[]),
+    CAST(:keys AS text[]), CAST(:refs AS text[]), CAST(:datas AS text[]))
+ON CONFLICT (event_seq, seat, kind, key) DO NOTHING RETURNING event_seq, seat, kind, key
+""")
+_LITE_EFFECTS = """
+INSERT INTO effects (event_seq, seat, kind, key, ref, data, at) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (event_seq, seat, kind, key) DO NOTHING
+"""
+
+
+def complete(connection: Connection, ends: Sequence[LaneEnd], outcomes: Sequence[Outcome], now: int) -> int:
+    """Finish lanes and write their outcomes' effects, in the caller's transaction.
+
+    What lost its lease changes nothing. Returns how many handoffs were completed.
+    """
+    kept = finish_lanes(connection, ends)
+    alive = [outcome for outcome in outcomes if (outcome.lane, outcome.seat) in kept]
+    if not alive:
+        return 0
+    done = _complete(connection, alive, now)
+    rows = [row for o in alive if (o.event_seq, o.seat) in done for row in o.effects]
+    if rows:
+        write_effects(connection, rows, now)
+    return len(done)
+
+
+def _complete(connection: Connection, alive: Sequence[Outcome], now: int) -> set[tuple[int, str]]:
+    if connection.dialect.name == "postgresql":
+        binds = {
+            "now": now,
+            "seqs": [o.event_seq for o in alive],
+            "seats": [o.seat for o in alive],
+            "states": [o.state for o in alive],
+            "attempts": [o.attempts for o in alive],
+            "dues": [o.due for o in alive],
+            "reasons": [o.reason for o in alive],
+            "awaits": [o.awaits for o in alive],
+        }
+        return {(seq, seat) for seq, seat in connection.execute(_PG_COMPLETE, binds)}
+    cursor, done = raw(connection).cursor(), set()
+    for o in alive:
+        at = None if o.state == RETRYING else now
+        cursor.execute(_LITE_COMPLETE, (o.state, o.attempts, o.due, o.reason, o.awaits, at, o.event_seq, o.seat))
+        if cursor.rowcount:
+            done.add((o.event_seq, o.seat))
+    return done
+
+
+def write_effects(connection: Connection, rows: Sequence[EffectRow], now: int) -> None:
+    """Write effects that were not written before; flags, tasks and messages of those that are new."""
+    new = _claim(connection, rows, now)
+    for row in rows:
+        identity = (row.event_seq, row.seat, row.kind, row.key)
+        if row.kind not in (FLAG, TASK, MESSAGE) or identity not in new:
+            continue
+        ref = _WRITERS[row.kind](connection, row, now)
+        binds = {"ref": str(ref), "seq": row.event_seq, "seat": row.seat, "kind": row.kind, "key": row.key}
+        connection.execute(_REFER, binds)
+
+
+def _claim(connection: Connection, rows: Sequence[EffectRow], now: int) -> set[tuple[int, str, int, str]]:
+    if connection.dialect.name == "postgresql":
+        binds = {
+            "now": now,
+            "seqs": [r.event_seq for r in rows],
+            "seats": [r.seat for r in rows],
+            "kinds": [r.kind for r in rows],
+            "keys": [r.key for r in rows],
+            "refs": [r.ref for r in rows],
+            "datas": [r.data for r in rows],
+        }
+        return {tuple(row) for row in connection.execute(_PG_EFFECTS, binds)}  # type: ignore[misc]
+    cursor, new = raw(connection).cursor(), set()
+    for r in rows:
+        cursor.execute(_LITE_EFFECTS, (r.event_seq, r.seat, r.kind, r.key, r.ref, r.data, now))
+        if cursor.rowcount:
+            new.add((r.event_seq, r.seat, r.kind, r.key))
+    return new
+
+
+_REFER = text(
+    "UPDATE effects SET ref = :ref WHERE event_seq = :seq AND seat = :seat AND kind = :kind AND key = :key"
+)
+_OPEN_FLAG = text("""
+SELECT id, evidence FROM flags WHERE account_id = :account AND seat = :seat AND name = :name AND key = :key
+AND state = 'open'
+""")
+_COUNT_FLAG = text("""
+UPDATE flags SET count = count + 1, text = :text, severity = :severity, evidence = :evidence WHERE id = :id
+""")
+_RAISE_FLAG = text("""
+INSERT INTO flags (account_id, seat, name, key, text, severity, evidence, raised_at)
+VALUES (:account, :seat, :name, :key, :text, :severity, :evidence, :now) RETURNING id
+""")
+
+
+def _write_flag(connection: Connection, row: EffectRow, now: int) -> int:
+    flag: Flag = row.what
+    binds = {"account": row.account_id, "seat": row.seat, "name": flag.name, "key": flag.key}
+    found = connection.execute(_OPEN_FLAG, binds).first()
+    evidence = list(flag.evidence) or [row.cause]
+    binds |= {"text": flag.text, "severity": flag.severity, "now": now}
+    if found is None:
+        return int(connection.execute(_RAISE_FLAG, binds | {"evidence": json.dumps(evidence)}).scalar_one())
+    merged = list(dict.fromkeys([*json.loads(found.evidence), *evidence]))
+    connection.execute(_COUNT_FLAG, binds | {"id": found.id, "evidence": json.dumps(merged)})
+    return int(found.id)
+
+
+_GIVE_TASK = text("""
+INSERT INTO tasks (kind, account_id, seat, assignee, title, text, rule, due_at, cause, created_at)
+VALUES (:kind, :account, :seat, :assignee, :title, :text, :rule, :due, :cause, :now) RETURNING id
+""")
+
+
+def give_task(
+    connection: Connection,
+    task: Task,
+    *,
+    kind: str,
+    account_id: int | None,
+    seat: str | None,
+    cause: str | None,
+    now: int,
+) -> int:
+    """Write a task into the one human queue. Returns its id."""
+    binds = {
+        "kind": kind,
+        "account": account_id,
+        "seat": seat,
+        "assignee": task.assignee,
+        "title": task.title,
+        "text": task.text,
+        "rule": task.rule,
+        "due": None if task.due_at is None else int(task.due_at.timestamp() * 1_000_000),
+        "cause": cause,
+        "now": now,
+    }
+    return int(connection.execute(_GIVE_TASK, binds).scalar_one())
+
+
+def _write_task(connection: Connection, row: EffectRow, now: int) -> int:
+    task: Task = row.what
+    kind = "needs_human" if row.key == "needs_human" else "task"
+    return give_task(
+        connection, task, kind=kind, account_id=row.account_id, seat=row.seat, cause=row.cause, now=now
+    )
+
+
+_SEND = text("""
+INSERT INTO messages (kind, from_seat, to_seat, account_id, topic, body, conversation, needs_response_by, created_at,
+    cause)
+VALUES (:kind, :seat, :to, :account, :topic, :body, :conversation, :by, :now, :cause) RETURNING id
+""")
+
+
+def _write_message(connection: Connection, row: EffectRow, now: int) -> int:
+    message: Message = row.what
+    by = message.needs_response_by
+    binds = {
+        "kind": message.kind,
+        "seat": row.seat,
+        "to": message.to,
+        "account": row.account_id,
+        "topic": message.topic,
+        "body": message.body,
+        "conversation": f"{row.cause}/{row.seat}/{message.to}/{message.key}",
+        "by": None if by is None else int(by.timestamp() * 1_000_000),
+        "now": now,
+        "cause": row.cause,
+    }
+    return int(connection.execute(_SEND, binds).scalar_one())
+
+
+_WRITERS = {FLAG: _write_flag, TASK: _write_task, MESSAGE: _write_message}
+
+#: States in which a handoff waits for somebody outside its lane.
+WAITING_STATES = (PARKED, NEEDS_HUMAN)

@@ -1,0 +1,366 @@
+"""The ledger: events appended once, in one order, with the handoffs that they cause.
+
+Whoever appends takes the locks of its accounts in ascending order, does all other work, draws the ledger's numbers
+last and commits. So commit order is number order without gaps, and a reader of ``since=`` never misses an event.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from seamline.events.base import catalogue, event_id
+from seamline.stages import Projection
+from seamline_workers.store import lanes
+from seamline_workers.store.lanes import raw
+from seamline_workers.store.schema import PARKED
+
+#: Source of what the engine itself says.
+ENGINE = "/engine"
+
+#: Seats to hand a type to: (seat, 1 as owner or 0 as informed).
+Routes = Callable[[str], Sequence[tuple[str, int]]]
+
+#: One event as the fold takes it: type, data, occurred_at in microseconds, id in hex, trust.
+Fact = tuple[str, dict[str, Any], int, str, str]
+
+
+@dataclass(slots=True)
+class Draft:
+    """An event that is about to be appended. Times are microseconds; ``fields`` is ``data`` before it became JSON."""
+
+    id: bytes
+    type: str
+    version: int
+    account_id: int
+    source: str
+    data: str
+    fields: dict[str, Any]
+    occurred_at: int
+    timebasis: str
+    received_at: int
+    trust: str
+    source_id: int | None = None
+    delivery_id: int | None = None
+    item: int | None = None
+    cause: bytes | None = None
+    correlation: bytes | None = None
+    hops: int = 0
+    adapter_version: int | None = None
+    history: bool = False
+    seq: int = 0
+    stage: str | None = None
+
+    @property
+    def fact(self) -> Fact:
+        return (self.type, self.fields, self.occurred_at, self.id.hex(), self.trust)
+
+
+@dataclass(slots=True)
+class Group:
+    """Linked accounts as one: whose lane and whose projection. Locked until commit."""
+
+    id: int
+    projection: Projection
+    changed: bool = False
+    last_event_at: int = 0
+    pending: list[Fact] = field(default_factory=list)  # folded, not yet in the ledger
+
+
+#: The locked group of each account of a transaction.
+Locked = dict[int, Group]
+
+_PG_LOCK = text("""
+SELECT a.id, g.id, g.projection, g.last_event_at FROM accounts a JOIN accounts g ON g.id = coalesce(a.group_id, a.id)
+WHERE a.id = ANY(CAST(:ids AS bigint[])) ORDER BY g.id, a.id FOR NO KEY UPDATE
+""")
+_LITE_LOCK = """
+SELECT a.id, g.id, g.projection, g.last_event_at FROM accounts a JOIN accounts g ON g.id = coalesce(a.group_id, a.id)
+WHERE a.id = ?
+"""
+
+
+def lock(connection: Connection, account_ids: Iterable[int]) -> Locked:
+    """Lock the groups of these accounts, ascending, and read their projections."""
+    wanted = sorted(set(account_ids))
+    if connection.dialect.name == "postgresql":
+        rows: Sequence[Any] = connection.execute(_PG_LOCK, {"ids": wanted}).all()
+    else:
+        cursor = raw(connection).cursor()
+        rows = [cursor.execute(_LITE_LOCK, (account_id,)).fetchone() for account_id in wanted]
+    locked: Locked = {}
+    by_id: dict[int, Group] = {}
+    for account_id, group_id, projection, last_event_at in rows:
+        group = by_id.get(group_id)
+        if group is None:
+            group = by_id[group_id] = Group(group_id, Projection.loads(projection), last_event_at=last_event_at or 0)
+        locked[account_id] = group
+    return locked
+
+
+def append(connection: Connection, drafts: Sequence[Draft], routes: Routes, locked: Locked, now: int) -> list[Draft]:
+    """Append what is new of ``drafts``; fold it, hand it off, release what waited for it.
+
+    The accounts of ``drafts`` are ``locked`` by the caller. Returns what was appended, with its numbers.
+    """
+    new: list[Draft] = []
+    for draft in _unknown(connection, drafts):
+        new.append(draft)
+        moved = None if draft.type in control_types() else _fold(connection, locked[draft.account_id], draft)
+        if moved is not None:
+            new.append(moved)
+    if not new:
+        return []
+    _write_groups(connection, locked)
+    released = _release(connection, new, locked)
+    _number(connection, new)
+    _insert_events(connection, new)
+    lanes.add(connection, _insert_handoffs(connection, new, routes, locked, now))
+    lanes.reopen(connection, released)
+    return new
+
+
+_CONTROL: frozenset[str] = frozenset()
+
+
+def control_types() -> frozenset[str]:
+    """The event types that only the engine makes; they are not folded."""
+    global _CONTROL
+    if not _CONTROL:
+        _CONTROL = frozenset(name for name, event in catalogue().items() if event.nature == "control")
+    return _CONTROL
+
+
+# --- what is new ----------------------------------------------------------------------------------------------------
+
+_PG_KNOWN = text("SELECT id FROM events WHERE id = ANY(CAST(:ids AS bytea[]))")
+
+
+def _unknown(connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
+    by_id: dict[bytes, Draft] = {}
+    for draft in drafts:
+        by_id.setdefault(draft.id, draft)
+    if connection.dialect.name == "postgresql":
+        if by_id:
+            for row in connection.execute(_PG_KNOWN, {"ids": list(by_id)}):
+                by_id.pop(bytes(row[0]), None)
+        return list(by_id.values())
+    cursor = raw(connection).cursor()
+    for identity in list(by_id):
+        if cursor.execute("SELECT 1 FROM events WHERE id = ?", (identity,)).fetchone() is not None:
+            del by_id[identity]
+    return list(by_id.values())
+
+
+# --- folding --------------------------------------------------------------------------------------------------------
+
+
+def _fold(connection: Connection, group: Group, draft: Draft) -> Draft | None:
+    """Fold an event into its group. Returns ``stage.changed`` where the account moved."""
+    before = group.projection.stage
+    if group.projection.needs_refold(draft.occurred_at, draft.id.hex()):
+        facts = sorted([*facts_of(connection, group.id), *group.pending, draft.fact], key=lambda f: (f[2], f[3]))
+        group.projection = Projection.of(facts)
+    else:
+        group.projection = group.projection.fold(*draft.fact)
+    group.pending.append(draft.fact)
+    group.changed = True
+    group.last_event_at = max(group.last_event_at, draft.occurred_at)
+    draft.stage = group.projection.stage
+    if before is None or draft.stage is None or draft.stage == before:
+        return None
+    fields = {"to_stage": draft.stage, "from_stage": before, "cause": str(UUID(bytes=draft.id)), "actor": draft.source}
+    return control("stage.changed", fields, draft)
+
+
+_FACTS = text("""
+SELECT e.type, e.data, e.occurred_at, e.id, e.trust FROM events e
+WHERE e.account_id IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group)
+""")
+
+
+def facts_of(connection: Connection, group_id: int) -> list[Fact]:
+    """Every event of a group as the fold takes it, in (occurred_at, id) order."""
+    rows = connection.execute(_FACTS, {"group": group_id})
+    found = [(r[0], json.loads(r[1]), r[2], bytes(r[3]).hex(), r[4]) for r in rows if r[0] not in control_types()]
+    return sorted(found, key=lambda fact: (fact[2], fact[3]))
+
+
+def control(type: str, fields: dict[str, Any], cause: Draft, key: str = "") -> Draft:
+    """An event that the engine says because of another; its id is made of its cause."""
+    return Draft(
+        id=event_id(ENGINE, type, f"{cause.id.hex()}/{key}").bytes,
+        type=type,
+        version=1,
+        account_id=cause.account_id,
+        source=ENGINE,
+        data=json.dumps(fields, separators=(",", ":"), ensure_ascii=False),
+        fields=fields,
+        occurred_at=cause.occurred_at,
+        timebasis="received",
+        received_at=cause.received_at,
+        trust="seat",
+        cause=cause.id,
+        correlation=cause.correlation or cause.id,
+        hops=cause.hops,
+        history=cause.history,
+        stage=cause.stage,
+    )
+
+
+_PG_GROUPS = text("""
+UPDATE accounts a SET projection = x.projection, stage = x.stage, last_event_at = x.at
+FROM unnest(CAST(:ids AS bigint[]), CAST(:projections AS text[]), CAST(:stages AS text[]), CAST(:ats AS bigint[]))
+     x(id, projection, stage, at)
+WHERE a.id = x.id
+""")
+_LITE_GROUPS = "UPDATE accounts SET projection = ?, stage = ?, last_event_at = ? WHERE id = ?"
+
+
+def _write_groups(connection: Connection, locked: Locked) -> None:
+    changed = {group.id: group for group in locked.values() if group.changed}
+    if not changed:
+        return
+    rows = [(g.projection.dumps(), g.projection.stage, g.last_event_at, g.id) for g in changed.values()]
+    if connection.dialect.name == "postgresql":
+        projections, stages, ats, ids = (list(column) for column in zip(*rows, strict=True))
+        binds = {"ids": ids, "projections": projections, "stages": stages, "ats": ats}
+        connection.execute(_PG_GROUPS, binds)
+    else:
+        raw(connection).executemany(_LITE_GROUPS, rows)
+
+
+# --- what waited ----------------------------------------------------------------------------------------------------
+
+_PG_RELEASE = text(f"""
+UPDATE handoffs h SET state = 0, due = 0, reason = NULL, awaits = NULL, done_at = NULL
+FROM unnest(CAST(:groups AS bigint[]), CAST(:types AS text[])) x(account_id, type)
+WHERE h.state = {PARKED} AND h.account_id = x.account_id AND h.awaits = x.type
+RETURNING h.account_id, h.seat, h.event_seq
+""")
+_LITE_RELEASE = f"""
+UPDATE handoffs SET state = 0, due = 0, reason = NULL, awaits = NULL, done_at = NULL
+WHERE state = {PARKED} AND account_id = ? AND awaits = ? RETURNING account_id, seat, event_seq
+"""
+
+
+def _release(connection: Connection, new: Sequence[Draft], locked: Locked) -> list[tuple[int, str, int]]:
+    """Make ready what was parked for one of these facts."""
+    told = sorted({(locked[draft.account_id].id, draft.type) for draft in new if draft.source != ENGINE})
+    if not told:
+        return []
+    if connection.dialect.name == "postgresql":
+        binds = {"groups": [group for group, _ in told], "types": [type_ for _, type_ in told]}
+        return [tuple(row) for row in connection.execute(_PG_RELEASE, binds)]  # type: ignore[misc]
+    cursor = raw(connection).cursor()
+    return [tuple(row) for pair in told for row in cursor.execute(_LITE_RELEASE, pair).fetchall()]
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+_HEAD = text("UPDATE ledger_head SET seq = seq + :n WHERE id = 1 RETURNING seq")
+
+_EVENT_COLUMNS = (
+    ("seq", "bigint"),
+    ("id", "bytea"),
+    ("type", "text"),
+    ("version", "smallint"),
+    ("account_id", "bigint"),
+    ("source", "text"),
+    ("source_id", "bigint"),
+    ("delivery_id", "bigint"),
+    ("item", "integer"),
+    ("occurred_at", "bigint"),
+    ("timebasis", "text"),
+    ("received_at", "bigint"),
+    ("trust", "text"),
+    ("stage", "text"),
+    ("history", "smallint"),
+    ("data", "text"),
+    ("cause", "bytea"),
+    ("correlation", "bytea"),
+    ("hops", "smallint"),
+    ("adapter_version", "smallint"),
+)
+_NAMES = ", ".join(name for name, _ in _EVENT_COLUMNS)
+_PG_EVENTS = text(
+    f"INSERT INTO events ({_NAMES}) SELECT * FROM unnest("
+    + ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _EVENT_COLUMNS)
+    + ")"
+)
+_LITE_EVENTS = f"INSERT INTO events ({_NAMES}) VALUES ({', '.join('?' * len(_EVENT_COLUMNS))})"
+
+
+def _number(connection: Connection, new: Sequence[Draft]) -> None:
+    last = connection.execute(_HEAD, {"n": len(new)}).scalar_one()
+    for n, draft in enumerate(new, last - len(new) + 1):
+        draft.seq = n
+
+
+def _row(d: Draft) -> tuple[Any, ...]:
+    return (
+        d.seq,
+        d.id,
+        d.type,
+        d.version,
+        d.account_id,
+        d.source,
+        d.source_id,
+        d.delivery_id,
+        d.item,
+        d.occurred_at,
+        d.timebasis,
+        d.received_at,
+        d.trust,
+        d.stage,
+        int(d.history),
+        d.data,
+        d.cause,
+        d.correlation,
+        d.hops,
+        d.adapter_version,
+    )
+
+
+def _insert_events(connection: Connection, new: Sequence[Draft]) -> None:
+    rows = [_row(draft) for draft in new]
+    if connection.dialect.name == "postgresql":
+        columns = zip(*rows, strict=True)
+        binds = {name: list(column) for (name, _), column in zip(_EVENT_COLUMNS, columns, strict=True)}
+        connection.execute(_PG_EVENTS, binds)
+    else:
+        raw(connection).executemany(_LITE_EVENTS, rows)
+
+
+_PG_HANDOFFS = text("""
+INSERT INTO handoffs (event_seq, seat, account_id, owner, created_at)
+SELECT *, CAST(:now AS bigint) FROM unnest(CAST(:seqs AS bigint[]), CAST(:seats AS text[]),
+    CAST(:accounts AS bigint[]), CAST(:owners AS smallint[]))
+""")
+_LITE_HANDOFFS = "INSERT INTO handoffs (event_seq, seat, account_id, owner, created_at) VALUES (?, ?, ?, ?, ?)"
+
+
+def _insert_handoffs(
+    connection: Connection, new: Sequence[Draft], routes: Routes, locked: Locked, now: int
+) -> list[tuple[int, str, int]]:
+    """Plan who is handed what. History wakes nobody. Returns what to tell the lanes."""
+    rows = [
+        (draft.seq, seat, locked[draft.account_id].id, owner)
+        for draft in new
+        if not draft.history
+        for seat, owner in routes(draft.type)
+    ]
+    if not rows:
+        return []
+    if connection.dialect.name == "postgresql":
+        seqs, seats, accounts, owners = (list(column) for column in zip(*rows, strict=True))
+        binds = {"seqs": seqs, "seats": seats, "accounts": accounts, "owners": owners, "now": now}
+        connection.execute(_PG_HANDOFFS, binds)
+    else:
+        raw(connection).executemany(_LITE_HANDOFFS, [(*row, now) for row in rows])
+    return [(account, seat, seq) for seq, seat, account, _ in rows]

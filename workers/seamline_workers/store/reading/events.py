@@ -1,0 +1,139 @@
+"""Events as CloudEvents, and the ledger as a feed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+
+from seamline_workers.store.reading import group, moment
+from seamline_workers.store.reading.masking import masked_data
+from seamline_workers.store.reading.page import page
+from seamline_workers.store.reading.query import Query
+from seamline_workers.store.reading.shapes import CloudEvent, Page
+from seamline_workers.store.schema import HANDOFF_STATES, accounts, events, handoffs, ledger_head
+from seamline_workers.store.store import Store
+
+_COLUMNS = (*events.c, accounts.c.provisional)
+_FROM = events.outerjoin(accounts, accounts.c.id == events.c.account_id)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """How events are written out: the prefix of their types, and whether personal fields are shown."""
+
+    prefix: str = "seamline"
+    unmasked: bool = False
+
+
+def list_events(store: Store, query: Query, wire: Wire) -> Page[CloudEvent]:
+    """Newest first. ``since`` and ``until`` are about when Seamline received them, as the ledger's order is."""
+    key = query.after("event", int)
+    with store.read() as connection:
+        conditions = told(connection, query)
+        if key is not None:
+            conditions.append(events.c.seq < key[0])
+        chosen = select(*_COLUMNS).select_from(_FROM).where(*conditions).order_by(events.c.seq.desc())
+        rows = connection.execute(chosen.limit(query.limit + 1)).all()
+    return page("event", rows, query.limit, lambda row: (row.seq,), lambda kept: [cloud(row, wire) for row in kept])
+
+
+def show_event(store: Store, id: str, wire: Wire) -> CloudEvent | None:
+    """One event by its UUID."""
+    try:
+        wanted = UUID(id).bytes
+    except ValueError:
+        return None
+    with store.read() as connection:
+        row = connection.execute(select(*_COLUMNS).select_from(_FROM).where(events.c.id == wanted)).first()
+    return None if row is None else cloud(row, wire)
+
+
+def head(store: Store) -> int:
+    """The number of the newest event."""
+    with store.read() as connection:
+        return int(connection.execute(select(ledger_head.c.seq)).scalar() or 0)
+
+
+def feed(store: Store, after: int, query: Query, wire: Wire) -> tuple[list[CloudEvent], int]:
+    """The next events after a ledger number, oldest first, and the number up to which there is nothing more.
+
+    Numbers are drawn last by whoever appends, so a reader that goes on after the number it has seen misses nothing.
+    """
+    with store.read() as connection:
+        upto = int(connection.execute(select(ledger_head.c.seq)).scalar() or 0)
+        conditions = [*told(connection, query), events.c.seq > after, events.c.seq <= upto]
+        chosen = select(*_COLUMNS).select_from(_FROM).where(*conditions).order_by(events.c.seq)
+        rows = connection.execute(chosen.limit(query.limit)).all()
+    reached = int(rows[-1].seq) if len(rows) == query.limit else upto
+    return [cloud(row, wire) for row in rows], reached
+
+
+def told(connection: Connection, query: Query) -> list[ColumnElement[bool]]:
+    """The conditions of a query on the ledger; ``seat`` is who was handed the event, or made it."""
+    found = query.within(events.c.received_at)
+    if query.source is not None:
+        name = query.source if query.source.startswith("/") else f"/sources/{query.source}"
+        found.append(events.c.source == name)
+    if query.type is not None:
+        found.append(query.type.fits(events.c.type, events.c.version))
+    if query.account is not None:
+        found.append(events.c.account_id.in_(group.members(connection, query.account)))
+    if query.seat is not None or query.state is not None:
+        found.append(_handed(query))
+    return found
+
+
+def _handed(query: Query) -> ColumnElement[bool]:
+    about = [handoffs.c.event_seq == events.c.seq]
+    if query.seat is not None:
+        about.append(handoffs.c.seat == query.seat)
+    if query.state is not None:
+        # Before it is done, retried or put aside, a handoff waits, is ready, or runs: all of them are pending rows.
+        about.append(handoffs.c.state == (HANDOFF_STATES.index(query.state) if query.state in HANDOFF_STATES else 0))
+    handed = select(1).where(and_(*about)).correlate(events).exists()
+    if query.seat is not None and query.state is None:
+        return or_(handed, events.c.source == f"/seats/{query.seat}")
+    return handed
+
+
+def ids_of(connection: Connection, seqs: Sequence[int]) -> dict[int, str]:
+    """The ids of events by ledger number."""
+    if not seqs:
+        return {}
+    rows = connection.execute(select(events.c.seq, events.c.id).where(events.c.seq.in_(seqs)))
+    return {seq: str(UUID(bytes=uid)) for seq, uid in rows}
+
+
+def cloud(row: Row[Any], wire: Wire) -> CloudEvent:
+    """A stored event as a CloudEvent, at the version that was stored."""
+    data = json.loads(row.data)
+    if not wire.unmasked:
+        data = masked_data(row.type, row.version, data)
+    optional = {
+        "stage": row.stage,
+        "deliveryid": None if row.delivery_id is None else str(row.delivery_id),
+        "causationid": None if row.cause is None else str(UUID(bytes=row.cause)),
+        "correlationid": None if row.correlation is None else str(UUID(bytes=row.correlation)),
+    }
+    return {
+        "specversion": "1.0",
+        "id": str(UUID(bytes=row.id)),
+        "type": f"{wire.prefix}.{row.type}.v{row.version}",
+        "source": row.source,
+        "subject": f"{'leads' if row.provisional else 'accounts'}/{row.account_id}",
+        "time": moment.written(row.occurred_at),
+        "datacontenttype": "application/json",
+        "dataschema": f"/catalog/{row.type}.v{row.version}.json",
+        "sequence": str(row.seq),
+        **{name: value for name, value in optional.items() if value is not None},
+        "hops": row.hops,
+        "trust": row.trust,
+        "timebasis": row.timebasis,
+        "receivedat": moment.written(row.received_at),
+        "data": data,
+    }

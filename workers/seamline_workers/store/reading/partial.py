@@ -1,0 +1,16 @@
+"""Conditions that the partial indexes serve: constants in the text, for a bound value would hide them from a planner."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, literal_column
+
+#: Deliveries that are still to be translated.
+UNTRANSLATED: ColumnElement[bool] = literal_column("deliveries.state = 0")
+#: Items whose fetch is still to be made.
+FETCHING: ColumnElement[bool] = literal_column("items.state = 1")
+#: Handoffs that hold their lane: pending or retrying.
+UNFINISHED: ColumnElement[bool] = literal_column("handoffs.state < 2")
+#: Handoffs that wait for a time, a fact or a person, or are dead.
+PUT_ASIDE: ColumnElement[bool] = literal_column("handoffs.state IN (1, 3, 4, 5)")
+#: Flags that nobody has cleared.
+OPEN_FLAGS: ColumnElement[bool] = literal_column("flags.state = 'open'")

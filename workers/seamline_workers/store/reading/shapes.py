@@ -1,0 +1,256 @@
+"""The JSON that the outside sees. Ids are opaque strings, times RFC 3339 in UTC ending in Z, what is absent is null."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, NotRequired, TypedDict, TypeVar
+
+T = TypeVar("T")
+
+#: One event as CloudEvents 1.0 in structured JSON; attributes that are absent are left out.
+CloudEvent = dict[str, Any]
+
+
+class Page(TypedDict, Generic[T]):
+    """One page of a list; ``next`` is the cursor of the page after it, null at the end."""
+
+    items: list[T]
+    next: str | None
+
+
+class Delivery(TypedDict):
+    """One authentic request as received. ``headers`` and ``body`` (base64) only alone and from operator upwards."""
+
+    id: str
+    source: str
+    adapter: str
+    key: str
+    state: str
+    reason: str | None
+    trust: str
+    secret: int
+    size: int
+    sha256: str
+    received_at: str
+    duplicates: int
+    attempts: int
+    events: list[str]
+    headers: NotRequired[dict[str, str]]
+    body: NotRequired[str | None]
+
+
+class Item(TypedDict):
+    """One thing that a delivery tells."""
+
+    id: str
+    delivery: str
+    source: str
+    key: str
+    kind: str
+    entity: str | None
+    state: str
+    reason: str | None
+    attempts: int
+    due_at: str | None
+    adapter_version: int
+    events: list[str]
+
+
+class Contact(TypedDict):
+    """A person of an account."""
+
+    id: str
+    name: str | None
+    email: str | None
+    phone: str | None
+
+
+class ExternalRef(TypedDict):
+    """A provider's own id; ``source`` is the provider's tenant (portal, workspace, page), null where it has none."""
+
+    provider: str
+    source: str | None
+    kind: str
+    id: str
+
+
+class Account(TypedDict):
+    """A customer: a company, a household, or a provisional lead."""
+
+    id: str
+    name: str | None
+    stage: str | None
+    overlays: list[str]
+    provisional: bool
+    manager: str | None
+    contacts: list[Contact]
+    refs: list[ExternalRef]
+    linked: list[str]
+    open_flags: int
+    created_at: str
+    last_event_at: str | None
+
+
+class TimelineItem(TypedDict):
+    """One line of an account's story."""
+
+    at: str
+    kind: str
+    id: str
+    seat: str | None
+    text: str
+    cause: str | None
+
+
+class EffectRef(TypedDict):
+    """What a handoff caused."""
+
+    kind: str
+    id: str
+
+
+Handoff = TypedDict(
+    "Handoff",
+    {
+        "id": str,
+        "event": str,
+        "type": str,
+        "account": str,
+        "seat": str,
+        "as": str,
+        "state": str,
+        "attempts": int,
+        "due_at": str | None,
+        "reason": str | None,
+        "awaits": str | None,
+        "created_at": str,
+        "done_at": str | None,
+        "effects": list[EffectRef],
+    },
+)
+
+
+class Flag(TypedDict):
+    """What a seat raised about an account."""
+
+    id: str
+    account: str
+    seat: str
+    name: str
+    key: str
+    text: str
+    count: int
+    severity: str
+    state: str
+    evidence: list[str]
+    raised_at: str
+    cleared_at: str | None
+    cleared_by: str | None
+    reason: str | None
+
+
+class Task(TypedDict):
+    """Work for a human."""
+
+    id: str
+    kind: str
+    account: str | None
+    seat: str | None
+    assignee: str | None
+    title: str
+    text: str
+    rule: str | None
+    state: str
+    due_at: str | None
+    cause: str | None
+    created_at: str
+    done_at: str | None
+    done_by: str | None
+
+
+class Message(TypedDict):
+    """A word from seat to seat."""
+
+    id: str
+    kind: str
+    from_seat: str
+    to_seat: str
+    account: str | None
+    topic: str
+    body: str
+    conversation: str
+    exchange: int
+    in_reply_to: str | None
+    needs_response_by: str | None
+    state: str
+    created_at: str
+    cause: str | None
+
+
+class Seat(TypedDict):
+    """A role, with what waits for it."""
+
+    id: str
+    name: str
+    kind: str
+    facing: str | None
+    role: str
+    owns: list[str]
+    does_not_own: list[str]
+    reports_to: str | None
+    escalates_to: str | None
+    authority: list[str]
+    assignee: str | None
+    waiting: int
+    dead: int
+    last_event_at: str | None
+
+
+class Refused(TypedDict):
+    """The newest request that was not accepted."""
+
+    at: str
+    reason: str
+
+
+class Counts(TypedDict):
+    """Requests of the last 24 hours."""
+
+    accepted: int
+    duplicate: int
+    refused: int
+    quarantined: int
+    ignored: int
+
+
+class Source(TypedDict):
+    """A way in."""
+
+    name: str
+    adapter: str
+    url: str | None
+    trust: str | None
+    state: str
+    last_delivery_at: str | None
+    last_refused: Refused | None
+    counts_24h: Counts
+
+
+class Replay(TypedDict):
+    """A slow lane below live traffic."""
+
+    id: str
+    state: str
+    selector: dict[str, Any]
+    total: int
+    done: int
+    failed: int
+    by: str
+    created_at: str
+
+
+class Plan(TypedDict):
+    """What a replay would run again."""
+
+    total: int
+    by: dict[str, int]
+    diff: list[dict[str, Any]]
