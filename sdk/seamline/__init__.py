@@ -25,7 +25,33 @@ from seamline.events.base import Event, Party, Personal, Ref, upcast
 from seamline.form import Form
 from seamline.reply import Replies, Reply
 from seamline.seat import Seat
-from seamline.signature.base import Place, Proof, Secrets, Signature
+from seamline.signature import (
+    AnyOf,
+    BasicAuth,
+    BearerToken,
+    Body,
+    Ecdsa,
+    Ed25519,
+    FirstPresent,
+    Hash,
+    Header,
+    Hmac,
+    Jwt,
+    NumberedHeader,
+    Pair,
+    Place,
+    Proof,
+    Query,
+    Rsa,
+    Secrets,
+    SharedToken,
+    Signature,
+    Sns,
+    StandardWebhooks,
+    body,
+    method,
+    url,
+)
 from seamline.times import unix_ms, unix_s
 
 __all__ = [  # noqa: RUF022  (grouped by what they are for)
@@ -56,8 +82,30 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     # signatures
     "Secrets",
     "Signature",
-    "Place",
     "Proof",
+    "Hmac",
+    "Hash",
+    "StandardWebhooks",
+    "SharedToken",
+    "BasicAuth",
+    "BearerToken",
+    "Ed25519",
+    "Rsa",
+    "Ecdsa",
+    "Jwt",
+    "Sns",
+    "FirstPresent",
+    "AnyOf",
+    # places and parts of a request
+    "Place",
+    "Header",
+    "NumberedHeader",
+    "Pair",
+    "Query",
+    "Body",
+    "body",
+    "method",
+    "url",
     # events
     "Event",
     "Party",

@@ -28,7 +28,7 @@ Address = Annotated[str, AfterValidator(_lower_domain)]
 Evidence = Annotated[str, BeforeValidator(_as_text)]
 Score = Annotated[int, Field(ge=0, le=100)]
 Rate = Annotated[float, Field(ge=0, le=1)]
-Seconds = Annotated[int | float, Field(ge=0, description="seconds")]
+Seconds = Annotated[Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0)], Field(description="seconds")]
 Count = Annotated[int, Field(ge=0)]
 Grade = Literal["trusted", "provisional", "untrusted"]
 #: Text of a message. The engine may move it out of the event; ``text_ref`` then says where it is.
