@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -111,6 +111,15 @@ def listed(value: Any, field: str) -> list[Any]:
     """A list. Raises PayloadError."""
     if not isinstance(value, list):
         raise PayloadError(f"{field} is not a list")
+    return value
+
+
+def mapping(value: Any, field: str) -> Mapping[str, Any]:
+    """An object; empty where there is none. Raises PayloadError."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise PayloadError(f"{field} is not an object")
     return value
 
 
