@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ Resolve = Callable[[str, int], Sequence[str]]
 
 #: Most addresses of one host that are looked at.
 MAX_ADDRESSES = 16
+
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+", re.IGNORECASE)
 
 # Written out from the IANA special-purpose registries, because ``is_global`` changed between patch releases of Python.
 _REFUSED_V4 = {
@@ -110,8 +113,8 @@ class Guard:
         """Refuse what needs no look-up. Raises EgressRefused."""
         if scheme not in ("http", "https"):
             raise EgressRefused("only http and https URLs are called")
-        if not host:
-            raise EgressRefused("the URL names no host")
+        if _HOST.fullmatch(host) is None:
+            raise EgressRefused("the URL names no host that can be looked up")
 
     def addresses(self, host: str, port: int) -> list[str]:
         """The checked addresses to connect to, and no others. Raises EgressRefused, and OSError where there are none.
