@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seamline_workers.crashpoint import reach
-from seamline_workers.store.arrival import Accepted, Arrival, Group, StoreBusy, Verdicts, collapse
+from seamline_workers.store.arrival import Accepted, Arrival, StoreBusy, Verdicts, collapse
 from seamline_workers.store.store import connect_sqlite, now_us
 from seamline_workers.store.tally import hour_of
 
@@ -108,7 +108,7 @@ class SqliteIntake:
             many(_REPEAT, [(n + (number <= before), number) for n, number in again if n or number <= before])
         conflicts = {found for (found,) in execute(_CONFLICTS, (before,))} if any(row[1] for row in rows) else set()
         verdicts = group.spread([Accepted(number, number <= before, number in conflicts) for number in ids])
-        many(_TALLY, _counts(group, arrivals, verdicts))
+        many(_TALLY, _counts(arrivals, verdicts))
         return verdicts
 
     def _look(self) -> None:
@@ -125,7 +125,7 @@ class SqliteIntake:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
-def _counts(group: Group, arrivals: Sequence[Arrival], verdicts: Verdicts) -> list[tuple[str, int, int, int]]:
+def _counts(arrivals: Sequence[Arrival], verdicts: Verdicts) -> list[tuple[str, int, int, int]]:
     counts: dict[tuple[int, str], int] = {}
     for arrival, verdict in zip(arrivals, verdicts, strict=True):
         assert verdict is not None
