@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from seamline_workers.store.reading import group, moment
 from seamline_workers.store.reading.events import told
@@ -18,7 +18,11 @@ from seamline_workers.store.reading.shapes import Account, Contact, ExternalRef,
 from seamline_workers.store.schema import accounts, contacts, events, flags, identities
 from seamline_workers.store.store import Store
 
-FILTERS = ("source", "type", "account", "seat", "state", "since", "until")
+#: The account that stands for all that are linked: its stage and projection are theirs.
+_STANDS = accounts.alias("stands")
+_OWN = (accounts.c.id, accounts.c.name, accounts.c.provisional, accounts.c.manager, accounts.c.created_at)
+_GROUPS = (_STANDS.c.stage, _STANDS.c.projection, _STANDS.c.last_event_at)
+_CHOSEN = select(*_OWN, *_GROUPS).join(_STANDS, _STANDS.c.id == func.coalesce(accounts.c.group_id, accounts.c.id))
 
 
 def list_accounts(store: Store, query: Query, *, unmasked: bool) -> Page[Account]:
@@ -28,8 +32,9 @@ def list_accounts(store: Store, query: Query, *, unmasked: bool) -> Page[Account
         conditions = _conditions(connection, query)
         if key is not None:
             conditions.append(accounts.c.id < key[0])
-        chosen = select(accounts).where(*conditions).order_by(accounts.c.id.desc()).limit(query.limit + 1)
-        rows = connection.execute(chosen).all()
+        rows = connection.execute(
+            _CHOSEN.where(*conditions).order_by(accounts.c.id.desc()).limit(query.limit + 1)
+        ).all()
         shapes = _shapes(connection, rows[: query.limit], unmasked)
     return page("account", rows, query.limit, lambda row: (row.id,), lambda _kept: shapes)
 
@@ -46,7 +51,7 @@ def show_account(store: Store, key: str, *, unmasked: bool) -> Account | None:
         number = found[0]
         if len(found) > 1:
             number = _standing_for(connection, key, found)
-        row = connection.execute(select(accounts).where(accounts.c.id == number)).first()
+        row = connection.execute(_CHOSEN.where(accounts.c.id == number)).first()
         return None if row is None else _shapes(connection, [row], unmasked)[0]
 
 
@@ -63,19 +68,19 @@ def _conditions(connection: Connection, query: Query) -> list[ColumnElement[bool
     if query.account is not None:
         found.append(accounts.c.id.in_(group.members(connection, query.account)))
     if query.state is not None:
-        found.append(accounts.c.stage == query.state)
+        found.append(_STANDS.c.stage == query.state)
     about = told(connection, Query(source=query.source, type=query.type, seat=query.seat))
     if about:
         found.append(select(1).where(events.c.account_id == accounts.c.id, *about).correlate(accounts).exists())
     return found
 
 
-def _shapes(connection: Connection, rows: Sequence[Row[Any]], unmasked: bool) -> list[Account]:
+def _shapes(connection: Connection, rows: Sequence[Any], unmasked: bool) -> list[Account]:
     ids = [row.id for row in rows]
     if not ids:
         return []
-    people, refs, counted = _people(connection, ids, unmasked), _refs(connection, ids), _open_flags(connection, ids)
-    linked = group.groups(connection, ids)
+    people, refs, linked = _people(connection, ids, unmasked), _refs(connection, ids), group.groups(connection, ids)
+    flagged = _open_flags(connection, frozenset().union(*linked.values()))
     return [
         {
             "id": str(row.id),
@@ -87,7 +92,7 @@ def _shapes(connection: Connection, rows: Sequence[Row[Any]], unmasked: bool) ->
             "contacts": people.get(row.id, []),
             "refs": refs.get(row.id, []),
             "linked": [str(other) for other in sorted(linked[row.id] - {row.id})],
-            "open_flags": counted.get(row.id, 0),
+            "open_flags": sum(flagged.get(member, 0) for member in linked[row.id]),
             "created_at": moment.written(row.created_at),
             "last_event_at": moment.written_or_none(row.last_event_at),
         }
@@ -127,7 +132,7 @@ def _refs(connection: Connection, ids: list[int]) -> dict[int, list[ExternalRef]
     return found
 
 
-def _open_flags(connection: Connection, ids: list[int]) -> dict[int, int]:
+def _open_flags(connection: Connection, ids: Collection[int]) -> dict[int, int]:
     counted = (
         select(flags.c.account_id, func.count())
         .where(flags.c.account_id.in_(ids), OPEN_FLAGS)

@@ -22,6 +22,7 @@ from seamline_workers.store.schema import (
 )
 from seamline_workers.store.store import Store
 
+
 @dataclass(frozen=True)
 class Waiting:
     """How many of a kind wait, and when the oldest of them came (microseconds since 1970)."""
@@ -96,6 +97,6 @@ def _handoffs(connection: Connection) -> dict[str, Waiting]:
     }
 
 
-def _one(connection: Connection, chosen: Select[Any], where: ColumnElement[bool]) -> Waiting:
+def _one(connection: Connection, chosen: Select[int, Any], where: ColumnElement[bool]) -> Waiting:
     n, since = connection.execute(chosen.where(where)).one()
     return Waiting(int(n), None if since is None else int(since))

@@ -10,8 +10,11 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
+from seamline.cloudevents import to_cloudevent, wire_type
+from seamline.errors import PayloadError
+from seamline.events.base import Envelope, Event
 from seamline_workers.store.reading import group, moment
-from seamline_workers.store.reading.masking import masked_data
+from seamline_workers.store.reading.masking import masked, masked_data
 from seamline_workers.store.reading.page import page
 from seamline_workers.store.reading.query import Query
 from seamline_workers.store.reading.shapes import CloudEvent, Page
@@ -110,30 +113,48 @@ def ids_of(connection: Connection, seqs: Sequence[int]) -> dict[int, str]:
 
 
 def cloud(row: Row[Any], wire: Wire) -> CloudEvent:
-    """A stored event as a CloudEvent, at the version that was stored."""
+    """A stored event as a CloudEvent, at its newest version.
+
+    One that this process cannot read (a type that its code does not declare) keeps what the ledger says of it.
+    """
     data = json.loads(row.data)
+    envelope = _envelope(row)
+    if row.timebasis == "provider":
+        data["occurred_at"] = envelope.time
+    try:
+        event = Event.load(row.type, row.version, data)
+    except PayloadError:
+        return _unread(row, envelope, wire)
+    found = to_cloudevent(event.with_envelope(envelope), wire.prefix, provisional=bool(row.provisional))
     if not wire.unmasked:
-        data = masked_data(row.type, row.version, data)
-    optional = {
-        "stage": row.stage,
-        "deliveryid": None if row.delivery_id is None else str(row.delivery_id),
-        "causationid": None if row.cause is None else str(UUID(bytes=row.cause)),
-        "correlationid": None if row.correlation is None else str(UUID(bytes=row.correlation)),
-    }
-    return {
-        "specversion": "1.0",
-        "id": str(UUID(bytes=row.id)),
-        "type": f"{wire.prefix}.{row.type}.v{row.version}",
-        "source": row.source,
-        "subject": f"{'leads' if row.provisional else 'accounts'}/{row.account_id}",
-        "time": moment.written(row.occurred_at),
-        "datacontenttype": "application/json",
+        found["data"] = masked_data(event.event_type, event.event_version, found["data"])
+    return found
+
+
+def _envelope(row: Row[Any]) -> Envelope:
+    return Envelope(
+        id=UUID(bytes=row.id),
+        source=row.source,
+        sequence=row.seq,
+        account=str(row.account_id) if row.account_id else "",
+        stage=row.stage,
+        time=moment.aware(row.occurred_at),
+        timebasis=row.timebasis,
+        received_at=moment.aware(row.received_at),
+        trust=row.trust,
+        delivery=None if row.delivery_id is None else str(row.delivery_id),
+        causation=None if row.cause is None else UUID(bytes=row.cause),
+        correlation=None if row.correlation is None else UUID(bytes=row.correlation),
+        hops=row.hops,
+        adapter_version=row.adapter_version,
+    )
+
+
+def _unread(row: Row[Any], envelope: Envelope, wire: Wire) -> CloudEvent:
+    found = to_cloudevent(Event().with_envelope(envelope), wire.prefix, provisional=bool(row.provisional))
+    data = json.loads(row.data)
+    return found | {
+        "type": wire_type(row.type, row.version, wire.prefix),
         "dataschema": f"/catalog/{row.type}.v{row.version}.json",
-        "sequence": str(row.seq),
-        **{name: value for name, value in optional.items() if value is not None},
-        "hops": row.hops,
-        "trust": row.trust,
-        "timebasis": row.timebasis,
-        "receivedat": moment.written(row.received_at),
-        "data": data,
+        "data": data if wire.unmasked else masked(data),
     }

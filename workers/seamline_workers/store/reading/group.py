@@ -3,47 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from seamline_workers.store.reading.query import row_id
-from seamline_workers.store.schema import accounts, identities, links
+from seamline_workers.store.schema import accounts, identities
 
+#: The account that stands for all that are linked with one.
+_HEAD = func.coalesce(accounts.c.group_id, accounts.c.id)
 _PHONE = re.compile(r"\+?[0-9 ()./-]{3,40}")
 
 
 def groups(connection: Connection, ids: Collection[int]) -> dict[int, frozenset[int]]:
     """For each account all that are linked with it, itself among them."""
-    members: dict[int, int] = {account: account for account in ids}
-
-    def root(account: int) -> int:
-        while members[account] != account:
-            members[account] = account = members[members[account]]
-        return account
-
-    fresh = set(ids)
-    while fresh:
-        edges = _edges(connection, fresh)
-        fresh = {end for edge in edges for end in edge} - members.keys()
-        members.update((account, account) for account in fresh)
-        for one, other in edges:
-            members[root(one)] = root(other)
-    together: dict[int, set[int]] = {}
-    for account in list(members):
-        together.setdefault(root(account), set()).add(account)
-    return {account: frozenset(together[root(account)]) for account in ids}
-
-
-def _edges(connection: Connection, ids: Iterable[int]) -> list[tuple[int, int]]:
-    chosen = list(ids)
-    linked = select(links.c.account_id, links.c.other_id).where(
-        links.c.undone_at.is_(None), or_(links.c.account_id.in_(chosen), links.c.other_id.in_(chosen))
-    )
-    grouped = select(accounts.c.id, accounts.c.group_id).where(
-        accounts.c.id.in_(chosen), accounts.c.group_id.is_not(None)
-    )
-    return [(int(one), int(other)) for query in (linked, grouped) for one, other in connection.execute(query)]
+    if not ids:
+        return {}
+    heads = {
+        int(account): int(head)
+        for account, head in connection.execute(select(accounts.c.id, _HEAD).where(accounts.c.id.in_(ids)))
+    }
+    wanted = set(heads.values())
+    together: dict[int, set[int]] = {head: {head} for head in wanted}
+    joined = select(accounts.c.id, accounts.c.group_id).where(accounts.c.group_id.in_(wanted))
+    for account, head in connection.execute(joined):
+        together[head].add(account)
+    return {account: frozenset(together[heads.get(account, account)]) for account in ids if account in heads}
 
 
 def members(connection: Connection, key: str) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, literal_column, select, tuple_
 from sqlalchemy.sql.expression import Label
 
 from seamline_workers.store.reading import moment
@@ -20,10 +20,11 @@ from seamline_workers.store.schema import (
     DONE,
     EFFECT_KINDS,
     HANDOFF_STATES,
-    HELD,
+    OPEN,
     PENDING,
     RETRYING,
     SEAT_LANE,
+    SUSPECT,
     effects,
     events,
     handoffs,
@@ -81,7 +82,7 @@ def shown_state() -> Label[str]:
     """The state that people see, by the handoff's place in its lane.
 
     Only the first unfinished one of a lane can run; while the lane is leased, it does. A lane that is held until a
-    retry is due lets nobody behind the retrying one pass.
+    retry is due, or until lanes that were linked with it are drained, lets nobody pass.
     """
     ahead = handoffs.alias("ahead")
     first = (
@@ -98,7 +99,7 @@ def shown_state() -> Label[str]:
         *named,
         (and_(leads, lanes.c.lease.is_not(None)), "running"),
         (handoffs.c.state == RETRYING, "retrying"),
-        (and_(leads, lanes.c.held.is_distinct_from(HELD)), "ready"),
+        (and_(leads, func.coalesce(lanes.c.held, OPEN).in_((OPEN, SUSPECT))), "ready"),
         else_="waiting",
     ).label("shown")
 
@@ -166,7 +167,7 @@ def _shape(row: Row[Any], caused: dict[_Key, list[EffectRef]]) -> Handoff:
         "attempts": row.attempts,
         "due_at": moment.written_or_none(row.due),
         "reason": row.reason,
-        "awaits": row.awaits,
+        "awaits": row.awaits or None,
         "created_at": moment.written(row.created_at),
         "done_at": moment.written_or_none(row.done_at),
         "effects": caused.get((row.event_seq, row.seat), []),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 
+from seamline.times import rfc3339
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SPAN = re.compile(r"(\d{1,9})([smhdw])")
@@ -14,9 +16,14 @@ _UNIT_US = {"s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6, 
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)")
 
 
+def aware(us: int) -> datetime:
+    """An aware time from microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
 def written(us: int) -> str:
     """A time in microseconds since 1970 as RFC 3339, ending in Z."""
-    return (_EPOCH + timedelta(microseconds=us)).isoformat().replace("+00:00", "Z")
+    return rfc3339(aware(us))
 
 
 def written_or_none(us: int | None) -> str | None:

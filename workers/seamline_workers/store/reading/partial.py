@@ -1,4 +1,4 @@
-"""Conditions that the partial indexes serve: constants in the text, for a bound value would hide them from a planner."""
+"""Conditions that the partial indexes serve: constants in the text, a bound value would hide them from planners."""
 
 from __future__ import annotations
 

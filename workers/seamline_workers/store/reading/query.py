@@ -18,6 +18,7 @@ MAX_LIMIT, DEFAULT_LIMIT = 1_000, 100
 #: The filters that lists know; each list takes some of them.
 FILTERS = ("source", "type", "account", "seat", "state", "since", "until")
 _PAGING = ("limit", "cursor")
+_Kind = type
 _TYPE = re.compile(r"[a-z0-9_.*?]{1,200}")
 _VERSION = re.compile(r"(.+)\.v(\d{1,4})")
 _PLAIN = re.compile(r"[^\x00-\x1f\x7f]{1,500}")
@@ -108,7 +109,7 @@ class Query:
             found.append(column < self.until)
         return found
 
-    def after(self, noun: str, *kinds: type) -> tuple[Any, ...] | None:
+    def after(self, noun: str, *kinds: _Kind) -> tuple[Any, ...] | None:
         """The key to go on after; None: the first page. Raises InvalidQuery."""
         if self.cursor is None:
             return None
