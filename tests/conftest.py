@@ -1,0 +1,56 @@
+"""Stores for tests: the same tests run on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from seamline_workers.store.migrate import upgrade
+from seamline_workers.store.store import Store, open_store
+from support.servers import Postgres
+
+#: A migrated database that others are copied from.
+TEMPLATE = "seamline_template"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """One PostgreSQL for the whole run, started when first asked for."""
+    with Postgres(max_connections=100, shared_buffers="32MB", fsync="off") as server:
+        server.run(f"create database {TEMPLATE}")
+        store = open_store(server.url(TEMPLATE), pool=1)
+        upgrade(store)
+        store.close()
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Postgres) -> Iterator[str]:
+    """The URL of a migrated, empty database of one test's own."""
+    postgres_server._databases += 1
+    name = f"test{postgres_server._databases}"
+    postgres_server.run(f"create database {name} template {TEMPLATE}")
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a migrated, empty store, once for each kind."""
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
+    url = f"sqlite:///{tmp_path / 'seamline.db'}"
+    store = open_store(url)
+    upgrade(store)
+    store.close()
+    return url
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """A migrated, empty store, once for each kind."""
+    found = open_store(store_url, pool=4)
+    yield found
+    found.close()
