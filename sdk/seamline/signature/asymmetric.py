@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from seamline.delivery import Request
 from seamline.errors import ConfigError, SignatureError
 from seamline.signature import secret as known
-from seamline.signature.base import Proof, Secrets
+from seamline.signature.base import Proof, Secrets, proved
 from seamline.signature.keypair import development_key, load_private, load_public, public_pem
 from seamline.signature.signed import Signed
 
@@ -40,20 +40,21 @@ class _KeyPair(Signed):
 
     def verify(self, request: Request, secrets: Secrets, now: datetime, keys: Mapping[str, bytes]) -> Proof:
         given = self._given(request)
-        self._check_stamp(request, now)
+        if self.stamp is not None:
+            self._check_stamp(self.stamp, request, now)
         message = self._message(request)
         proofs = [raw for raw in map(self._raw, given[:MAX_CANDIDATES]) if raw]
         for index, text in self._public_texts(secrets):
             key = load_public(text, self.name)
             if key is not None and any(self._holds(key, raw, message) for raw in proofs):
-                return Proof(self.name, index)
+                return proved(self.name, index)
         raise SignatureError("the signature does not match")
 
     def sign(self, request: Request, secrets: Secrets, now: datetime) -> Request:
         """The request with stamp and signature; the secret is a private key as PEM. Raises ConfigError."""
         key = load_private(known.first(secrets, self.secret).decode(), self.name)
         request = self._ready(request, now)
-        return self.at.put(request, self._text(self._make(key, self._message(request))))
+        return self.at.put(request, self._text(self._make(key, self._message(request))).decode())
 
     def check(self, secrets: Secrets) -> None:
         """Raise ConfigError unless the public keys can be read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from hmac import compare_digest
 from hmac import digest as hmac_digest
@@ -13,7 +13,7 @@ from typing import Literal
 from seamline.delivery import Request
 from seamline.errors import ConfigError, SignatureError
 from seamline.signature import secret as known
-from seamline.signature.base import Place, Proof, Secrets
+from seamline.signature.base import Place, Proof, Secrets, proved
 from seamline.signature.part import as_bytes
 from seamline.signature.signed import Signed
 
@@ -25,6 +25,7 @@ class _Shared(Signed):
     _: KW_ONLY
     digest: Literal["sha256", "sha1", "sha512"] = "sha256"
     key: known.Encoding = "text"
+    name: str = field(init=False, repr=False, compare=False, default="")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -33,26 +34,25 @@ class _Shared(Signed):
         if self.key not in ("text", "hex", "base64"):
             raise ConfigError(f"{type(self).__name__}: key is 'text', 'hex' or 'base64', not {self.key!r}")
 
-    @property
-    def name(self) -> str:
-        return f"{type(self).__name__.lower()}-{self.digest}"
+        object.__setattr__(self, "name", f"{type(self).__name__.lower()}-{self.digest}")
 
     def verify(self, request: Request, secrets: Secrets, now: datetime, keys: Mapping[str, bytes]) -> Proof:
         given = self._given(request)
-        self._check_stamp(request, now)
+        if self.stamp is not None:
+            self._check_stamp(self.stamp, request, now)
         message = self._message(request)
         for index, key in known.keys(secrets, self.secret, self.key):
-            expected = self._text(self._mac(key, message)).encode()
+            expected = self._text(self._mac(key, message))
             for value in given:
                 if compare_digest(expected, as_bytes(value)):
-                    return Proof(self.name, index)
+                    return proved(self.name, index)
         raise SignatureError("the signature does not match")
 
     def sign(self, request: Request, secrets: Secrets, now: datetime) -> Request:
         """The request with stamp and signature, made with the first secret. Raises ConfigError, PayloadError."""
         key = known.first(secrets, self.secret, self.key)
         request = self._ready(request, now)
-        return self.at.put(request, self._text(self._mac(key, self._message(request))))
+        return self.at.put(request, self._text(self._mac(key, self._message(request))).decode())
 
     def check(self, secrets: Secrets) -> None:
         """Raise ConfigError unless the secrets can be used."""

@@ -14,7 +14,7 @@ from seamline.delivery import Request
 from seamline.errors import ConfigError, KeyUnavailable, SignatureError
 from seamline.signature import secret as known
 from seamline.signature import stamp as stamps
-from seamline.signature.base import Place, Proof, Secrets, UnknownKey
+from seamline.signature.base import Place, Proof, Secrets, UnknownKey, proved
 from seamline.signature.keypair import development_key, need, public_pem
 from seamline.signature.place import Header
 
@@ -73,7 +73,7 @@ class Jwt:
         if jwks is None:
             raise KeyUnavailable(f"the keys of {self.jwks} are not at hand")
         self._judge(_decode(token, _key_set(jwks), tuple(self.algorithms)), request, now)
-        return Proof(self.name)
+        return proved(self.name)
 
     def sign(self, request: Request, secrets: Secrets, now: datetime) -> Request:
         """The request with a token of an hour; the secret is a private key in PEM. Raises ConfigError."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote_plus, urlsplit
 
 from seamline.delivery import Request
 from seamline.errors import ConfigError, PayloadError
 
-#: Most numbered headers that are looked at (DocuSign sends up to 100).
-MAX_NUMBERED = 100
+#: Most signatures of one request that are looked at (DocuSign sends up to 100).
+MAX_SIGNATURES = 100
 
 
 def _with_header(request: Request, name: str, value: str) -> Request:
@@ -70,7 +70,7 @@ class NumberedHeader:
             for name, value in request.headers.items()
             if name.startswith(stem) and name[start:].isascii() and name[start:].isdigit()
         ]
-        return tuple(found[:MAX_NUMBERED])
+        return tuple(found[:MAX_SIGNATURES])
 
     def put(self, request: Request, value: str) -> Request:
         return _with_header(request, f"{self.stem}1", value)
@@ -86,31 +86,39 @@ class Pair:
     header: str
     key: str
     separator: str = ","
+    _key: str = field(init=False, repr=False, compare=False, default="")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_key", self.header.lower())
 
     def get(self, request: Request) -> str | None:
         found = self.all(request)
         return found[0] if len(found) == 1 else None
 
     def all(self, request: Request) -> tuple[str, ...]:
-        value = request.headers.get(self.header.lower())
-        if value is None:
-            return ()
-        return tuple(text for key, text in self._pairs(value) if key == self.key)
+        value = request.headers.get(self._key)
+        return () if value is None else _pairs(value, self.separator).get(self.key, ())
 
     def put(self, request: Request, value: str) -> Request:
-        held = request.headers.get(self.header.lower())
-        pairs = [pair for pair in self._pairs(held) if pair[0] != self.key] if held else []
-        text = self.separator.join(f"{key}={held}" for key, held in [*pairs, (self.key, value)])
+        held = _pairs(request.headers.get(self._key, ""), self.separator)
+        pairs = [(key, text) for key, texts in held.items() if key != self.key for text in texts]
+        text = self.separator.join(f"{key}={text}" for key, text in [*pairs, (self.key, value)])
         return _with_header(request, self.header, text)
-
-    def _pairs(self, value: str) -> Iterator[tuple[str, str]]:
-        for part in value.split(self.separator):
-            key, equals, text = part.strip(" ").partition("=")
-            if equals:
-                yield key, text
 
     def __str__(self) -> str:
         return f"{self.key}= in header {self.header}"
+
+
+# Stamp, signed part and signature are read from one header, one after another.
+@lru_cache(maxsize=8)
+def _pairs(header: str, separator: str) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for part in header.split(separator):
+        key, equals, text = part.strip(" ").partition("=")
+        if equals:
+            held = found.get(key, ())
+            found[key] = (*held, text) if len(held) < MAX_SIGNATURES else held
+    return found
 
 
 @dataclass(frozen=True)
@@ -120,15 +128,16 @@ class Query:
     name: str
 
     def get(self, request: Request) -> str | None:
-        found = self.all(request)
-        return found[0] if len(found) == 1 else None
-
-    def all(self, request: Request) -> tuple[str, ...]:
         try:
             pairs = parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
         except ValueError:
-            return ()
-        return tuple(value for name, value in pairs if name == self.name)
+            return None
+        found = [value for name, value in pairs if name == self.name]
+        return found[0] if len(found) == 1 else None
+
+    def all(self, request: Request) -> tuple[str, ...]:
+        value = self.get(request)
+        return () if value is None else (value,)
 
     def put(self, request: Request, value: str) -> Request:
         base, _, query = request.url.partition("?")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
 
@@ -28,29 +27,33 @@ def texts(secrets: Secrets, name: str) -> list[tuple[int, str]]:
     return found
 
 
-def keys(secrets: Secrets, name: str, encoding: Encoding) -> Iterator[tuple[int, bytes]]:
+def keys(secrets: Secrets, name: str, encoding: Encoding, prefix: str = "") -> list[tuple[int, bytes]]:
     """The bytes of a name's secrets with their index. Raises SignatureError where none can be used."""
-    usable = False
+    found = []
     for index, text in texts(secrets, name):
-        key = decoded(text, encoding)
+        key = decoded(text, encoding, prefix)
         if key:
-            usable = True
-            yield index, key
-    if not usable:
+            found.append((index, key))
+    if not found:
         raise SignatureError(f"no secret {name!r} is {encoding}")
+    return found
 
 
-def first(secrets: Secrets, name: str, encoding: Encoding = "text") -> bytes:
+def first(secrets: Secrets, name: str, encoding: Encoding = "text", prefix: str = "") -> bytes:
     """The bytes of the secret to sign with. Raises ConfigError."""
     try:
-        return next(keys(secrets, name, encoding))[1]
+        return keys(secrets, name, encoding, prefix)[0][1]
     except SignatureError as error:
         raise ConfigError(f"cannot sign: {error.reason}") from None
 
 
 @lru_cache(maxsize=256)
-def decoded(text: str, encoding: Encoding) -> bytes | None:
-    """The bytes of a secret; None where it is not written so. Base64 may lack its padding, and may be the URL's."""
+def decoded(text: str, encoding: Encoding, prefix: str = "") -> bytes | None:
+    """The bytes of a secret; None where it is not written so. Base64 may lack its padding, and may be the URL's.
+
+    ``prefix`` may stand before it, and may be left out (``whsec_``).
+    """
+    text = text.removeprefix(prefix)
     if encoding == "text":
         return text.encode("utf-8", "surrogatepass")
     try:

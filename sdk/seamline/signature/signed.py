@@ -71,12 +71,10 @@ class Signed:
             raise SignatureError(f"{self.at} is missing")
         return given
 
-    def _check_stamp(self, request: Request, now: datetime) -> None:
-        if self.stamp is None:
-            return
-        text = self.stamp.get(request)
+    def _check_stamp(self, stamp: Place, request: Request, now: datetime) -> None:
+        text = stamp.get(request)
         if text is None:
-            raise SignatureError(f"{self.stamp} is missing")
+            raise SignatureError(f"{stamp} is missing")
         stamps.fresh(stamps.read(text, self.unit), now, *self._window)
 
     def _ready(self, request: Request, now: datetime) -> Request:
@@ -88,8 +86,8 @@ class Signed:
                 request = part.put(request, nonce(request, now))
         return request
 
-    def _text(self, raw: bytes) -> str:
-        return raw.hex() if self.encoding == "hex" else binascii.b2a_base64(raw, newline=False).decode("ascii")
+    def _text(self, raw: bytes) -> bytes:
+        return binascii.hexlify(raw) if self.encoding == "hex" else binascii.b2a_base64(raw, newline=False)
 
 
 def nonce(request: Request, now: datetime) -> str:

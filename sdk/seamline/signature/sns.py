@@ -15,7 +15,7 @@ from seamline.delivery import Request
 from seamline.errors import KeyUnavailable, PayloadError, SignatureError
 from seamline.signature import secret as known
 from seamline.signature import stamp as stamps
-from seamline.signature.base import Proof, Secrets
+from seamline.signature.base import Proof, Secrets, proved
 from seamline.signature.keypair import development_key, load_private, need
 from seamline.signature.signed import nonce
 from seamline.signature.stamp import FIVE_MINUTES
@@ -71,7 +71,7 @@ class Sns:
         if url not in keys:
             raise KeyUnavailable(f"the certificate {url} is not at hand")
         _check(keys[url], proof, message, "sha1" if version == "1" else "sha256")
-        return Proof(f"{self.name}-{version}")
+        return proved(f"{self.name}-{version}")
 
     def sign(self, request: Request, secrets: Secrets, now: datetime) -> Request:
         """The request with a signed body; what an SNS message needs besides is filled in. Raises PayloadError."""

@@ -13,7 +13,7 @@ from seamline.delivery import Request
 from seamline.errors import ConfigError, SignatureError
 from seamline.signature import secret as known
 from seamline.signature import stamp as stamps
-from seamline.signature.base import Proof, Secrets
+from seamline.signature.base import Proof, Secrets, proved
 from seamline.signature.part import as_bytes
 from seamline.signature.place import Header
 from seamline.signature.signed import nonce
@@ -61,22 +61,23 @@ class StandardWebhooks:
         names = self._present(request)
         if names is None:
             raise SignatureError(f"header {self._names[0][2]} is missing")
-        ident, when, given = (request.headers.get(name) for name in names)
+        headers = request.headers
+        ident, when, given = headers.get(names[0]), headers.get(names[1]), headers[names[2]]
         # The id must not hold the separator: "id.stamp.body" could be read in two ways.
         if not ident or len(ident) > 256 or "." in ident:
             raise SignatureError(f"header {names[0]} is missing or not an id")
         if not when:
             raise SignatureError(f"header {names[1]} is missing")
         stamps.fresh(stamps.read(when, "s"), now, *self._window)
-        candidates = [entry[3:] for entry in (given or "").split(" ") if entry.startswith("v1,")]
-        if not candidates or ", " in (given or ""):
+        candidates = [entry[3:] for entry in given.split(" ") if entry.startswith("v1,")]
+        if not candidates or ", " in given:
             raise SignatureError(f"header {names[2]} holds no list of signatures with one of version v1")
         message = b"%b.%b.%b" % (as_bytes(ident), when.encode(), request.body)
-        for index, key in self._keys(secrets):
+        for index, key in known.keys(secrets, self.secret, "base64", _PREFIX):
             expected = binascii.b2a_base64(hmac_digest(key, message, "sha256"), newline=False)
             for value in candidates:
                 if compare_digest(expected, as_bytes(value)):
-                    return Proof(self.name, index)
+                    return proved(self.name, index)
         raise SignatureError("the signature does not match")
 
     def sign(self, request: Request, secrets: Secrets, now: datetime) -> Request:
@@ -84,10 +85,7 @@ class StandardWebhooks:
         id_name, when_name, signature_name = self._names[0]
         ident = request.headers.get(id_name) or f"msg_{nonce(request, now)}"
         when = stamps.write(now, "s")
-        try:
-            key = self._keys(secrets)[0][1]
-        except SignatureError as error:
-            raise ConfigError(f"cannot sign: {error.reason}") from None
+        key = known.first(secrets, self.secret, "base64", _PREFIX)
         message = b"%b.%b.%b" % (as_bytes(ident), when.encode(), request.body)
         proof = binascii.b2a_base64(hmac_digest(key, message, "sha256"), newline=False).decode()
         for name, value in ((id_name, ident), (when_name, when), (signature_name, f"v1,{proof}")):
@@ -96,10 +94,7 @@ class StandardWebhooks:
 
     def check(self, secrets: Secrets) -> None:
         """Raise ConfigError unless the secrets can be used."""
-        try:
-            self._keys(secrets)
-        except SignatureError as error:
-            raise ConfigError(error.reason) from None
+        known.first(secrets, self.secret, "base64", _PREFIX)
 
     def example(self) -> tuple[Secrets, Secrets, Mapping[str, bytes]]:
         value = _PREFIX + binascii.b2a_base64(b"example signing key of 32 bytes.", newline=False).decode()
@@ -110,13 +105,3 @@ class StandardWebhooks:
             if names[2] in request.headers:
                 return names
         return None
-
-    def _keys(self, secrets: Secrets) -> list[tuple[int, bytes]]:
-        found = []
-        for index, text in known.texts(secrets, self.secret):
-            key = known.decoded(text.removeprefix(_PREFIX), "base64")
-            if key:
-                found.append((index, key))
-        if not found:
-            raise SignatureError(f"no secret {self.secret!r} is base64 (whsec_…)")
-        return found

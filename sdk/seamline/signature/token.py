@@ -15,7 +15,7 @@ from hmac import compare_digest
 from seamline.delivery import Request
 from seamline.errors import ConfigError, SignatureError
 from seamline.signature import secret as known
-from seamline.signature.base import Place, Proof, Secrets
+from seamline.signature.base import Place, Proof, Secrets, proved
 from seamline.signature.part import as_bytes
 from seamline.signature.place import Header
 
@@ -53,7 +53,7 @@ class SharedToken:
         indexes = [index for index in found if index is not None]
         if len(indexes) != len(found):
             raise SignatureError("the token does not match")
-        return Proof(self.name, indexes[0])
+        return proved(self.name, indexes[0])
 
     def sign(self, request: Request, secrets: Secrets, now: datetime) -> Request:
         return self.at.put(request, known.first(secrets, self.secret).decode("utf-8", "surrogatepass"))
@@ -95,7 +95,7 @@ class BearerToken:
         index = matches(as_bytes(given), known.keys(secrets, self.secret, "text"))
         if index is None:
             raise SignatureError("the token does not match")
-        return Proof(self.name, index)
+        return proved(self.name, index)
 
     def sign(self, request: Request, secrets: Secrets, now: datetime) -> Request:
         token = known.first(secrets, self.secret).decode("utf-8", "surrogatepass")
@@ -136,7 +136,7 @@ class BasicAuth:
         index = matches(pair, usable)
         if index is None:
             raise SignatureError("user or password do not match")
-        return Proof(self.name, index)
+        return proved(self.name, index)
 
     def sign(self, request: Request, secrets: Secrets, now: datetime) -> Request:
         pair = binascii.b2a_base64(known.first(secrets, self.secret), newline=False).decode()
