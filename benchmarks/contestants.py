@@ -1,0 +1,132 @@
+"""The contestants, each as a declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+import psycopg
+from sqlalchemy import create_engine
+
+from benchmarks.contestant import END_TO_END, HOT, INGEST, Contestant, Running, Site
+from benchmarks.cpu import Trees
+from benchmarks.fair_rival.schema import TABLES
+from benchmarks.rival.models import Base
+from benchmarks.service import service, web_server
+from benchmarks.workload import SECRET
+
+#: What the tables of both rivals must hold, as multiples of the number of accepted deliveries.
+COUNTS = (
+    ("deliveries", "select count(*) from deliveries", 1),
+    ("events", "select count(*) from events", 1),
+    ("deliveries with an event", "select count(distinct delivery_id) from events", 1),
+    ("effects", "select count(*) from flags", 2),
+    ("different effects", "select count(*) from (select distinct event_id, seat, kind from flags) f", 2),
+    (
+        "accounts without two identities",
+        "select count(*) from accounts where 2 <> (select count(*) from identities where account_id = accounts.id)",
+        0,
+    ),
+)
+FINISHED = "select count(*) from deliveries where processed_at is not null"
+
+
+@contextmanager
+def start_baseline(site: Site, workers: bool) -> Iterator[Running]:
+    environment = {"BENCH_SECRET": SECRET}
+    with web_server(site.folder / "server.log", "benchmarks.baseline:create_app", environment) as (server, url):
+        yield Running(f"{url}/webhooks/crm", {"server": [server]})
+
+
+@contextmanager
+def start_rival(site: Site, workers: bool, *, children: int = 2) -> Iterator[Running]:
+    with site.database() as database, ExitStack() as stack:
+        engine = create_engine(database.replace("postgresql://", "postgresql+psycopg://", 1))
+        Base.metadata.create_all(engine)
+        engine.dispose()
+        environment = {
+            "RIVAL_DATABASE_URL": database,
+            "RIVAL_BROKER_URL": site.broker(),
+            "RIVAL_WEBHOOK_SECRET": SECRET,
+        }
+        server, url = stack.enter_context(
+            web_server(site.folder / "server.log", "benchmarks.rival.app:app", environment)
+        )
+        trees = {"server": [server], "database": [site.postgres.pid], "broker": [site.redis.pid]}
+        if workers:
+            quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "warning"]
+            celery = ["-m", "celery", "-A", "benchmarks.rival.tasks", "worker", "-c", str(children), *quiet]
+            trees["worker"] = [stack.enter_context(service(site.folder / "worker.log", celery, environment))]
+        yield stack.enter_context(_watched(database, url, trees, workers))
+
+
+@contextmanager
+def start_fair_rival(site: Site, workers: bool, *, ids_a_message: int = 128) -> Iterator[Running]:
+    with site.database() as database, ExitStack() as stack:
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute(TABLES)
+        environment = {
+            "FAIR_DATABASE_URL": database,
+            "FAIR_BROKER_URL": site.broker(),
+            "FAIR_WEBHOOK_SECRET": SECRET,
+            "FAIR_IDS_A_MESSAGE": str(ids_a_message),
+        }
+        app = "benchmarks.fair_rival.app:create_app"
+        server, url = stack.enter_context(web_server(site.folder / "server.log", app, environment))
+        trees = {"server": [server], "database": [site.postgres.pid], "broker": [site.redis.pid]}
+        if workers:
+            dramatiq = ["-m", "dramatiq", "benchmarks.fair_rival.tasks", "-p", "1", "-t", "4"]
+            trees["worker"] = [stack.enter_context(service(site.folder / "worker.log", dramatiq, environment))]
+        yield stack.enter_context(_watched(database, url, trees, workers))
+
+
+@contextmanager
+def _watched(database: str, url: str, trees: Trees, workers: bool) -> Iterator[Running]:
+    """A rival with its rows in view."""
+    with psycopg.connect(database, autocommit=True) as connection:
+
+        def count(query: str) -> int:
+            row = connection.execute(query.encode()).fetchone()
+            assert row is not None
+            return int(row[0])
+
+        def problems(accepted: int) -> list[str]:
+            wanted = COUNTS if workers else COUNTS[:1]
+            found = [(what, count(query), accepted * times) for what, query, times in wanted]
+            return [f"{what}: {have} instead of {should}" for what, have, should in found if have != should]
+
+        yield Running(f"{url}/webhooks/crm", trees, lambda: count(FINISHED), problems)
+
+
+BASELINE = Contestant(
+    "baseline",
+    "a raw Litestar handler that checks the HMAC and stores nothing",
+    start_baseline,
+    phases=(INGEST,),
+    requests=20_000,
+)
+RIVAL = Contestant(
+    "rival",
+    "FastAPI, SQLAlchemy (async ORM at the door), asyncpg, Celery on Redis, PostgreSQL; a task and a transaction a webhook",
+    start_rival,
+    phases=(INGEST, END_TO_END),
+    requests=1_500,
+    events=900,
+    warm_up=100,
+)
+FAIR_RIVAL = Contestant(
+    "fair rival",
+    "raw Litestar, psycopg, Dramatiq's Redis broker, PostgreSQL; batches at the door, one message and one transaction a batch",
+    start_fair_rival,
+    phases=(INGEST, END_TO_END, HOT),
+)
+FAIR_RIVAL_SINGLE = Contestant(
+    "fair rival, a message an event",
+    "the same, but one Dramatiq message and one transaction for each event",
+    partial(start_fair_rival, ids_a_message=1),
+    phases=(END_TO_END,),
+    events=2_000,
+)
+
+CONTESTANTS = (BASELINE, RIVAL, FAIR_RIVAL, FAIR_RIVAL_SINGLE)

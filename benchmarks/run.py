@@ -1,0 +1,100 @@
+"""Run the benchmark: ``python -m benchmarks.run``; writes benchmarks/RESULTS.md and the raw figures to benchmarks/raw/."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from benchmarks.claims import CLAIMS
+from benchmarks.contestant import END_TO_END, HALF_LOAD, HOT, INGEST, Contestant
+from benchmarks.contestants import CONTESTANTS
+from benchmarks.machine import describe
+from benchmarks.measure import Run, measure
+from benchmarks.report import results
+from support.servers import Postgres, Redis
+
+FOLDER = Path(__file__).parent
+PHASES = (INGEST, HALF_LOAD, END_TO_END, HOT)
+#: No round is begun that could not end within this time.
+LIMIT_S = 24 * 60
+#: Checkpoints would fall into one run and not into another; autovacuum is to keep up within a run.
+POSTGRES_SETTINGS = {
+    "max_connections": 100,
+    "shared_buffers": "512MB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "30min",
+    "autovacuum_naptime": "5s",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the rounds; 1 where a run went wrong or a claim was not reached (with ``--strict``)."""
+    options = _options(arguments)
+    contestants = [each for each in CONTESTANTS if not options.only or each.name in options.only]
+    if options.quick:
+        contestants = [replace(each, requests=each.requests // 10, events=each.events // 10) for each in contestants]
+    runs: list[Run] = []
+    with Postgres(**POSTGRES_SETTINGS) as postgres, Redis() as redis:
+        machine = describe(postgres, redis)
+        for run in _rounds(contestants, options.rounds, (postgres, redis)):
+            runs.append(run)
+            _say(run)
+    raw = FOLDER / "raw" / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
+    raw.parent.mkdir(exist_ok=True)
+    raw.write_text(json.dumps({"machine": machine, "runs": [asdict(run) for run in runs]}, indent=1))
+    page = results(machine, contestants, CLAIMS, runs)
+    if options.only or options.quick:
+        print(page)
+    else:
+        (FOLDER / "RESULTS.md").write_text(page)
+    verdicts = [verdict for claim in CLAIMS if (verdict := claim.judge(runs)) is not None]
+    for verdict in verdicts:
+        print(f"{'reached' if verdict.reached else 'MISSED '}  {verdict.claim}: {verdict.measured} ({verdict.wanted})")
+    failed = any(run.problems for run in runs) or (options.strict and not all(each.reached for each in verdicts))
+    return int(failed)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", action="append", help="a contestant's name; RESULTS.md is then printed, not written")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the webhooks: does it work, not what it costs")
+    parser.add_argument("--strict", action="store_true", help="exit 1 where a claim is not reached")
+    return parser.parse_args(arguments)
+
+
+def _rounds(contestants: Sequence[Contestant], rounds: int, servers: tuple[Postgres, Redis]) -> Iterator[Run]:
+    """Each round runs every phase, and in it every contestant; the order turns from round to round."""
+    begun = time.monotonic()
+    for number in range(rounds):
+        if number and (time.monotonic() - begun) * (number + 1) / number > LIMIT_S:
+            print(f"only {number} rounds: one more would take too long", file=sys.stderr)
+            return
+        turned = [*contestants[number % len(contestants) :], *contestants[: number % len(contestants)]]
+        saturating: dict[str, float] = {}
+        for phase in PHASES:
+            for contestant in turned:
+                if phase not in contestant.phases:
+                    continue
+                run = measure(contestant, phase, number, servers, saturating.get(contestant.name, 0.0) / 2)
+                if phase == INGEST:
+                    saturating[contestant.name] = run.arrivals_per_second
+                yield run
+
+
+def _say(run: Run) -> None:
+    split = ", ".join(f"{part} {cost:,.0f}" for part, cost in run.cpu_us.items())
+    print(
+        f"{run.round + 1}  {run.phase:24}{run.contestant:32}{run.cpu:8,.0f} µs ({split}), {run.done_per_second:,.0f}/s, "
+        f"ack p50 {run.p50_ms:.1f} p99 {run.p99_ms:.1f} ms {'; '.join(run.problems)}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
