@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from support.servers import Postgres
 
 #: A migrated database that others are copied from.
 TEMPLATE = "seamline_template"
+_NUMBERS = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +31,7 @@ def postgres_server() -> Iterator[Postgres]:
 @pytest.fixture
 def postgres_url(postgres_server: Postgres) -> Iterator[str]:
     """The URL of a migrated, empty database of one test's own."""
-    postgres_server._databases += 1
-    name = f"test{postgres_server._databases}"
+    name = f"test{next(_NUMBERS)}"
     postgres_server.run(f"create database {name} template {TEMPLATE}")
     yield postgres_server.url(name)
     postgres_server.drop_database(name)

@@ -9,11 +9,12 @@ from seamline.times import rfc3339
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_SPAN = re.compile(r"(\d{1,9})([smhdw])")
+_SPAN = re.compile(r"([0-9]{1,6})([smhdw])")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 #: Microseconds of each unit of a span.
 _UNIT_US = {"s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6, "w": 7 * 86400 * 10**6}
 #: A time needs seconds and a zone; a date alone is its midnight in UTC.
-_STAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def aware(us: int) -> datetime:
@@ -48,6 +49,8 @@ def read(value: str, now: int) -> int:
         if _STAMP.fullmatch(text):
             fraction = re.sub(r"(\.\d{6})\d+", r"\1", text)
             return micros(datetime.fromisoformat(fraction.upper().replace(" ", "T")))
+        if not _DAY.fullmatch(text):
+            raise ValueError
         day = date.fromisoformat(text)
     except (ValueError, OverflowError):
         raise ValueError("write a time as 2026-11-22T09:00:00Z, or a span back from now such as 2h or 7d") from None
