@@ -44,6 +44,10 @@ class StoreBusy(SeamlineError):
     """Raised when the store cannot take anything now, or cannot say whether it did: the sender tries again."""
 
 
+class StoreLocked(StoreBusy):
+    """Raised when another process writes at this moment: nothing was done, and it may be tried again at once."""
+
+
 #: What became of each arrival; None: this one could not be kept, its neighbours were.
 Verdicts = list[Accepted | None]
 

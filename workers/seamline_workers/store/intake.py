@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seamline_workers.store.arrival import Accepted, Arrival, Intake, StoreBusy, Verdicts, storable_key
+from seamline_workers.store.arrival import Accepted, Arrival, Intake, StoreBusy, StoreLocked, Verdicts, storable_key
 from seamline_workers.store.store import Store, sqlite_path
 
-__all__ = ["Accepted", "Arrival", "Intake", "StoreBusy", "Verdicts", "open_intake", "storable_key"]
+__all__ = ["Accepted", "Arrival", "Intake", "StoreBusy", "StoreLocked", "Verdicts", "open_intake", "storable_key"]
 
 
 def open_intake(store: Store, base: Path | None = None) -> Intake:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seamline_workers.crashpoint import reach
-from seamline_workers.store.arrival import Accepted, Arrival, StoreBusy, Verdicts, collapse
+from seamline_workers.store.arrival import Accepted, Arrival, StoreBusy, StoreLocked, Verdicts, collapse
 from seamline_workers.store.store import connect_sqlite, now_us
 from seamline_workers.store.tally import hour_of
 
@@ -82,7 +82,9 @@ class SqliteIntake:
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            raise StoreBusy(f"the store is being written: {error}") from error
+            if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise StoreLocked("another process writes") from error
+            raise
         try:
             reach("front.begun")
             verdicts = self._write(arrivals)
@@ -139,8 +141,7 @@ def _counts(arrivals: Sequence[Arrival], verdicts: Verdicts) -> list[tuple[str, 
 
 def _full(error: sqlite3.Error) -> bool:
     """Whether no row could be written: the disk is full or broken, or the database cannot be had."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (
+    return _code(error) in (
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_BUSY,
@@ -150,3 +151,8 @@ def _full(error: sqlite3.Error) -> bool:
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_CORRUPT,
     )
+
+
+def _code(error: sqlite3.Error) -> int:
+    """The primary result code."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

@@ -1,0 +1,171 @@
+"""One source's door: everything about it that is the same for every request, worked out once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+
+from seamline.adapter import Adapter
+from seamline.delivery import Request
+from seamline.reply import Reply
+from seamline.signature.base import Proof
+from seamline.signature.place import Header, Pair
+from seamline_webhooks import answer as answers
+from seamline_webhooks.answer import Answer
+from seamline_workers.registry import Source
+from seamline_workers.store.arrival import Arrival, storable_key
+
+#: Where the front door is mounted.
+MOUNT = "/webhooks"
+#: Longest path and query that is kept, and most header texts that are remembered.
+_LONGEST_TARGET = 8192
+_MOST_TEXTS = 256
+
+log = structlog.get_logger("seamline.frontdoor")
+
+
+class Door:
+    """A source as the front door uses it. Nothing of the adapter's that goes wrong gets out of here."""
+
+    def __init__(self, source: Source, public_url: str) -> None:
+        adapter, kind = source.adapter, type(source.adapter)
+        self.source = source
+        self.name = source.name
+        self.max_body = source.max_body
+        self.scheme = adapter.scheme
+        self.secrets = source.secrets
+        self.base = public_url.rstrip("/")
+        self.prefix = len(self.base) - len(urlsplit(self.base).path)
+        self.challenges = kind.challenge is not Adapter.challenge
+        self._refuses = kind.refuse is not Adapter.refuse
+        self._keys = kind.delivery_key is not Adapter.delivery_key
+        self._replies = kind.reply is not Adapter.reply
+        self._mask = getattr(self.scheme, "masked", None)
+        proofs = set(_proof_headers(self.scheme)) | {"authorization", "cookie"}
+        self._keep = tuple(
+            dict.fromkeys(n.lower() for n in ("content-type", *adapter.headers) if n.lower() not in proofs)
+        )
+        self._texts: dict[tuple[str | None, ...], str] = {}
+        self._ok = adapter.replies.ok
+        instance = f"{MOUNT}/{source.name}"
+        self.forged = _meaning(adapter.replies.forged, answers.problem("not-genuine", instance))
+        self.foreign = answers.replied(adapter.replies.foreign)
+        self.busy = _meaning(adapter.replies.busy, answers.busy(instance, adapter.replies.busy.status), busy=True)
+        self.problems = {code: answers.problem(code, instance) for code in ("unreadable", "too-large", "too-slow")}
+        self.problems["method"] = answers.problem("method", instance, [(b"allow", b"GET, HEAD, POST")])
+        self.problems["busy"] = self.busy
+
+    def challenge(self, request: Request) -> Answer | None:
+        """The answer to an unsigned set-up request; None: it is none that the adapter knows."""
+        try:
+            reply = self.source.adapter.challenge(request, self.secrets)
+        except Exception as error:
+            self._odd("challenge", error)
+            return None
+        return None if reply is None else answers.replied(reply)
+
+    def refuse(self, request: Request) -> str | None:
+        """Why a genuine request is not ours. A request that cannot be read is: it is kept, and quarantined later."""
+        if not self._refuses:
+            return None
+        try:
+            return self.source.adapter.refuse(request)
+        except Exception as error:
+            self._odd("refuse", error)
+            return None
+
+    def arrival(self, request: Request, proof: Proof | None, received_at: int) -> Arrival:
+        """The row of a genuine request; of its headers the few that are kept, nowhere a secret."""
+        source, target = self.source, request.url[self.prefix :]
+        stored = request if self._mask is None else self._mask(request)
+        if stored is not request:
+            target = stored.url[self.prefix :]
+        key, headers = self._key(request), self._text(stored.headers)
+        # A push without a body tells everything in its address and headers: those make it different from another.
+        told = request.body or f"{request.method} {target}\n{headers}".encode("utf-8", "surrogatepass")
+        return Arrival(
+            source.id,
+            key,
+            sha256(told).digest(),
+            request.method,
+            target[:_LONGEST_TARGET],
+            headers,
+            stored.body,
+            len(stored.body),
+            received_at,
+            source.trust,
+            proof.scheme if proof else "",
+            proof.secret if proof else 0,
+        )
+
+    def accepted(self, request: Request, delivery: int, duplicate: bool) -> Answer:
+        """The answer to a request that is durable."""
+        reply = self._reply(request) if self._replies else self._ok
+        if reply.body or reply.headers or reply.status == 204:
+            return answers.replied(reply)
+        return answers.accepted(reply.status, delivery, duplicate)
+
+    def _reply(self, request: Request) -> Reply:
+        try:
+            return self.source.adapter.reply(request)
+        except Exception as error:
+            self._odd("reply", error)
+            return self._ok
+
+    def _key(self, request: Request) -> str:
+        if not self._keys:
+            return ""
+        try:
+            key = self.source.adapter.delivery_key(request)
+        except Exception as error:
+            self._odd("delivery_key", error)
+            return ""
+        return storable_key(key) if isinstance(key, str) else ""
+
+    def _text(self, headers: Mapping[str, str]) -> str:
+        """The JSON of the headers that are kept; the same few come again and again."""
+        values = tuple([headers.get(name) for name in self._keep])
+        text = self._texts.get(values)
+        if text is None:
+            kept = {name: value for name, value in zip(self._keep, values, strict=True) if value is not None}
+            text = json.dumps(kept)
+            if len(self._texts) < _MOST_TEXTS and len(text) < 1024:
+                self._texts[values] = text
+        return text
+
+    def _odd(self, step: str, error: Exception) -> None:
+        # Bodies may be hostile or just odd; the type says enough, and the text might hold a part of them.
+        log.debug("adapter stumbled", source=self.name, step=step, error=type(error).__name__)
+
+
+def _meaning(reply: Reply, usual: Answer, *, busy: bool = False) -> Answer:
+    """The reply that the adapter declares for a meaning; where it has no body, the usual problem with its status."""
+    if not reply.body and not reply.headers:
+        if reply.status == usual.status:
+            return usual
+        retry = [(b"retry-after", b"%d" % answers.RETRY_AFTER_S)] if busy else []
+        return answers.answer(reply.status, b"", b"", retry)
+    found = answers.replied(reply)
+    if busy:
+        found.start["headers"].append((b"retry-after", b"%d" % answers.RETRY_AFTER_S))
+    return found
+
+
+def _proof_headers(scheme: Any) -> Iterator[str]:
+    """Names of the headers in which a scheme, or one of those that it is made of, looks for its proof."""
+    if scheme is None:
+        return
+    parts = getattr(scheme, "schemes", None)
+    if parts is not None:
+        for part in parts.values() if isinstance(parts, Mapping) else parts:
+            yield from _proof_headers(part)
+    place = getattr(scheme, "at", None)
+    if isinstance(place, Header):
+        yield place.name.lower()
+    elif isinstance(place, Pair):
+        yield place.header.lower()
