@@ -68,8 +68,15 @@ class Bench:
             if step.poll is None and not step.challenged:
                 yield step, step.request(self.root)
 
-    def deliver(self, request: Request) -> Delivery:
-        """The delivery that a genuine request becomes: proof that is a secret is masked, undeclared headers go."""
+    def deliver(self, request: Request, step: Sample | None = None) -> Delivery:
+        """The delivery that a genuine request becomes: proof that is a secret is masked, undeclared headers go.
+
+        Where ``step`` is a page of a poll, the page.
+        """
+        if step is not None and step.poll is not None:
+            key = sha256(request.body).hexdigest()
+            page = Delivery("GET", request.url, request.body, request.headers, key=key, received_at=self.now)
+            return replace(page, poll=step.poll, scope=step.scope, baseline=step.baseline)
         request = mask(self.scheme, request)
         kept = {"content-type", *(name.lower() for name in self.adapter.headers)}
         headers = {name: value for name, value in request.headers.items() if name in kept}
@@ -214,9 +221,7 @@ def _answers(bench: Bench) -> dict[str, list[Answer]]:
 def _front_door(bench: Bench, step: Sample, played: Played) -> Delivery | None:
     bare = step.request(bench.root)
     if step.poll is not None:
-        key = sha256(bare.body).hexdigest()
-        page = Delivery("GET", bare.url, bare.body, bare.headers, key=key, received_at=bench.now)
-        return replace(page, poll=step.poll, scope=step.scope, baseline=step.baseline)
+        return bench.deliver(bare, step)
     if step.challenged:
         answer = bench.adapter.challenge(bare, bench.secrets)
         _demand(answer is not None, "challenge() gave no answer")
