@@ -250,7 +250,7 @@ def test_every_shown_state_finds_exactly_the_handoffs_that_show_it(store: Store,
     everyone = shown(store)
     assert set(STATES) == set(everyone.values())
     for state in STATES:
-        expected = {id for id, told in everyone.items() if told == state}
+        expected = {name for name, told in everyone.items() if told == state}
         assert expected == set(ids(list_handoffs(store, ask(state=state))))
 
 

@@ -7,6 +7,8 @@ hot path.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -55,7 +57,7 @@ def _id() -> Column[int]:
     return Column("id", BigInteger, primary_key=True, autoincrement=True)
 
 
-def _col(name: str, kind: type[TypeEngine[object]], default: object = None, null: bool = False) -> Column[object]:
+def _col(name: str, kind: type[TypeEngine[Any]], default: object = None, null: bool = False) -> Column[Any]:
     server = None if default is None else text(str(default) if not isinstance(default, str) else f"'{default}'")
     return Column(name, kind, nullable=null, server_default=server)
 
@@ -289,6 +291,7 @@ handoffs = _table(
     _col("due", BigInteger, 0),
     _col("reason", Text, null=True),
     _col("awaits", Text, null=True),  # the event type that makes a parked one ready
+    _col("as_of", BigInteger, 0),  # the ledger number of the fact that released it: it reads up to there
     _col("created_at", BigInteger),
     _col("done_at", BigInteger, null=True),
     PrimaryKeyConstraint("event_seq", "seat"),
@@ -465,4 +468,16 @@ replays = _table(
     _col("created_at", BigInteger),
     _col("lease", BigInteger, null=True),
     _col("due", BigInteger, 0),
+)
+
+#: What people asked for with an Idempotency-Key: asked again, it is not done again.
+commands = _table(
+    "commands",
+    _col("actor", Text),
+    _col("key", Text),
+    _col("digest", Text),  # of what was asked; the same key for something else is a conflict
+    _col("ref", Text),  # what came of it: <list>/<id>
+    _col("at", BigInteger),
+    PrimaryKeyConstraint("actor", "key"),
+    keyed=True,
 )
