@@ -124,21 +124,21 @@ class Calendly(Adapter):
 
     def fetch(self, item: Item) -> Calls[None]:
         """Ask for what a payload lacks: the new booking of an old half, the event of old payloads, a bare no-show's."""
-        payload = item.data["payload"]
+        payload = _payload(item)
         match item.kind:
             case "invitee.canceled" if payload.get("rescheduled"):
                 if payload.get("new_invitee") is not None:
-                    yield from _booking(payload["new_invitee"])
+                    yield from _booking(item, payload["new_invitee"])
             case "invitee.created" | "invitee.canceled" | "invitee_no_show.created" | "invitee_no_show.deleted":
                 if _bare_no_show(payload):
-                    yield from _booking(payload["invitee"])
+                    yield from _booking(item, payload["invitee"])
                 elif not isinstance(payload.get("scheduled_event"), dict):
-                    yield _ask("event", event_uri(payload["event"]))
+                    yield from _ask(item, "event", event_uri(payload["event"]))
 
     def normalize(self, item: Item) -> Iterator[Event]:
         if item.kind not in calendly_hook.ORGANIZATION:
             return
-        payload, when = item.data["payload"], told.moment(item.data["created_at"], "created_at")
+        payload, when = _payload(item), told.moment(item.data["created_at"], "created_at")
         match item.kind:
             case "invitee.created" if payload.get("old_invitee") is not None:
                 yield from self._moved(_booking_of(item), payload["old_invitee"])
@@ -247,16 +247,21 @@ class Calendly(Adapter):
         )
 
 
-def _ask(name: str, uri: str) -> Call:
-    # What Calendly no longer has is told as far as it is known.
-    return Call(name, uri, secret=calendly_hook.ACCESS, accept=(404,))
+def _payload(item: Item) -> Mapping[str, Any]:
+    return told.mapping(item.data["payload"], "payload")
 
 
-def _booking(invitee: Any) -> Calls[None]:
+def _ask(item: Item, name: str, uri: str) -> Calls[None]:
+    """Read a resource that the item has not got yet. What Calendly no longer has is told as far as it is known."""
+    if name not in item.answers:
+        yield Call(name, uri, secret=calendly_hook.ACCESS, accept=(404,))
+
+
+def _booking(item: Item, invitee: Any) -> Calls[None]:
     """Read an invitee and the event that its URI names."""
     uri = invitee_uri(invitee)
-    yield _ask("invitee", uri)
-    yield _ask("event", event_uri(uri.partition("/invitees/")[0]))
+    yield from _ask(item, "invitee", uri)
+    yield from _ask(item, "event", event_uri(uri.partition("/invitees/")[0]))
 
 
 def _bare_no_show(payload: Mapping[str, Any]) -> bool:
@@ -277,7 +282,7 @@ def _fetched(item: Item) -> Booking | None:
 
 def _booking_of(item: Item) -> Booking:
     """The booking that a delivery is about, with what was fetched for it."""
-    payload = item.data["payload"]
+    payload = _payload(item)
     event = resource(item.answers.get("event")) or told.mapping(payload.get("scheduled_event"), "scheduled_event")
     if _bare_no_show(payload):
         return Booking(resource(item.answers.get("invitee")) or {"uri": payload["invitee"]}, event)

@@ -112,14 +112,14 @@ class Meta(Adapter):
         body = delivery.json()
         if body["object"] != "page":
             return
-        for place, entry in enumerate(told.listed(body["entry"], "entry")):
-            for at, change in enumerate(_changes(entry)):
-                item = self._item(entry, change, f"{delivery.key}:{place}:{at}")
+        for entry in told.listed(body["entry"], "entry"):
+            for change in _changes(entry):
+                item = self._item(entry, change)
                 if item is not None:
                     yield item
 
     def fetch(self, item: Item) -> Calls[None]:
-        if item.kind != "leadgen":
+        if item.kind != "leadgen" or meta_lead.fetched(item):
             return
         lead, page = item.data["leadgen_id"], item.data["page_id"]
         url = f"{GRAPH}/{self.settings.graph_version}/{lead}"
@@ -159,7 +159,7 @@ class Meta(Adapter):
                 found += [meta_lead.notified(lead, page) for lead in leads]
         return found
 
-    def _item(self, entry: Any, change: Any, odd_key: str) -> Item | None:
+    def _item(self, entry: Any, change: Any) -> Item | None:
         """The item of a change; None where it is none of ours."""
         try:
             if change["field"] != "leadgen":
@@ -170,9 +170,13 @@ class Meta(Adapter):
                 return None
             lead = meta_lead.ident(value["leadgen_id"], "leadgen_id")
         except PayloadError as error:
-            return Item(odd_key, str(error), "odd")
+            return Item(_odd(entry, change), str(error), "odd")
         except (KeyError, TypeError, AttributeError):
-            return Item(odd_key, "the change lacks its field, its value or its ids (is Include Values on?)", "odd")
+            return Item(
+                _odd(entry, change),
+                "the change lacks its field, its value or its ids (is Include Values on?)",
+                "odd",
+            )
         return Item(lead, {**value, "leadgen_id": lead, "page_id": page}, "leadgen")
 
     def _listed(self, path: str, query: Mapping[str, str], page: str) -> Calls[list[dict[str, Any]]]:
@@ -188,6 +192,11 @@ class Meta(Adapter):
             if told.at(body, "paging.next") is None or after is None or after == asked.get("after"):
                 return listed
             asked["after"] = after
+
+
+def _odd(entry: Any, change: Any) -> str:
+    """The key of what has no readable lead id."""
+    return f"odd:{told.digest(entry if change is None else [told.at(entry, 'id'), change])}"
 
 
 def _as_page(call: Call, page: str) -> Calls[Answer]:

@@ -128,8 +128,8 @@ class Proposify(Adapter):
         """One item an entry: of the body (an object or a list of them), or of a page of the activity."""
         body = delivery.json()
         kind = "webhook" if delivery.poll is None else "activity"
-        for place, entry in enumerate(self._listed(body) if kind == "activity" else _several(body)):
-            yield Item(self._key(entry, kind) or f"{delivery.key}:{place}", entry, kind)
+        for entry in self._listed(body) if kind == "activity" else _several(body):
+            yield Item(self._key(entry, kind) or f"other:{told.digest(entry)}", entry, kind)
 
     def normalize(self, item: Item) -> Iterator[Event]:
         entry = self._read(item.data, item.kind)
