@@ -14,7 +14,7 @@ from benchmarks.cpu import Trees
 from benchmarks.workload import SECRET
 from support.servers import Postgres, Redis
 
-#: The phases; see benchmarks/phases.py.
+#: The phases; report.py says what each is.
 INGEST, END_TO_END, HOT, HALF_LOAD = "ingest", "end to end", "end to end, hot account", "ingest at half load"
 
 
@@ -55,18 +55,21 @@ class Running:
     url: str
     trees: Trees
     finished: Callable[[], int] = field(default=lambda: 0)
-    problems: Callable[[int], list[str]] = field(default=lambda accepted: [])
+    problems: Callable[[int], list[str]] = field(default=lambda _: [])
 
 
 class Start(Protocol):
     """Starts a contestant; without ``workers`` its front door alone."""
 
-    def __call__(self, site: Site, workers: bool) -> AbstractContextManager[Running]: ...
+    def __call__(self, site: Site, workers: bool, /) -> AbstractContextManager[Running]: ...
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """One line of the tables. ``requests`` and ``events``: how many webhooks the phases without and with workers send."""
+    """One line of the tables.
+
+    ``requests`` and ``events``: how many webhooks the phases without and with workers send.
+    """
 
     name: str
     what: str

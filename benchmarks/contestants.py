@@ -33,7 +33,7 @@ FINISHED = "select count(*) from deliveries where processed_at is not null"
 
 
 @contextmanager
-def start_baseline(site: Site, workers: bool) -> Iterator[Running]:
+def start_baseline(site: Site, _workers: bool) -> Iterator[Running]:
     environment = {"BENCH_SECRET": SECRET}
     with web_server(site.folder / "server.log", "benchmarks.baseline:create_app", environment) as (server, url):
         yield Running(f"{url}/webhooks/crm", {"server": [server]})
@@ -108,7 +108,7 @@ BASELINE = Contestant(
 )
 RIVAL = Contestant(
     "rival",
-    "FastAPI, SQLAlchemy (async ORM at the door), asyncpg, Celery on Redis, PostgreSQL; a task and a transaction a webhook",
+    "FastAPI, SQLAlchemy's ORM, asyncpg, Celery on Redis, PostgreSQL; a task and a transaction for each webhook",
     start_rival,
     phases=(INGEST, END_TO_END),
     requests=1_500,
@@ -117,7 +117,7 @@ RIVAL = Contestant(
 )
 FAIR_RIVAL = Contestant(
     "fair rival",
-    "raw Litestar, psycopg, Dramatiq's Redis broker, PostgreSQL; batches at the door, one message and one transaction a batch",
+    "raw Litestar, psycopg, Dramatiq on Redis, PostgreSQL; batches at the door, one message and transaction a batch",
     start_fair_rival,
     phases=(INGEST, END_TO_END, HOT),
 )

@@ -1,4 +1,4 @@
-"""A sender of webhooks in a process of its own: keep-alive connections on one epoll loop, nothing computed while it runs.
+"""A sender of webhooks in a process of its own: keep-alive connections on one epoll loop, all computed beforehand.
 
 Closed loop (``rate`` None): every connection sends its next request when it has its answer. Paced: requests fall due
 at random moments with that mean rate; a request that finds no free connection waits, and its latency counts from

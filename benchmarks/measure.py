@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.contestant import END_TO_END, HALF_LOAD, HOT, Contestant, Running, Site
 from benchmarks.cpu import spent, usage
-from benchmarks.load import Load, Outcome, prepared
+from benchmarks.load import Load, prepared
 from benchmarks.workload import Workload
 from support.servers import Postgres, Redis
 
@@ -62,10 +62,13 @@ def measure(
         site = Site(*servers, Path(folder))
         with contestant.start(site, workers) as running:
             warm = replace(workload, count=contestant.warm_up, run=f"w{number}", seed=2)
-            warmed = _send(running, warm, None).accepted
-            if workers:
-                _drain(running, warmed)
+            warmed = _warmed_up(running, warm, workers)
             return _measured(contestant, phase, number, running, workload, warmed, rate if phase == HALF_LOAD else None)
+
+
+def failed(contestant: Contestant, phase: str, number: int, reason: str) -> Run:
+    """A run that came to nothing: it stands in no figure, only on the page."""
+    return Run(contestant.name, phase, number, 0, {}, {}, 0.0, 0.0, 0.0, 0.0, 0.0, {}, [reason])
 
 
 def _measured(
@@ -106,9 +109,13 @@ def _measured(
     )
 
 
-def _send(running: Running, workload: Workload, rate: float | None) -> Outcome:
-    with prepared(Load(running.url, workload, rate=rate)) as sender:
-        return sender.run()
+def _warmed_up(running: Running, workload: Workload, workers: bool) -> int:
+    """Have caches and plans filled; the number of deliveries that this has left behind."""
+    with prepared(Load(running.url, workload)) as sender:
+        accepted = sender.run().accepted
+    if workers:
+        _drain(running, accepted)
+    return accepted
 
 
 def _drain(running: Running, deliveries: int) -> None:

@@ -21,7 +21,7 @@ METHOD = """\
 CPU is user plus system time of whole process trees from /proc, in microseconds per accepted webhook; the sender is not
 counted. Every contestant checks the same signature over the same bodies (about 700 bytes, unique ids) and is warmed up
 before it is measured. Rounds are interleaved: each round runs every contestant once, so compare within this page only.
-A cell is the median of the rounds [lowest–highest]; a ratio is taken within each round. After every run the rows are
+A cell is the median of the rounds [lowest-highest]; a ratio is taken within each round. After every run the rows are
 counted: as many deliveries and events as were accepted, twice as many effects, none doubled. 10,000 accounts for 6,000
 events, and proportionally fewer where a run is shorter, so that the same share of events makes a new account."""
 
@@ -87,7 +87,7 @@ def _table(phase: str, contestants: Sequence[Contestant], runs: Sequence[Run]) -
 
 
 def _figures(found: Sequence[Run], runs: Sequence[Run]) -> tuple[str, ...]:
-    split = (f"{median(run.cpu_us[part] for run in found):,.0f}" if part in found[0].cpu_us else "–" for part in PARTS)
+    split = (f"{median(run.cpu_us[part] for run in found):,.0f}" if part in found[0].cpu_us else "" for part in PARTS)
     return (
         Spread.of([run.cpu for run in found]).text(),
         *split,
@@ -103,7 +103,7 @@ def _times(other: str, found: Sequence[Run], runs: Sequence[Run]) -> str:
     """How many times the CPU of ``found`` another contestant takes, within the rounds."""
     theirs = {run.round: run.cpu for run in runs if run.contestant == other and not run.problems}
     ratios = [theirs[run.round] / run.cpu for run in found if run.round in theirs]
-    return Spread.of(ratios).text(1) if ratios and found[0].contestant != other else "–"
+    return Spread.of(ratios).text(2) if ratios and found[0].contestant != other else ""
 
 
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""Run the benchmark: ``python -m benchmarks.run``; writes benchmarks/RESULTS.md and the raw figures to benchmarks/raw/."""
+"""Run the benchmark: ``python -m benchmarks.run`` writes RESULTS.md, and the raw figures to raw/."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.claims import CLAIMS
 from benchmarks.contestant import END_TO_END, HALF_LOAD, HOT, INGEST, Contestant
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.machine import describe
-from benchmarks.measure import Run, measure
+from benchmarks.measure import Run, failed, measure
 from benchmarks.report import results
 from support.servers import Postgres, Redis
 
@@ -23,7 +23,7 @@ PHASES = (INGEST, HALF_LOAD, END_TO_END, HOT)
 #: No round is begun that could not end within this time.
 LIMIT_S = 24 * 60
 #: Checkpoints would fall into one run and not into another; autovacuum is to keep up within a run.
-POSTGRES_SETTINGS = {
+POSTGRES_SETTINGS: dict[str, str | int] = {
     "max_connections": 100,
     "shared_buffers": "512MB",
     "max_wal_size": "8GB",
@@ -81,8 +81,11 @@ def _rounds(contestants: Sequence[Contestant], rounds: int, servers: tuple[Postg
             for contestant in turned:
                 if phase not in contestant.phases:
                     continue
-                run = measure(contestant, phase, number, servers, saturating.get(contestant.name, 0.0) / 2)
-                if phase == INGEST:
+                try:
+                    run = measure(contestant, phase, number, servers, saturating.get(contestant.name, 1_000.0) / 2)
+                except RuntimeError as error:
+                    run = failed(contestant, phase, number, str(error))
+                if phase == INGEST and not run.problems:
                     saturating[contestant.name] = run.arrivals_per_second
                 yield run
 
@@ -90,8 +93,8 @@ def _rounds(contestants: Sequence[Contestant], rounds: int, servers: tuple[Postg
 def _say(run: Run) -> None:
     split = ", ".join(f"{part} {cost:,.0f}" for part, cost in run.cpu_us.items())
     print(
-        f"{run.round + 1}  {run.phase:24}{run.contestant:32}{run.cpu:8,.0f} µs ({split}), {run.done_per_second:,.0f}/s, "
-        f"ack p50 {run.p50_ms:.1f} p99 {run.p99_ms:.1f} ms {'; '.join(run.problems)}",
+        f"{run.round + 1}  {run.phase:24}{run.contestant:32}{run.cpu:8,.0f} µs ({split}), "
+        f"{run.done_per_second:,.0f}/s, ack p50 {run.p50_ms:.1f} p99 {run.p99_ms:.1f} ms {'; '.join(run.problems)}",
         flush=True,
     )
 

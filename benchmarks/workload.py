@@ -26,7 +26,7 @@ Headers = Mapping[bytes, bytes]
 Signer = Callable[[str, str, bytes, bytes], Headers]
 
 
-def standard_webhooks(secret: str, url: str, message_id: bytes, body: bytes) -> Headers:
+def standard_webhooks(secret: str, _url: str, message_id: bytes, body: bytes) -> Headers:
     """Sign as https://www.standardwebhooks.com says; the URL is not part of it."""
     stamp = b"%d" % time.time()
     return {
@@ -36,7 +36,7 @@ def standard_webhooks(secret: str, url: str, message_id: bytes, body: bytes) -> 
     }
 
 
-def hubspot_v3(secret: str, url: str, message_id: bytes, body: bytes) -> Headers:
+def hubspot_v3(secret: str, url: str, _message_id: bytes, body: bytes) -> Headers:
     """Sign as HubSpot does (v3): method, URL, body and a timestamp in milliseconds."""
     stamp = b"%d" % (time.time() * 1000)
     digest = hmac.digest(secret.encode(), b"POST%b%b%b" % (url.encode(), body, stamp), "sha256")

@@ -22,7 +22,7 @@ def create_app() -> Litestar:
     inbox = Inbox(os.environ["FAIR_DATABASE_URL"], relay)
 
     @asynccontextmanager
-    async def running_inbox(app: Litestar) -> AsyncIterator[None]:
+    async def running_inbox(_: Litestar) -> AsyncIterator[None]:
         running = asyncio.create_task(inbox.run())
         yield
         running.cancel()

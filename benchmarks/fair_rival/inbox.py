@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import psycopg
 
@@ -57,10 +58,8 @@ class Inbox:
         while True:
             if not self._waiting:
                 self._arrived.clear()
-                try:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(self._arrived.wait(), SWEEP_S)
-                except TimeoutError:
-                    pass
             if self._waiting:
                 await self._store(connection)
             if loop.time() - swept > SWEEP_S:

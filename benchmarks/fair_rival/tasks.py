@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 #: How many ids one message carries at most; 1 for a message an event.
 IDS_A_MESSAGE = int(os.environ.get("FAIR_IDS_A_MESSAGE", "128"))
 
-broker = RedisBroker(url=os.environ["FAIR_BROKER_URL"])
+broker = RedisBroker(url=os.environ["FAIR_BROKER_URL"])  # type: ignore[no-untyped-call]
 dramatiq.set_broker(broker)
 _local = threading.local()
 

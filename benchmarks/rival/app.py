@@ -17,7 +17,7 @@ from benchmarks.rival.tasks import process_delivery
 
 SECRET_KEY = signature.key(settings.webhook_secret)
 
-engine = create_async_engine(settings.database("asyncpg"), pool_size=16, max_overflow=16)
+engine = create_async_engine(settings.database("asyncpg"), pool_size=16, max_overflow=0)
 Session = async_sessionmaker(engine, expire_on_commit=False)
 app = FastAPI(openapi_url=None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from celery import Celery
+from celery import Celery  # type: ignore[import-untyped]
 from sqlalchemy import create_engine, func, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import sessionmaker
@@ -30,7 +30,7 @@ engine = create_engine(settings.database("psycopg"), pool_size=2, max_overflow=0
 Session = sessionmaker(engine, expire_on_commit=False)
 
 
-@celery.task(
+@celery.task(  # type: ignore[untyped-decorator]
     name="process_delivery",
     autoretry_for=(IntegrityError, OperationalError),
     retry_backoff=True,
@@ -61,7 +61,7 @@ def process_delivery(delivery_id: int) -> None:
         delivery.processed_at = func.now()
 
 
-@celery.task(name="requeue_unprocessed")
+@celery.task(name="requeue_unprocessed")  # type: ignore[untyped-decorator]
 def requeue_unprocessed() -> None:
     """Enqueue again what was stored but, after five minutes, has not been processed: the broker may have lost it."""
     stuck = select(Delivery.id).where(
