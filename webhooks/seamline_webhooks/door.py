@@ -8,8 +8,6 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-import structlog
-
 from seamline.adapter import Adapter
 from seamline.delivery import Request
 from seamline.reply import Reply
@@ -17,6 +15,7 @@ from seamline.signature.base import Proof
 from seamline.signature.place import Header, Pair
 from seamline_webhooks import answer as answers
 from seamline_webhooks.answer import Answer
+from seamline_workers.log import log
 from seamline_workers.registry import Source
 from seamline_workers.store.arrival import Arrival, storable_key
 
@@ -25,8 +24,6 @@ MOUNT = "/webhooks"
 #: Longest path and query that is kept, and most header texts that are remembered.
 _LONGEST_TARGET = 8192
 _MOST_TEXTS = 256
-
-log = structlog.get_logger("seamline.frontdoor")
 
 
 class Door:

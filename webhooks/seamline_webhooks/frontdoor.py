@@ -8,11 +8,11 @@ is our own fault or too much at once, and says when to try again.
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
@@ -27,6 +27,7 @@ from seamline_webhooks.group import InlineGroup, ThreadGroup
 from seamline_webhooks.refusal import NOWHERE, Refusals
 from seamline_webhooks.remotekey import RemoteKeys
 from seamline_workers.crashpoint import reach
+from seamline_workers.log import log
 from seamline_workers.registry import Source
 
 #: Most requests that may wait, and most bytes that their bodies may take; beyond these the answer is 503.
@@ -36,8 +37,6 @@ MOST_BYTES = 256 * 1024 * 1024
 MOST_HEADERS = 200
 
 _NO_KEYS: Mapping[str, bytes] = {}
-
-log = structlog.get_logger("seamline.frontdoor")
 
 
 class FrontDoor:
@@ -87,7 +86,7 @@ class FrontDoor:
             except Gone:
                 return
             except Exception as error:
-                log.exception("a request was not taken", source=door.name, error=type(error).__name__)
+                log.error("request not taken", source=door.name, error=type(error).__name__, where=_where(error))
                 reply = self._refused(door.name, door.busy, "our own fault; see the log", scope)
             finally:
                 self._waiting -= 1
@@ -183,6 +182,12 @@ def _headers(pairs: Any) -> dict[str, str]:
 def _announced(headers: Mapping[str, str]) -> int | None:
     text = headers.get("content-length", "")
     return int(text) if text.isdecimal() and len(text) < 20 else None
+
+
+def _where(error: Exception) -> str:
+    """File and line of an error. Its text stays out of the log: it may hold a part of the request."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
 
 
 __all__ = ["MOUNT", "FrontDoor"]

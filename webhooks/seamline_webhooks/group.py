@@ -10,10 +10,9 @@ import threading
 import time
 from collections import deque
 from queue import SimpleQueue
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
-import structlog
-
+from seamline_workers.log import log
 from seamline_workers.store.arrival import Accepted, Arrival, Intake, StoreBusy, StoreLocked, Verdicts
 
 #: Most rows and bytes of one transaction.
@@ -28,7 +27,6 @@ SWEEP_S = 0.2
 #: Least time between two log lines about a store that fails, in seconds.
 QUIET_S = 5.0
 
-log = structlog.get_logger("seamline.frontdoor")
 
 #: What a request waits for; None: nothing was acknowledged, it may be sent again.
 Verdict = asyncio.Future[Accepted | None]
@@ -40,6 +38,7 @@ class Waiting(NamedTuple):
     since: float
 
 
+@runtime_checkable
 class Interruptible(Intake, Protocol):
     """An intake whose ``accept`` another thread can break off."""
 

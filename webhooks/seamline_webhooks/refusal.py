@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-import structlog
 from sqlalchemy import text
 
+from seamline_workers.log import log
 from seamline_workers.store.store import Store, now_us
 from seamline_workers.store.tally import tally
 
@@ -27,8 +27,6 @@ NOWHERE = "?"
 _PROOF = re.compile(r"auth|cookie|token|secret|sign|key|hash|digest|hmac|password|session")
 _LONGEST = 512
 _MOST_HEADERS = 40
-
-log = structlog.get_logger("seamline.frontdoor")
 
 
 class Refusal(NamedTuple):

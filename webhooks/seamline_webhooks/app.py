@@ -1,0 +1,148 @@
+"""The application: the front door, health and metrics, and whatever else is mounted beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+import traceback
+from collections.abc import AsyncIterator, Callable, Sequence
+from importlib.metadata import version
+
+from litestar import Litestar, asgi
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ControllerRouterHandler, Receive, Scope, Send
+
+from seamline.transport import Transport
+from seamline_webhooks import health, metrics
+from seamline_webhooks.door import MOUNT
+from seamline_webhooks.frontdoor import FrontDoor
+from seamline_webhooks.group import InlineGroup, Interruptible, ThreadGroup
+from seamline_webhooks.refusal import Refusals
+from seamline_webhooks.remotekey import RemoteKeys
+from seamline_workers.config import Config, load_config
+from seamline_workers.log import log
+from seamline_workers.registry import register_sources
+from seamline_workers.store.intake import open_intake
+from seamline_workers.store.migrate import demand_newest
+from seamline_workers.store.store import Store, open_store
+
+
+def create_app(
+    config: Config,
+    *,
+    route_handlers: Sequence[ControllerRouterHandler] = (),
+    worker_alive: Callable[[], bool] | None = None,
+    fetch_key: Callable[[str], bytes] | None = None,
+) -> Litestar:
+    """Make the application of one configuration.
+
+    ``route_handlers`` are served beside the front door; ``app.state`` holds ``config`` and, while it runs, ``store``.
+    ``worker_alive`` tells of the worker that this process started. ``fetch_key`` gets remote verification keys.
+    """
+
+    @asgi(MOUNT, is_mount=True, copy_scope=False)
+    async def webhooks(scope: Scope, receive: Receive, send: Send) -> None:
+        await app.state.front_door(scope, receive, send)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(running: Litestar) -> AsyncIterator[None]:
+        async with _open(running, config, worker_alive, fetch_key):
+            yield
+
+    handlers = [webhooks, health.live, health.ready, metrics.metrics, *route_handlers]
+    schema = OpenAPIConfig(title="Seamline", version=version("seamline"), render_plugins=[JsonRenderPlugin()])
+    app = Litestar(
+        handlers, lifespan=[lifespan], openapi_config=schema, logging_config=None, after_exception=[_log_fault]
+    )
+    app.state.config = config
+    return app
+
+
+async def _log_fault(error: Exception, scope: Scope) -> None:
+    """Log what became a 500. The error's text stays out of it: it may hold values."""
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    log.error("request failed", path=scope["path"], error=type(error).__name__, where=where)
+
+
+@contextlib.asynccontextmanager
+async def _open(
+    app: Litestar, config: Config, worker_alive: Callable[[], bool] | None, fetch_key: Callable[[str], bytes] | None
+) -> AsyncIterator[None]:
+    """Everything that lives as long as the server does. What was acknowledged is finished before it ends."""
+    transport = Transport()
+    store = await asyncio.to_thread(open_store, config.store.url, base=config.folder)
+    try:
+        await asyncio.to_thread(demand_newest, store)
+        sources = await asyncio.to_thread(register_sources, store, config)
+        refusals = Refusals(store)
+        group = _group(store, config)
+        front_door = FrontDoor(group, refusals, RemoteKeys(fetch_key or transport.fetch_key))
+        front_door.open(sources.values(), config.company.public_url)
+        app.state.store, app.state.front_door = store, front_door
+        app.state.health = health.Health(config, store, worker_alive)
+        app.state.metrics = metrics.Metrics(store, config.api.tokens, config.api.metrics_public)
+        reloading = _on_hangup(lambda: _reload(config, store, front_door))
+        flushing = asyncio.create_task(refusals.run())
+        try:
+            yield
+        finally:
+            reloading()
+            flushing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await flushing
+            await group.close()
+            await refusals.flush()
+    finally:
+        await asyncio.to_thread(store.close)
+        transport.close()
+
+
+def _group(store: Store, config: Config) -> InlineGroup | ThreadGroup:
+    intake = open_intake(store, config.folder)
+    return ThreadGroup(intake) if isinstance(intake, Interruptible) else InlineGroup(intake)
+
+
+def _reload(config: Config, store: Store, front_door: FrontDoor) -> None:
+    """Read ``[sources.*]`` again. A configuration that is wrong changes nothing."""
+    try:
+        fresh = load_config(config.path)
+        sources = register_sources(store, fresh)
+    except Exception as error:
+        log.error("sources not read again", error=type(error).__name__, reason=str(error))
+        return
+    front_door.open(sources.values(), config.company.public_url)
+    log.info("sources read again", sources=sorted(sources))
+
+
+def _on_hangup(action: Callable[[], None]) -> Callable[[], None]:
+    """Run an action in a thread on each SIGHUP, one after another; returns what takes the handler away again."""
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None  # embedded in somebody else's process, whose signals are not ours
+    loop, turn, tasks = asyncio.get_running_loop(), asyncio.Lock(), set[asyncio.Task[None]]()
+
+    async def act() -> None:
+        async with turn:
+            await asyncio.to_thread(action)
+
+    def start() -> None:
+        task = asyncio.create_task(act())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, start)
+    return lambda: _forget(loop, tasks)
+
+
+def _forget(loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[None]]) -> None:
+    # From here on a hangup is ignored: the default would kill a server that is ending in order.
+    loop.remove_signal_handler(signal.SIGHUP)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for task in tasks:
+        task.cancel()
