@@ -99,6 +99,8 @@ def full_name(first: Any, last: Any) -> str | None:
 
 def minor(value: Any, currency: str) -> int:
     """An amount in minor units, from a number or its text. Raises PayloadError."""
+    if isinstance(value, bool):
+        raise PayloadError("the amount is not a number")
     try:
         amount = Decimal(text(value) or repr(float(value))).scaleb(_DECIMALS.get(currency, 2))
         whole = int(amount.quantize(Decimal(1), ROUND_HALF_UP))
