@@ -63,7 +63,7 @@ class Request:
     """
 
     method: str
-    url: str
+    url: str = field(repr=False)  # its query may hold a token
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
 

@@ -43,6 +43,7 @@ def load_public(text: str, kind: str) -> Any | None:
     return key if _is(key, kind, "PublicKey") else None
 
 
+@lru_cache(maxsize=8)
 def load_private(text: str, kind: str) -> Any:
     """The private key of a kind from PEM. Raises ConfigError."""
     serialization = need("cryptography.hazmat.primitives.serialization")

@@ -180,6 +180,12 @@ class Body:
 
     def put(self, request: Request, value: str) -> Request:
         """Set the field; JSON is written anew, a form keeps its bytes. Raises PayloadError."""
+        done = self._put(request, value)
+        if value not in self.all(done):
+            raise PayloadError(f"the body cannot hold the field {self.path}")
+        return done
+
+    def _put(self, request: Request, value: str) -> Request:
         if request.media_type == "multipart/form-data":
             return _put_part(request, self._field, value)
         if request.is_form:

@@ -21,7 +21,7 @@ def texts(secrets: Secrets, name: str) -> list[tuple[int, str]]:
     values = secrets.get(name) or ()
     if isinstance(values, str):  # a str is a sequence too: each of its letters would be a secret
         values = (values,)
-    found = [(index, value) for index, value in enumerate(values) if value]
+    found = [(index, value) for index, value in enumerate(values) if value.strip()]
     if not found:
         raise SignatureError(f"no secret {name!r} is configured")
     return found

@@ -91,7 +91,10 @@ class Sns:
         fields |= {"Timestamp": stamps.write(now, "iso"), "SignatureVersion": "2", "SigningCertURL": _DEVELOPMENT_URL}
         raw = key.sign(_message(fields), PKCS1v15(), SHA256())
         fields["Signature"] = binascii.b2a_base64(raw, newline=False).decode()
-        return replace(request, body=json.dumps(fields).encode())
+        done = replace(request, body=json.dumps(fields).encode())
+        if not self.present(done):
+            raise PayloadError("the body is no JSON that can be written again")
+        return done
 
     def check(self, secrets: Secrets) -> None:
         """Raise ConfigError where the package is missing; no secret is needed."""
