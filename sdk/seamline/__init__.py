@@ -12,14 +12,19 @@ from seamline.call import Answer, Auth, Basic, Bearer, Call, Calls, HeaderToken,
 from seamline.context import Context, SyncContext
 from seamline.delivery import Decision, Delivery, Item, Nudge, Request
 from seamline.errors import (
+    CallRefused,
     ConfigError,
+    EgressRefused,
     KeyUnavailable,
     NeedsHuman,
     Park,
     PayloadError,
     RetryLater,
     SeamlineError,
+    SecretMissing,
     SignatureError,
+    TransportError,
+    Uncertain,
 )
 from seamline.events.base import Event, Party, Personal, Ref, upcast
 from seamline.form import Form
@@ -129,4 +134,9 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "RetryLater",
     "NeedsHuman",
     "Park",
+    "SecretMissing",
+    "TransportError",
+    "CallRefused",
+    "EgressRefused",
+    "Uncertain",
 ]
