@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.metadata import version
 
 from litestar import Litestar, asgi
+from litestar.datastructures import State
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
 
+from seamline.errors import SeamlineError
 from seamline.transport import Transport
 from seamline_webhooks import health, metrics
+from seamline_webhooks.api import EXCEPTION_HANDLERS, Api, api_routers, openapi_config
 from seamline_webhooks.door import MOUNT
 from seamline_webhooks.frontdoor import FrontDoor
 from seamline_webhooks.group import InlineGroup, Interruptible, ThreadGroup
@@ -25,7 +26,7 @@ from seamline_webhooks.refusal import Refusals
 from seamline_webhooks.remotekey import RemoteKeys
 from seamline_workers.config import Config, load_config
 from seamline_workers.log import log
-from seamline_workers.registry import register_sources
+from seamline_workers.registry import load_roster, register_sources
 from seamline_workers.store.intake import open_intake
 from seamline_workers.store.migrate import demand_newest
 from seamline_workers.store.store import Store, open_store
@@ -40,7 +41,8 @@ def create_app(
 ) -> Litestar:
     """Make the application of one configuration.
 
-    ``route_handlers`` are served beside the front door; ``app.state`` holds ``config`` and, while it runs, ``store``.
+    ``route_handlers`` are served beside the front door and the API; ``app.state`` holds ``config`` and, while it runs,
+    ``store`` and ``sources``. ``app.state.closing``, where it is set, says that streams are to end.
     ``worker_alive`` tells of the worker that this process started. ``fetch_key`` gets remote verification keys.
     """
 
@@ -53,18 +55,23 @@ def create_app(
         async with _open(running, config, worker_alive, fetch_key):
             yield
 
-    handlers = [webhooks, health.live, health.ready, metrics.metrics, *route_handlers]
-    schema = OpenAPIConfig(title="Seamline", version=version("seamline"), render_plugins=[JsonRenderPlugin()])
+    state = State({"config": config})
+    api = Api(state, config, load_roster(config))
     app = Litestar(
-        handlers, lifespan=[lifespan], openapi_config=schema, logging_config=None, after_exception=[_log_fault]
+        [webhooks, health.live, health.ready, metrics.metrics, *api_routers(api), *route_handlers],
+        lifespan=[lifespan],
+        state=state,
+        openapi_config=openapi_config(version("seamline")),
+        exception_handlers=EXCEPTION_HANDLERS,
+        logging_config=None,
+        after_exception=[_log_fault],
     )
-    app.state.config = config
     return app
 
 
 async def _log_fault(error: Exception, scope: Scope) -> None:
     """Log what became a 500. The error's text stays out of it: it may hold values."""
-    if isinstance(error, HTTPException) and error.status_code < 500:
+    if isinstance(error, SeamlineError) or (isinstance(error, HTTPException) and error.status_code < 500):
         return
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
@@ -85,10 +92,10 @@ async def _open(
         group = _group(store, config)
         front_door = FrontDoor(group, refusals, RemoteKeys(fetch_key or transport.fetch_key))
         front_door.open(sources.values(), config.company.public_url)
-        app.state.store, app.state.front_door = store, front_door
+        app.state.store, app.state.sources, app.state.front_door = store, sources, front_door
         app.state.health = health.Health(config, store, worker_alive)
         app.state.metrics = metrics.Metrics(store, config.api.tokens, config.api.metrics_public)
-        reloading = _on_hangup(lambda: _reload(config, store, front_door))
+        reloading = _on_hangup(lambda: _reload(app, config, store, front_door))
         flushing = asyncio.create_task(refusals.run())
         try:
             yield
@@ -109,7 +116,7 @@ def _group(store: Store, config: Config) -> InlineGroup | ThreadGroup:
     return ThreadGroup(intake) if isinstance(intake, Interruptible) else InlineGroup(intake)
 
 
-def _reload(config: Config, store: Store, front_door: FrontDoor) -> None:
+def _reload(app: Litestar, config: Config, store: Store, front_door: FrontDoor) -> None:
     """Read ``[sources.*]`` again. A configuration that is wrong changes nothing."""
     try:
         fresh = load_config(config.path)
@@ -118,6 +125,7 @@ def _reload(config: Config, store: Store, front_door: FrontDoor) -> None:
         log.error("sources not read again", error=type(error).__name__, reason=str(error))
         return
     front_door.open(sources.values(), config.company.public_url)
+    app.state.sources = sources
     log.info("sources read again", sources=sorted(sources))
 
 

@@ -24,6 +24,8 @@ from seamline_workers.store.store import open_store
 
 #: Longest wait for requests that are under way when the server is asked to end, in seconds.
 GRACE_S = 10
+#: Connections that may wait to be taken.
+BACKLOG = 2048
 #: Seconds between two looks at whether the worker still lives.
 WATCH_S = 0.5
 
@@ -61,9 +63,10 @@ def serve(
                 date_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=GRACE_S,
-                backlog=2048,
+                backlog=BACKLOG,
             )
         )
+        app.state.closing = lambda: server.should_exit  # streams that are followed end by themselves
         _heed_signals(server)
         if child is not None:
             _watch(child, server)
@@ -108,6 +111,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen(BACKLOG)  # who calls while we start waits
     except OSError as error:
         listener.close()
         raise ConfigError(f"cannot listen on {host} port {port}: {error.strerror}; choose another --port") from error

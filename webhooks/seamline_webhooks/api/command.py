@@ -1,0 +1,157 @@
+"""What people order through the API. Who acts is the token's name; an Idempotency-Key makes an order happen once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from sqlalchemy import Connection
+
+from seamline_webhooks.api.context import Actor, Api
+from seamline_webhooks.api.noun import NOUNS, found, nothing_asked
+from seamline_webhooks.api.problem import Problem
+from seamline_workers.desk.flag import clear_flag
+from seamline_workers.desk.handoff import cancel_handoff, replay_handoff
+from seamline_workers.desk.once import Order, carry_out
+from seamline_workers.desk.replay import MOST_PER_SECOND, cancel_replay, plan_replay
+from seamline_workers.desk.source import set_source
+from seamline_workers.desk.task import end_task
+from seamline_workers.store.reading import shapes
+from seamline_workers.store.reading.replays import Selector, plan
+from seamline_workers.store.store import now_us
+
+AnyRequest = Request[Actor, Any, Any]
+Words = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+
+
+class Clearing(msgspec.Struct, forbid_unknown_fields=True):
+    """Why a flag no longer stands."""
+
+    reason: Words
+
+
+class ReplayOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """What to run again; filters as of the lists. A dry run only counts."""
+
+    what: str
+    filters: dict[str, str] = {}
+    dry_run: bool = False
+    per_second: Annotated[int, msgspec.Meta(ge=1, le=MOST_PER_SECOND)] = 50
+
+
+def command_routes(api: Api) -> list[HTTPRouteHandler]:
+    """Every order."""
+    simple: list[tuple[str, str, Any, str, Work]] = [
+        ("tasks/{id:str}/done", "operator", shapes.Task, "Mark a task as done",
+         lambda connection, key, by, now: end_task(connection, key, by=by, now=now)),
+        ("handoffs/{id:str}/replay", "operator", shapes.Handoff, "Run a handoff again",
+         lambda connection, key, _by, _now: replay_handoff(connection, key)),
+        ("handoffs/{id:str}/cancel", "operator", shapes.Handoff, "Call a handoff off",
+         lambda connection, key, by, now: cancel_handoff(connection, key, by=by, now=now)),
+        ("replays/{id:str}/cancel", "operator", shapes.Replay, "Stop a replay",
+         lambda connection, key, _by, _now: cancel_replay(connection, key)),
+        ("sources/{id:str}/pause", "admin", shapes.Source, "Take in what a source sends, and let it wait",
+         lambda connection, key, _by, _now: set_source(connection, key, "paused")),
+        ("sources/{id:str}/resume", "admin", shapes.Source, "Go on with a paused source",
+         lambda connection, key, _by, _now: set_source(connection, key, "active")),
+    ]  # fmt: skip
+    return [*(_simple(api, *row) for row in simple), _clear(api), _plan(api)]
+
+
+#: An order on one thing: by its id, by whom, and when.
+Work = Callable[[Connection, str, str, int], str]
+
+
+def _simple(api: Api, path: str, role: str, shape: Any, says: str, work: Work) -> HTTPRouteHandler:
+    def order(request: AnyRequest, id: str) -> dict[str, Any]:
+        actor: Actor = request.user
+        return _carried_out(api, request, actor, "", lambda connection: work(connection, id, actor.name, now_us()))
+
+    noun, action = path.split("/", 1)[0], path.rsplit("/", 1)[1]
+    return post(
+        f"/{path}",
+        status_code=200,
+        operation_id=f"{action}_{noun}",
+        summary=says,
+        opt={"role": role},
+        responses={200: ResponseSpec(data_container=shape, description="as it is afterwards")},
+        tags=[noun],
+        sync_to_thread=True,
+    )(order)
+
+
+def _clear(api: Api) -> HTTPRouteHandler:
+    def order(request: AnyRequest, id: str, data: Clearing) -> dict[str, Any]:
+        actor: Actor = request.user
+        if not data.reason.strip():
+            raise Problem("invalid", "Say why.", [{"path": "reason", "message": "is blank"}])
+        return _carried_out(
+            api,
+            request,
+            actor,
+            data.reason,
+            lambda connection: clear_flag(connection, id, by=actor.name, reason=data.reason.strip(), now=now_us()),
+        )
+
+    return post(
+        "/flags/{id:str}/clear",
+        status_code=200,
+        operation_id="clear_flags",
+        summary="Clear a flag, with a reason",
+        opt={"role": "approver"},
+        responses={200: ResponseSpec(data_container=shapes.Flag, description="as it is afterwards")},
+        tags=["flags"],
+        sync_to_thread=True,
+    )(order)
+
+
+def _plan(api: Api) -> HTTPRouteHandler:
+    def order(request: AnyRequest, data: ReplayOrder) -> Response[dict[str, Any]]:
+        actor: Actor = request.user
+        now = now_us()
+        selector = Selector.read(data.what, data.filters, prefix=api.prefix, now=now)
+        if data.dry_run:
+            nothing_asked(request)
+            return Response(dict(plan(api.store, selector, api.prefix)), status_code=200)
+        what = msgspec.json.encode(data, order="sorted").decode()
+        planned = _carried_out(
+            api,
+            request,
+            actor,
+            what,
+            lambda connection: plan_replay(
+                connection, selector, by=actor.name, prefix=api.prefix, now=now, per_second=data.per_second
+            ),
+        )
+        return Response(planned, status_code=201)
+
+    return post(
+        "/replays",
+        operation_id="plan_replays",
+        summary="Run again what did not end well, or only count it",
+        opt={"role": "operator"},
+        responses={
+            200: ResponseSpec(data_container=shapes.Plan, description="a dry run's counts"),
+            201: ResponseSpec(data_container=shapes.Replay, description="planned; a worker runs it"),
+        },
+        tags=["replays"],
+        sync_to_thread=True,
+    )(order)
+
+
+def _carried_out(
+    api: Api, request: AnyRequest, actor: Actor, what: str, work: Callable[[Connection], str]
+) -> dict[str, Any]:
+    """Carry an order out and show what it changed. Raises Problem, NoSuch, Conflict."""
+    nothing_asked(request)
+    try:
+        order = Order(actor.name, f"{request.url.path}\n{what}", request.headers.get("idempotency-key"))
+    except ValueError as error:
+        raise Problem("invalid", "Mend the header.", [{"path": "Idempotency-Key", "message": str(error)}]) from None
+    noun, key = carry_out(api.store, order, work).split("/", 1)
+    show = next(row.one for row in NOUNS if row.name == noun)
+    return dict(found(noun, key, show(api, actor, key)))

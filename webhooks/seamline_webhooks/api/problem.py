@@ -1,0 +1,124 @@
+"""Errors as problem details (RFC 9457), with a stable type and a detail that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from seamline_workers.desk.refusal import Conflict, NoSuch
+from seamline_workers.store.reading.query import InvalidQuery
+from seamline_workers.store.store import transient
+
+PROBLEM_JSON = "application/problem+json"
+#: Status and title by code.
+CODES: Mapping[str, tuple[int, str]] = {
+    "unauthenticated": (401, "Unauthenticated"),
+    "forbidden": (403, "Forbidden"),
+    "not-found": (404, "Not found"),
+    "method": (405, "Method not allowed"),
+    "invalid": (400, "Invalid"),
+    "conflict": (409, "Conflict"),
+    "too-large": (413, "Too large"),
+    "busy": (503, "Busy"),
+    "internal": (500, "Internal error"),
+}
+_BY_STATUS = {status: code for code, (status, _) in CODES.items()}
+#: Seconds after which to try again when the store is busy.
+RETRY_AFTER_S = 5
+
+AnyRequest = Request[Any, Any, Any]
+Errors = list[dict[str, str]]
+
+
+class Problem(HTTPException):
+    """Raised to answer with a problem; ``errors`` names what does not fit, with a path and a message each."""
+
+    def __init__(self, code: str, detail: str, errors: Errors | None = None) -> None:
+        super().__init__(detail=detail, status_code=CODES[code][0])
+        self.code, self.errors = code, errors
+
+
+def problem(request: AnyRequest, error: Problem) -> Response[dict[str, Any]]:
+    """The answer."""
+    status, title = CODES[error.code]
+    content: dict[str, Any] = {
+        "type": f"urn:seamline:problem:{error.code}",
+        "title": title,
+        "status": status,
+        "detail": error.detail,
+        "code": error.code,
+        "instance": request.url.path,
+    }
+    if error.errors is not None:
+        content["errors"] = error.errors
+    headers = {"cache-control": "no-store"}
+    if error.code == "unauthenticated":
+        headers["www-authenticate"] = "Bearer"
+    if error.code == "busy":
+        headers["retry-after"] = str(RETRY_AFTER_S)
+    return Response(content, status_code=status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def _problem(request: AnyRequest, error: Problem) -> Response[dict[str, Any]]:
+    return problem(request, error)
+
+
+def _query(request: AnyRequest, error: InvalidQuery) -> Response[dict[str, Any]]:
+    return problem(request, Problem("invalid", "Mend the parameters that are named under errors.", error.errors))
+
+
+def _no_such(request: AnyRequest, error: NoSuch) -> Response[dict[str, Any]]:
+    return problem(request, Problem("not-found", str(error)))
+
+
+def _conflict(request: AnyRequest, error: Conflict) -> Response[dict[str, Any]]:
+    return problem(request, Problem("conflict", str(error)))
+
+
+def _invalid(request: AnyRequest, error: ValidationException) -> Response[dict[str, Any]]:
+    extra = error.extra if isinstance(error.extra, list) else []
+    errors = [
+        {"path": str(one.get("key", "")), "message": str(one.get("message", ""))}
+        for one in extra
+        if isinstance(one, dict)
+    ]
+    return problem(request, Problem("invalid", "The body does not fit; see errors.", errors))
+
+
+def _http(request: AnyRequest, error: HTTPException) -> Response[dict[str, Any]]:
+    status = error.status_code
+    code = _BY_STATUS.get(status) or ("invalid" if status < 500 else "internal")
+    details = {
+        "not-found": f"There is nothing at {request.url.path}; /schema lists what there is.",
+        "method": f"{request.method} is not allowed here; /schema lists what is.",
+        "invalid": "The request cannot be read: send JSON as /schema says.",
+        "too-large": "The body is too large.",
+    }
+    return problem(request, Problem(code, details.get(code, HTTPStatus(status).phrase)))
+
+
+def _unexpected(request: AnyRequest, error: Exception) -> Response[dict[str, Any]]:
+    if isinstance(error, PoolTimeout) or transient(error):
+        return problem(request, Problem("busy", "The store is busy or away; try again later."))
+    return problem(request, Problem("internal", "This is a fault of Seamline's; its log names it."))
+
+
+#: For the application as a whole, so that paths that nobody serves are problems too.
+EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[..., Response[Any]]] = {
+    Problem: _problem,
+    InvalidQuery: _query,
+    NoSuch: _no_such,
+    Conflict: _conflict,
+    ValidationException: _invalid,
+    HTTPException: _http,
+    DBAPIError: _unexpected,
+    Exception: _unexpected,
+}
+
+__all__ = ["CODES", "EXCEPTION_HANDLERS", "PROBLEM_JSON", "Problem", "problem"]
