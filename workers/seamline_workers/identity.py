@@ -16,17 +16,19 @@ Key = tuple[str, str]
 
 #: Mailboxes of a function: they find their contact again, and never link accounts.
 ROLE_MAILBOXES = frozenset(
-    "abuse accounts admin billing contact enquiries enquiry finance hello help hi hr info inquiries invoices jobs "
-    "mail marketing news newsletter no-reply noreply office orders postmaster press reception sales service support team "
-    "webmaster".split()
+    "abuse accounts admin billing contact enquiries enquiry finance hello help hi hr info inquiries "
+    "invoices jobs mail marketing news newsletter no-reply noreply office orders postmaster press reception sales "
+    "service support team webmaster".split()
 )
 
 #: Domains whose addresses belong to persons, not to a company.
 FREE_MAIL = frozenset(
-    "126.com 163.com aol.com bigpond.com btinternet.com comcast.net cox.net duck.com earthlink.net fastmail.com "
-    "free.fr freenet.de gmail.com gmx.at gmx.ch gmx.com gmx.de gmx.net googlemail.com hey.com hotmail.co.uk "
-    "hotmail.com hotmail.de hotmail.fr hotmail.it hushmail.com icloud.com laposte.net libero.it live.co.uk live.com live.nl "
-    "mac.com mail.com mail.ru me.com msn.com naver.com orange.fr outlook.com outlook.de outlook.fr pm.me posteo.de "
+    "126.com 163.com aol.com bigpond.com btinternet.com comcast.net cox.net "
+    "duck.com earthlink.net fastmail.com free.fr freenet.de "
+    "gmail.com gmx.at gmx.ch gmx.com gmx.de gmx.net googlemail.com hey.com hotmail.co.uk "
+    "hotmail.com hotmail.de hotmail.fr hotmail.it hushmail.com icloud.com laposte.net libero.it live.co.uk "
+    "live.com live.nl mac.com mail.com mail.ru me.com msn.com naver.com "
+    "orange.fr outlook.com outlook.de outlook.fr pm.me posteo.de "
     "proton.me protonmail.com qq.com rediffmail.com rocketmail.com sbcglobal.net shaw.ca sky.com t-online.de "
     "telus.net tutanota.com verizon.net web.de wp.pl yahoo.ca yahoo.co.in yahoo.co.jp yahoo.co.uk yahoo.com "
     "yahoo.com.br yahoo.de yahoo.es yahoo.fr yahoo.it yandex.com yandex.ru ymail.com zoho.com".split()

@@ -47,9 +47,7 @@ class ItemRow(NamedTuple):
 
 
 _COLUMNS = ", ".join(DeliveryRow._fields)
-_TODO = text(
-    f"SELECT {_COLUMNS} FROM deliveries WHERE source_id = :source AND state = 0 ORDER BY id LIMIT :limit"
-)
+_TODO = text(f"SELECT {_COLUMNS} FROM deliveries WHERE source_id = :source AND state = 0 ORDER BY id LIMIT :limit")
 _ONE = text(f"SELECT {_COLUMNS} FROM deliveries WHERE id = :id")
 
 

@@ -129,7 +129,7 @@ def _claim(connection: Connection, rows: Sequence[EffectRow], now: int) -> set[t
             "refs": [r.ref for r in rows],
             "datas": [r.data for r in rows],
         }
-        return {tuple(row) for row in connection.execute(_PG_EFFECTS, binds)}  # type: ignore[misc]
+        return {tuple(row) for row in connection.execute(_PG_EFFECTS, binds)}
     cursor, new = raw(connection).cursor(), set()
     for r in rows:
         cursor.execute(_LITE_EFFECTS, (r.event_seq, r.seat, r.kind, r.key, r.ref, r.data, now))
@@ -138,9 +138,7 @@ def _claim(connection: Connection, rows: Sequence[EffectRow], now: int) -> set[t
     return new
 
 
-_REFER = text(
-    "UPDATE effects SET ref = :ref WHERE event_seq = :seq AND seat = :seat AND kind = :kind AND key = :key"
-)
+_REFER = text("UPDATE effects SET ref = :ref WHERE event_seq = :seq AND seat = :seat AND kind = :kind AND key = :key")
 _OPEN_FLAG = text("""
 SELECT id, evidence FROM flags WHERE account_id = :account AND seat = :seat AND name = :name AND key = :key
 AND state = 'open'
@@ -202,9 +200,7 @@ def give_task(
 def _write_task(connection: Connection, row: EffectRow, now: int) -> int:
     task: Task = row.what
     kind = "needs_human" if row.key == "needs_human" else "task"
-    return give_task(
-        connection, task, kind=kind, account_id=row.account_id, seat=row.seat, cause=row.cause, now=now
-    )
+    return give_task(connection, task, kind=kind, account_id=row.account_id, seat=row.seat, cause=row.cause, now=now)
 
 
 _SEND = text("""

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from seamline_workers.store.schema import HELD, JOINING, OPEN, SEAT_LANE, SOURCE_LANE, SUSPECT
+from seamline_workers.store.schema import FETCHING, HELD, JOINING, OPEN, PARKED, SEAT_LANE, SOURCE_LANE, SUSPECT
 from seamline_workers.store.store import PG_NOW, now_us
 
 #: Bits of a token that count the leases of one process.
@@ -31,6 +31,7 @@ class Handoff(NamedTuple):
     event_seq: int
     attempts: int
     owner: int
+    as_of: int
     id: bytes
     type: str
     version: int
@@ -74,9 +75,9 @@ class LaneEnd(NamedTuple):
 # --- leasing --------------------------------------------------------------------------------------------------------
 
 _HANDOFF_COLUMNS = (
-    "h.account_id, h.event_seq, h.attempts, h.owner, e.id, e.type, e.version, e.account_id, e.source, e.delivery_id, "
-    "e.occurred_at, e.timebasis, e.received_at, e.trust, e.stage, e.data, e.cause, e.correlation, e.hops, "
-    "e.adapter_version"
+    "h.account_id, h.event_seq, h.attempts, h.owner, h.as_of, e.id, e.type, e.version, e.account_id, e.source, "
+    "e.delivery_id, e.occurred_at, e.timebasis, e.received_at, e.trust, e.stage, e.data, e.cause, e.correlation, "
+    "e.hops, e.adapter_version"
 )
 
 _PG_LEASE = text(f"""
@@ -387,9 +388,25 @@ def bury(connection: Connection, lease_us: int) -> int:
     silent = text(f"SELECT id FROM workers WHERE beat_at < {clock} - :lease{skip}")
     found = [row[0] for row in connection.execute(silent, {"lease": lease_us})]
     for worker_id in found:
-        connection.execute(_SUSPEND, _tokens(worker_id) | {"now": now_us()})
-        connection.execute(text("DELETE FROM workers WHERE id = :id"), {"id": worker_id})
+        _bury(connection, worker_id)
     return len(found)
+
+
+def _bury(connection: Connection, worker_id: int) -> None:
+    connection.execute(_SUSPEND, _tokens(worker_id) | {"now": now_us()})
+    connection.execute(text("DELETE FROM workers WHERE id = :id"), {"id": worker_id})
+
+
+def bury_named(connection: Connection, name: str) -> None:
+    """Declare a process dead whose end was seen: nobody needs to wait until it has been silent for long enough."""
+    for row in connection.execute(text("SELECT id FROM workers WHERE name = :name"), {"name": name}).all():
+        _bury(connection, row[0])
+
+
+def free(connection: Connection, tokens: Sequence[int]) -> None:
+    """Give back whatever is still leased under these tokens: their runs ended with an error of the store."""
+    for token in tokens:
+        connection.execute(text("UPDATE lanes SET lease = NULL WHERE lease = :token"), {"token": token})
 
 
 _JOINED = text(f"""
@@ -436,3 +453,31 @@ def ready_sources(connection: Connection) -> list[int]:
 def has_suspects(connection: Connection) -> bool:
     found = text(f"SELECT 1 FROM lanes WHERE held = {SUSPECT} AND lease IS NULL LIMIT 1")
     return connection.execute(found).first() is not None
+
+
+_ANY_DUE = text(f"""
+SELECT 1 WHERE EXISTS (SELECT 1 FROM lanes WHERE held IN ({HELD}, {JOINING}) AND due <= :now)
+OR EXISTS (SELECT 1 FROM handoffs WHERE state = {PARKED} AND due > 0 AND due <= :now)
+""")
+_PARKED_DUE = text(f"""
+UPDATE handoffs SET state = 0, due = 0 WHERE state = {PARKED} AND due > 0 AND due <= :now
+RETURNING account_id, seat, event_seq
+""")
+_FETCH_DUE = text(f"SELECT 1 FROM items WHERE state = {FETCHING} AND due <= :now LIMIT 1")
+
+
+def anything_due(connection: Connection, now: int) -> bool:
+    """Whether a lane's or a parked handoff's time has come."""
+    return connection.execute(_ANY_DUE, {"now": now}).first() is not None
+
+
+def wake_parked(connection: Connection, now: int) -> int:
+    """Make ready the handoffs that were parked until a time. Returns how many."""
+    rows = [tuple(row) for row in connection.execute(_PARKED_DUE, {"now": now})]
+    reopen(connection, rows)
+    return len(rows)
+
+
+def fetches_due(connection: Connection, now: int) -> bool:
+    """Whether an item wants a fetch."""
+    return connection.execute(_FETCH_DUE, {"now": now}).first() is not None

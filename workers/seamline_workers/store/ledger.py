@@ -7,15 +7,16 @@ last and commits. So commit order is number order without gaps, and a reader of 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from seamline.events.base import catalogue, event_id
-from seamline.stages import Projection
+from seamline.events.base import event_id
+from seamline.projection import Projection
+from seamline.stages import Fact, fold, needs_refold, refold
 from seamline_workers.store import lanes
 from seamline_workers.store.lanes import raw
 from seamline_workers.store.schema import PARKED
@@ -26,8 +27,8 @@ ENGINE = "/engine"
 #: Seats to hand a type to: (seat, 1 as owner or 0 as informed).
 Routes = Callable[[str], Sequence[tuple[str, int]]]
 
-#: One event as the fold takes it: type, data, occurred_at in microseconds, id in hex, trust.
-Fact = tuple[str, dict[str, Any], int, str, str]
+#: What the engine says of its own work: written down, and no part of what is known of an account.
+_UNFOLDED = ("approval.", "boundary.", "deadline.", "draft.", "guard.", "identity.", "message.", "stage.")
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class Draft:
 
     @property
     def fact(self) -> Fact:
-        return (self.type, self.fields, self.occurred_at, self.id.hex(), self.trust)
+        return Fact(self.type, self.fields, self.occurred_at, self.id.hex(), self.trust)
 
 
 @dataclass(slots=True)
@@ -98,9 +99,13 @@ def lock(connection: Connection, account_ids: Iterable[int]) -> Locked:
     for account_id, group_id, projection, last_event_at in rows:
         group = by_id.get(group_id)
         if group is None:
-            group = by_id[group_id] = Group(group_id, Projection.loads(projection), last_event_at=last_event_at or 0)
+            group = by_id[group_id] = Group(group_id, _projection(projection), last_event_at=last_event_at or 0)
         locked[account_id] = group
     return locked
+
+
+def _projection(stored: str | None) -> Projection:
+    return Projection() if stored is None else Projection.from_json(stored)
 
 
 def append(connection: Connection, drafts: Sequence[Draft], routes: Routes, locked: Locked, now: int) -> list[Draft]:
@@ -111,29 +116,24 @@ def append(connection: Connection, drafts: Sequence[Draft], routes: Routes, lock
     new: list[Draft] = []
     for draft in _unknown(connection, drafts):
         new.append(draft)
-        moved = None if draft.type in control_types() else _fold(connection, locked[draft.account_id], draft)
+        moved = _fold(connection, locked[draft.account_id], draft) if folds(draft.type) else None
         if moved is not None:
             new.append(moved)
     if not new:
         return []
     _write_groups(connection, locked)
-    released = _release(connection, new, locked)
     _number(connection, new)
+    told = {(locked[draft.account_id].id, draft.type): draft.seq for draft in new if draft.source != ENGINE}
+    released = release(connection, told)
     _insert_events(connection, new)
     lanes.add(connection, _insert_handoffs(connection, new, routes, locked, now))
     lanes.reopen(connection, released)
     return new
 
 
-_CONTROL: frozenset[str] = frozenset()
-
-
-def control_types() -> frozenset[str]:
-    """The event types that only the engine makes; they are not folded."""
-    global _CONTROL
-    if not _CONTROL:
-        _CONTROL = frozenset(name for name, event in catalogue().items() if event.nature == "control")
-    return _CONTROL
+def folds(event_type: str) -> bool:
+    """Whether events of a type are part of what is known of an account."""
+    return not event_type.startswith(_UNFOLDED)
 
 
 # --- what is new ----------------------------------------------------------------------------------------------------
@@ -163,12 +163,12 @@ def _unknown(connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
 def _fold(connection: Connection, group: Group, draft: Draft) -> Draft | None:
     """Fold an event into its group. Returns ``stage.changed`` where the account moved."""
     before = group.projection.stage
-    if group.projection.needs_refold(draft.occurred_at, draft.id.hex()):
-        facts = sorted([*facts_of(connection, group.id), *group.pending, draft.fact], key=lambda f: (f[2], f[3]))
-        group.projection = Projection.of(facts)
+    fact = draft.fact
+    group.pending.append(fact)
+    if needs_refold(group.projection, fact.at, fact.id, fact.type):
+        group.projection = refold([*facts_of(connection, group.id), *group.pending])
     else:
-        group.projection = group.projection.fold(*draft.fact)
-    group.pending.append(draft.fact)
+        group.projection = fold(group.projection, *fact)
     group.changed = True
     group.last_event_at = max(group.last_event_at, draft.occurred_at)
     draft.stage = group.projection.stage
@@ -180,15 +180,15 @@ def _fold(connection: Connection, group: Group, draft: Draft) -> Draft | None:
 
 _FACTS = text("""
 SELECT e.type, e.data, e.occurred_at, e.id, e.trust FROM events e
-WHERE e.account_id IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group)
+WHERE e.account_id IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group) AND e.seq <= :upto
 """)
 
 
-def facts_of(connection: Connection, group_id: int) -> list[Fact]:
-    """Every event of a group as the fold takes it, in (occurred_at, id) order."""
-    rows = connection.execute(_FACTS, {"group": group_id})
-    found = [(r[0], json.loads(r[1]), r[2], bytes(r[3]).hex(), r[4]) for r in rows if r[0] not in control_types()]
-    return sorted(found, key=lambda fact: (fact[2], fact[3]))
+def facts_of(connection: Connection, group_id: int, upto: int | None = None) -> list[Fact]:
+    """Every event of a group as the fold takes it, up to a number of the ledger."""
+    binds = {"group": group_id, "upto": 2**62 if upto is None else upto}
+    rows = connection.execute(_FACTS, binds)
+    return [Fact(r[0], json.loads(r[1]), r[2], bytes(r[3]).hex(), r[4]) for r in rows if folds(r[0])]
 
 
 def control(type: str, fields: dict[str, Any], cause: Draft, key: str = "") -> Draft:
@@ -226,7 +226,7 @@ def _write_groups(connection: Connection, locked: Locked) -> None:
     changed = {group.id: group for group in locked.values() if group.changed}
     if not changed:
         return
-    rows = [(g.projection.dumps(), g.projection.stage, g.last_event_at, g.id) for g in changed.values()]
+    rows = [(g.projection.to_json().decode(), g.projection.stage, g.last_event_at, g.id) for g in changed.values()]
     if connection.dialect.name == "postgresql":
         projections, stages, ats, ids = (list(column) for column in zip(*rows, strict=True))
         binds = {"ids": ids, "projections": projections, "stages": stages, "ats": ats}
@@ -238,27 +238,32 @@ def _write_groups(connection: Connection, locked: Locked) -> None:
 # --- what waited ----------------------------------------------------------------------------------------------------
 
 _PG_RELEASE = text(f"""
-UPDATE handoffs h SET state = 0, due = 0, reason = NULL, awaits = NULL, done_at = NULL
-FROM unnest(CAST(:groups AS bigint[]), CAST(:types AS text[])) x(account_id, type)
+UPDATE handoffs h SET state = 0, due = 0, reason = NULL, awaits = NULL, done_at = NULL, as_of = x.seq
+FROM unnest(CAST(:groups AS bigint[]), CAST(:types AS text[]), CAST(:seqs AS bigint[])) x(account_id, type, seq)
 WHERE h.state = {PARKED} AND h.account_id = x.account_id AND h.awaits = x.type
 RETURNING h.account_id, h.seat, h.event_seq
 """)
 _LITE_RELEASE = f"""
-UPDATE handoffs SET state = 0, due = 0, reason = NULL, awaits = NULL, done_at = NULL
+UPDATE handoffs SET state = 0, due = 0, reason = NULL, awaits = NULL, done_at = NULL, as_of = ?
 WHERE state = {PARKED} AND account_id = ? AND awaits = ? RETURNING account_id, seat, event_seq
 """
 
 
-def _release(connection: Connection, new: Sequence[Draft], locked: Locked) -> list[tuple[int, str, int]]:
-    """Make ready what was parked for one of these facts."""
-    told = sorted({(locked[draft.account_id].id, draft.type) for draft in new if draft.source != ENGINE})
+def release(connection: Connection, told: Mapping[tuple[int, str], int]) -> list[tuple[int, str, int]]:
+    """Make ready what was parked for one of these facts: {(account group, type): ledger number}.
+
+    Returns what to reopen: (account group, seat, ledger number). The groups are locked by the caller.
+    """
     if not told:
         return []
     if connection.dialect.name == "postgresql":
-        binds = {"groups": [group for group, _ in told], "types": [type_ for _, type_ in told]}
-        return [tuple(row) for row in connection.execute(_PG_RELEASE, binds)]  # type: ignore[misc]
-    cursor = raw(connection).cursor()
-    return [tuple(row) for pair in told for row in cursor.execute(_LITE_RELEASE, pair).fetchall()]
+        groups, types = zip(*told, strict=True)
+        binds = {"groups": list(groups), "types": list(types), "seqs": list(told.values())}
+        return [tuple(row) for row in connection.execute(_PG_RELEASE, binds)]
+    cursor, found = raw(connection).cursor(), []
+    for (group, type_), seq in told.items():
+        found += [tuple(row) for row in cursor.execute(_LITE_RELEASE, (seq, group, type_)).fetchall()]
+    return found
 
 
 # --- writing --------------------------------------------------------------------------------------------------------

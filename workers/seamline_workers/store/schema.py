@@ -45,12 +45,12 @@ _BUSY = {
 }
 
 
-def _table(name: str, *items: object, keyed: bool = False, busy: bool = False) -> Table:
+def _table(name: str, *items: Any, keyed: bool = False, busy: bool = False) -> Table:
     """A table; ``keyed``: clustered by its composite key on SQLite (WITHOUT ROWID)."""
-    options: dict[str, object] = {"sqlite_strict": True, "sqlite_with_rowid": not keyed}
+    options: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": not keyed}
     if busy:
         options |= _BUSY
-    return Table(name, metadata, *items, **options)  # type: ignore[arg-type]
+    return Table(name, metadata, *items, **options)
 
 
 def _id() -> Column[int]:

@@ -1,0 +1,303 @@
+"""The engine: what a worker process does with work. Every kind of work is one method; leases keep them apart."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+
+from seamline.boundary import Roster
+from seamline.seat import Seat
+from seamline_workers import fetch, poll, replay
+from seamline_workers.completion import Completer, Completion
+from seamline_workers.config import Config
+from seamline_workers.crashpoint import reach
+from seamline_workers.handoff import Result, Runner
+from seamline_workers.log import log
+from seamline_workers.registry import Source, load_roster, register_sources
+from seamline_workers.run import Run, Work
+from seamline_workers.store import deliveries, lanes
+from seamline_workers.store.effects import Outcome
+from seamline_workers.store.lanes import TOKEN_BITS, Lane, LaneEnd, Suspect
+from seamline_workers.store.schema import DEAD, RETRYING, SEAT_LANE, SOURCE_LANE
+from seamline_workers.store.store import Store, now_us
+from seamline_workers.translate import BATCH, Fenced, Translator
+
+#: Seconds that a run goes on while there is more for it, before its thread may serve another seat or source.
+SLICE = 0.5
+#: Seconds of handlers' work that one lease should hold: quick seats lease many lanes, slow ones one.
+LEASE_WORK = 0.05
+#: Most lanes a lease, and most handoffs of one lane a lease.
+MOST_LANES, PER_LANE = 256, 16
+#: Seconds after which what is done is written, although the run goes on.
+FLUSH = 0.05
+#: A handler that runs longer than so many seconds is slow: those behind it are given back.
+SLOW = 0.1
+#: A lane whose last run has not returned yet is looked at again after so many microseconds.
+STUCK_US = 5_000_000
+#: Processes that died while a handoff ran alone in them, before it is dead.
+LONELY_CRASHES = 3
+
+
+class Pace:
+    """How long a seat's handlers take: a moving average in seconds."""
+
+    def __init__(self) -> None:
+        self._average: dict[str, float] = {}
+
+    def note(self, seat: str, seconds: float) -> None:
+        known = self._average.get(seat, 0.001)
+        # A sudden slow one counts at once, a quick one little by little.
+        self._average[seat] = (
+            max(seconds, known) * 0.5 + known * 0.5 if seconds > known else known * 0.9 + seconds * 0.1
+        )
+
+    def lanes(self, seat: str) -> int:
+        return max(1, min(MOST_LANES, int(LEASE_WORK / max(self._average.get(seat, 0.001), 0.0001))))
+
+    def per_lane(self, seat: str) -> int:
+        return PER_LANE if self.average(seat) < SLOW else 1
+
+    def average(self, seat: str) -> float:
+        return self._average.get(seat, 0.0)
+
+
+class Engine:
+    """One worker process's engine, shared by its threads."""
+
+    def __init__(self, store: Store, config: Config, roster: Roster, sources: Mapping[str, Source]) -> None:
+        self.store = store
+        self.config = config
+        self.roster = roster
+        self.sources = {source.id: source for source in sources.values()}
+        self.seats = {seat.name: seat for seat in roster.seats}
+        self.pace = Pace()
+        self.translator = Translator(
+            store, self.routes, config.company.public_url.rstrip("/"), frozenset(config.company.domains)
+        )
+        self.runner = Runner(store, roster, max_attempts=config.worker.max_attempts)
+        self.completer = Completer(store, roster, self.routes)
+        self.fetcher = fetch.Fetcher(self.translator, self.sources)
+        self.poller = poll.Poller(store, self.sources)
+        self.replayer = replay.Replayer(store)
+        self.worker_id = 0
+        self._counter = itertools.count(1)
+        self._routes: dict[str, list[tuple[str, int]]] = {}
+        self._stuck: set[tuple[str, int]] = set()
+        self._stuck_lock = threading.Lock()
+        self._orphans: list[int] = []
+
+    @classmethod
+    def open(cls, store: Store, config: Config) -> Engine:
+        """An engine of a configuration: its roster imported, its sources entered."""
+        return cls(store, config, load_roster(config), register_sources(store, config))
+
+    def routes(self, event_type: str) -> list[tuple[str, int]]:
+        """The seats that are handed a type: the owner and those informed, of those that have something to do."""
+        known = self._routes.get(event_type)
+        if known is None:
+            owner, informed = self.roster.route(event_type)
+            known = [(owner.name, 1)] if owner is not None else []
+            known += [(seat.name, 0) for seat in informed]
+            self._routes[event_type] = known
+        return known
+
+    # --- the process ------------------------------------------------------------------------------------------------
+
+    def enter(self, name: str) -> None:
+        """Enter this process among the workers; its leases stand while it beats."""
+        with self.store.begin() as connection:
+            self.worker_id = lanes.register(connection, name)
+
+    def leave(self) -> None:
+        """Give everything back."""
+        with self.store.begin() as connection:
+            lanes.leave(connection, self.worker_id)
+        self.runner.close()
+
+    def token(self) -> int:
+        return (self.worker_id << TOKEN_BITS) + next(self._counter)
+
+    # --- work -------------------------------------------------------------------------------------------------------
+
+    def do(self, run: Run) -> bool:
+        """Do one piece of work. Returns whether there was as much as one lease takes (there is likely more).
+
+        Never raises: after an error of the store the leases are given back as soon as it answers again.
+        """
+        try:
+            return self._do(run)
+        except Exception as error:
+            log.warning("run_failed", work=run.work.kind, key=run.work.key, error=type(error).__name__)
+            with self._stuck_lock:
+                self._orphans += run.tokens
+            return False
+
+    def take_orphans(self) -> list[int]:
+        """The tokens of runs that ended with an error, to be given back; once."""
+        with self._stuck_lock:
+            orphans, self._orphans = self._orphans, []
+            return orphans
+
+    def _do(self, run: Run) -> bool:
+        kind, key = run.work
+        if kind == "seat":
+            return self._drain(run, self.seats[key])
+        if kind == "source":
+            return self._translate(run, self.sources[int(key)])
+        if kind == "fetch":
+            return self.fetcher.some(self.token())
+        if kind == "poll":
+            return self.poller.some()
+        return self.replayer.some()
+
+    def _translate(self, run: Run, source: Source) -> bool:
+        token, until, full = self.token(), time.monotonic() + SLICE, True
+        run.tokens.append(token)
+        with self.store.begin() as connection:
+            if not lanes.lease_source(connection, source.id, token):
+                return False
+        reach("translate.leased")
+        try:
+            while full and time.monotonic() < until:
+                full = self.translator.batch(source, token) == BATCH
+        except Fenced:
+            log.warning("lease_lost", source=source.name)
+            return True
+        with self.store.begin() as connection:
+            lanes.end_source(connection, source.id, token)
+        return full
+
+    def _drain(self, run: Run, seat: Seat) -> bool:
+        until = time.monotonic() + SLICE
+        while True:
+            wanted, token = self.pace.lanes(seat.name), self.token()
+            run.tokens.append(token)
+            with self.store.begin() as connection:
+                leased = lanes.lease_lanes(connection, seat.name, token, wanted, self.pace.per_lane(seat.name))
+            if not leased:
+                return False
+            reach("handoff.leased")
+            run.load(leased)
+            self._run_lanes(run, seat)
+            if len(leased) < wanted or time.monotonic() > until:
+                return len(leased) == wanted
+
+    def _run_lanes(self, run: Run, seat: Seat) -> None:
+        flushed = time.monotonic()
+        while (lane := run.next_lane()) is not None:
+            if not lane.handoffs:
+                with self.store.begin() as connection:
+                    lanes.settle(connection, lane)
+                continue
+            self._run_lane(run, seat, lane)
+            if time.monotonic() - flushed > FLUSH:
+                self.completer.commit(run.take_done())
+                flushed = time.monotonic()
+        self.completer.commit(run.take_done())
+
+    def _run_lane(self, run: Run, seat: Seat, lane: Lane) -> None:
+        for handoff in lane.handoffs:
+            identity = (seat.name, handoff.event_seq)
+            if identity in self._stuck:
+                run.hold_lane(lane, now_us() + STUCK_US)
+                return
+            run.begin(handoff)
+            began = time.monotonic()
+            result = self.runner.run(seat, handoff, run.awaiting)
+            self.pace.note(seat.name, time.monotonic() - began)
+            if not run.end(result):
+                with self._stuck_lock:
+                    self._stuck.discard(identity)
+                run.end_lane(lane)
+                return
+            if result.outcome.state == RETRYING:
+                break
+        run.end_lane(lane)
+
+    # --- the watch --------------------------------------------------------------------------------------------------
+
+    def watch(self, runs: list[Run]) -> None:
+        """Look after the runs: give back what waits behind a slow handler, take from late ones their lease."""
+        now, limit = time.monotonic(), self.config.worker.time_limit
+        for run in runs:
+            slow = run.slow_for(now)
+            if run.work.kind != "seat" or slow < SLOW:
+                continue
+            waiting = run.take_waiting()
+            if waiting:
+                with self.store.begin() as connection:
+                    for lane in waiting:
+                        lanes.release(connection, [(SEAT_LANE, lane.key, lane.seat)], lane.token)
+            self.completer.commit(run.take_done())
+            self.pace.note(run.work.key, slow)
+            if slow > limit.total_seconds():
+                self._revoke(run, limit)
+
+    def _revoke(self, run: Run, limit: timedelta) -> None:
+        handoff = run.take_handoff()
+        if handoff is None:
+            return
+        seat = self.seats[run.work.key]
+        identity = (seat.name, handoff.event_seq)
+        with self._stuck_lock:
+            self._stuck.add(identity)
+        done = run.revoke(handoff, self.runner.timed_out(seat, handoff, limit))
+        if done is None:
+            with self._stuck_lock:
+                self._stuck.discard(identity)
+            return
+        log.warning("handler_timed_out", seat=seat.name, type=handoff.type, seconds=limit.total_seconds())
+        self.completer.commit(done)
+
+    def stuck(self) -> int:
+        """How many threads are lost to handlers that are out of time and have not returned."""
+        return len(self._stuck)
+
+    # --- suspects ---------------------------------------------------------------------------------------------------
+
+    def run_suspect(self) -> bool:
+        """Run one suspect lane alone: its head only. Returns whether there was one."""
+        token = self.token()
+        with self.store.begin() as connection:
+            suspect = lanes.lease_suspect(connection, token)
+        if suspect is None:
+            return False
+        if suspect.kind == SOURCE_LANE:
+            self._suspect_source(suspect, token)
+        else:
+            self._suspect_lane(suspect, token)
+        return True
+
+    def _suspect_source(self, suspect: Suspect, token: int) -> None:
+        source = self.sources.get(suspect.key)
+        if source is not None:
+            with self.store.read() as connection:
+                rows = deliveries.todo(connection, source.id, 1)
+            if rows and suspect.crashes > LONELY_CRASHES:
+                self.translator.quarantine(source, token, rows[0], "its process died three times while it ran alone")
+            elif rows:
+                self.translator.batch(source, token, limit=1)
+        with self.store.begin() as connection:
+            lanes.end_source(connection, suspect.key, token)
+
+    def _suspect_lane(self, suspect: Suspect, token: int) -> None:
+        with self.store.read() as connection:
+            lane = lanes.read_lane(connection, suspect.key, suspect.seat, token, suspect.start, 1)
+        seat = self.seats.get(suspect.seat)
+        if not lane.handoffs or seat is None:
+            with self.store.begin() as connection:
+                lanes.settle(connection, lane)
+            return
+        handoff = lane.handoffs[0]
+        if suspect.crashes > LONELY_CRASHES:
+            reason = "its process died three times while it ran alone"
+            outcome = Outcome(lane.key, handoff.event_seq, seat.name, DEAD, handoff.attempts + 1, 0, reason)
+            end = LaneEnd(lane.key, lane.seat, token, lane.start, handoff.event_seq)
+            self.completer.commit(Completion([end], [Result(outcome)]))
+            return
+        run = Run(Work("seat", seat.name))
+        run.load([lane])
+        self._run_lanes(run, seat)

@@ -1,0 +1,255 @@
+"""Hand off: one event at one seat. The handler runs; what it asked for becomes data, and the outcome is decided.
+
+Nothing is written here: effects commit together with the outcome (seamline_workers.completion).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import random
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from seamline.boundary import Roster
+from seamline.context import Context, Emit, Flag, Log, Message, SyncContext, Task
+from seamline.errors import NeedsHuman, Park, PayloadError, RetryLater, SeamlineError
+from seamline.events.base import Event, event_id
+from seamline.seat import Seat
+from seamline_workers.interpret import from_us, to_us
+from seamline_workers.reader import LedgerReader, event_of
+from seamline_workers.store import schema
+from seamline_workers.store.effects import UNTIL_DUE, EffectRow, Outcome
+from seamline_workers.store.lanes import Handoff
+from seamline_workers.store.ledger import Draft
+from seamline_workers.store.store import Store, now_us
+
+#: First back-off in seconds; doubled each time, with full jitter: 12 attempts take about a day.
+FIRST_BACKOFF = 40.0
+#: A wait that the handler or a provider asks for beyond this parks the handoff, so that its lane goes on.
+LONGEST_HOLD = timedelta(minutes=15)
+#: An event that was caused through more than so many others waits for a human.
+MAX_HOPS = 16
+
+
+@dataclass(slots=True)
+class Result:
+    """The outcome of one handoff and the events that it emits with it."""
+
+    outcome: Outcome
+    drafts: list[Draft] = field(default_factory=list)
+
+
+class Loops:
+    """Event loops of ours for ``async def`` handlers: one daemon thread a seat."""
+
+    def __init__(self) -> None:
+        self._loops: dict[str, asyncio.AbstractEventLoop] = {}
+        self._lock = threading.Lock()
+
+    def start(self, seat: str, work: Coroutine[Any, Any, None]) -> Future[None]:
+        """Run a coroutine on the seat's loop."""
+        with self._lock:
+            loop = self._loops.get(seat)
+            if loop is None:
+                loop = self._loops[seat] = asyncio.new_event_loop()
+                threading.Thread(target=loop.run_forever, name=f"seat-{seat}", daemon=True).start()
+        return asyncio.run_coroutine_threadsafe(work, loop)
+
+    def close(self) -> None:
+        for loop in self._loops.values():
+            loop.call_soon_threadsafe(loop.stop)
+
+
+def backoff(attempts: int, jitter: Callable[[], float] = random.random) -> float:
+    """Seconds until the next attempt after ``attempts`` have failed: exponential, full jitter."""
+    return jitter() * FIRST_BACKOFF * 2.0 ** min(attempts - 1, 30)
+
+
+class Runner:
+    """Runs handlers of a roster's seats against a store."""
+
+    def __init__(self, store: Store, roster: Roster, *, max_attempts: int, clock: Callable[[], int] = now_us) -> None:
+        self._store = store
+        self._roster = roster
+        self._max_attempts = max_attempts
+        self._clock = clock
+        self._loops = Loops()
+        self._events: dict[int, Event] = {}
+
+    def run(self, seat: Seat, handoff: Handoff, started: Callable[[Future[None]], None] | None = None) -> Result:
+        """Run one handoff. Never raises: whatever goes wrong is an outcome.
+
+        ``started`` is told of the future of an ``async def`` handler, so that a watch can cancel it.
+        """
+        try:
+            event = self._event(handoff)
+            effects = self._handle(seat, handoff, event, started)
+            return self._done(seat, handoff, effects)
+        except RetryLater as error:
+            return self._retry(seat, handoff, f"RetryLater: {error.reason}", error.after)
+        except NeedsHuman as error:
+            return self._to_human(seat, handoff, error.reason)
+        except Park as error:
+            return Result(self._outcome(seat, handoff, schema.PARKED, reason=error.reason, awaits=error.awaits))
+        except (PayloadError, _NotAllowed) as error:
+            return Result(self._outcome(seat, handoff, schema.DEAD, reason=str(error)))
+        except BaseException as error:
+            # Names and places, not texts: an exception's text may hold what a customer wrote.
+            return self._retry(seat, handoff, _where(error), None)
+
+    def timed_out(self, seat: Seat, handoff: Handoff, limit: timedelta) -> Result:
+        """The outcome of a handoff whose handler did not return in time."""
+        return self._retry(seat, handoff, f"timed out after {limit.total_seconds():g} s", None)
+
+    def close(self) -> None:
+        self._loops.close()
+
+    def _event(self, handoff: Handoff) -> Event:
+        # The seats of one event read it once; events do not change.
+        event = self._events.get(handoff.event_seq)
+        if event is None:
+            if len(self._events) >= 4096:
+                self._events.clear()
+            event = self._events[handoff.event_seq] = event_of(handoff)
+        return event
+
+    def _handle(
+        self, seat: Seat, handoff: Handoff, event: Event, started: Callable[[Future[None]], None] | None
+    ) -> list[Any]:
+        handler = seat.handler(handoff.type)
+        if seat.kind == "human" or handler is None:
+            title = f"{handoff.type} for {seat.role or seat.name}"
+            return [Task(title, "Read the account's timeline and do what the role asks for.", assignee=seat.assignee)]
+        reader = LedgerReader(self._store, handoff)
+        now = from_us(self._clock())
+        if inspect.iscoroutinefunction(handler):
+            ctx = Context(event, seat.name, reader, now)
+            future = self._loops.start(seat.name, handler(event, ctx))
+            if started is not None:
+                started(future)
+            future.result()
+            return list(ctx.effects)
+        sync = SyncContext(event, seat.name, reader, now)
+        handler(event, sync)
+        return list(sync.effects)
+
+    def _done(self, seat: Seat, handoff: Handoff, effects: list[Any]) -> Result:
+        cause = str(UUID(bytes=handoff.id))
+        rows, drafts = [], []
+        ordinals: dict[int, int] = {}
+        for effect in effects:
+            kind = _KINDS[type(effect)]
+            ordinals[kind] = ordinal = ordinals.get(kind, 0) + 1
+            key = _key(effect) or str(ordinal)
+            if isinstance(effect, Emit):
+                draft = self._draft(seat, handoff, cause, effect.event, key)
+                drafts.append(draft)
+                key, ref = f"{effect.event.event_type}/{key}", str(UUID(bytes=draft.id))
+            else:
+                ref = None
+            line = effect.text if isinstance(effect, Log) else None
+            rows.append(
+                EffectRow(
+                    handoff.event_seq, seat.name, kind, key, handoff.account_id, cause, effect, data=line, ref=ref
+                )
+            )
+        outcome = self._outcome(seat, handoff, schema.DONE, effects=tuple(rows))
+        if drafts and handoff.hops >= MAX_HOPS:
+            return self._to_human(seat, handoff, f"a chain of more than {MAX_HOPS} events causing each other")
+        return Result(outcome, drafts)
+
+    def _draft(self, seat: Seat, handoff: Handoff, cause: str, event: Event, key: str) -> Draft:
+        owner = self._roster.owner(event.event_type)
+        if event.nature != "judgement" or owner is None or owner.name != seat.name:
+            raise _NotAllowed(f"seat {seat.name} may not emit {event.event_type}: it is no judgement that it owns")
+        fields = event.model_dump(mode="json", exclude_defaults=True, exclude={"occurred_at", "part", "fact"})
+        now = self._clock()
+        occurred = None if event.occurred_at is None else to_us(event.occurred_at)
+        return Draft(
+            id=event_id(f"/seats/{seat.name}", event.event_type, f"{cause}/{event.event_type}/{key}").bytes,
+            type=event.event_type,
+            version=event.event_version,
+            account_id=handoff.subject,
+            source=f"/seats/{seat.name}",
+            data=json.dumps(fields, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
+            fields=fields,
+            occurred_at=now if occurred is None else occurred,
+            timebasis="received" if occurred is None else "provider",
+            received_at=now,
+            trust="seat",
+            cause=handoff.id,
+            correlation=handoff.correlation or handoff.id,
+            hops=handoff.hops + 1,
+        )
+
+    def _retry(self, seat: Seat, handoff: Handoff, reason: str, after: timedelta | None) -> Result:
+        attempts = handoff.attempts + 1
+        if attempts >= self._max_attempts:
+            return Result(self._outcome(seat, handoff, schema.DEAD, reason=f"{reason} (attempt {attempts})"))
+        wait = backoff(attempts) if after is None else after.total_seconds()
+        due = self._clock() + int(wait * 1_000_000)
+        if wait > LONGEST_HOLD.total_seconds():
+            return Result(
+                self._outcome(seat, handoff, schema.PARKED, reason=reason, awaits=UNTIL_DUE, due=due, failed=True)
+            )
+        return Result(self._outcome(seat, handoff, schema.RETRYING, reason=reason, due=due, failed=True))
+
+    def _to_human(self, seat: Seat, handoff: Handoff, reason: str) -> Result:
+        cause = str(UUID(bytes=handoff.id))
+        task = Task(f"{seat.name} needs a human: {handoff.type}", reason, key="needs_human", assignee=seat.assignee)
+        row = EffectRow(handoff.event_seq, seat.name, schema.TASK, "needs_human", handoff.account_id, cause, task)
+        return Result(self._outcome(seat, handoff, schema.NEEDS_HUMAN, reason=reason, effects=(row,)))
+
+    def _outcome(
+        self,
+        seat: Seat,
+        handoff: Handoff,
+        state: int,
+        *,
+        due: int = 0,
+        reason: str | None = None,
+        awaits: str | None = None,
+        effects: tuple[EffectRow, ...] = (),
+        failed: bool = False,
+    ) -> Outcome:
+        attempts = handoff.attempts + (1 if failed or state in (schema.DONE, schema.DEAD) else 0)
+        reason = None if reason is None else reason.replace("\x00", "")[:500]
+        return Outcome(handoff.account_id, handoff.event_seq, seat.name, state, attempts, due, reason, awaits, effects)
+
+
+class _NotAllowed(SeamlineError):
+    """Raised when a seat emits what it does not own: no retry mends that."""
+
+
+_KINDS: dict[type, int] = {
+    Flag: schema.FLAG,
+    Task: schema.TASK,
+    Message: schema.MESSAGE,
+    Emit: schema.EMIT,
+    Log: schema.LOG,
+}
+
+
+def _key(effect: Any) -> str:
+    """What tells an effect apart from others of its kind; empty: its ordinal."""
+    if isinstance(effect, Flag):
+        return f"{effect.name}/{effect.key}"
+    if isinstance(effect, Message):
+        return f"{effect.to}/{effect.key}" if effect.key else ""
+    return "" if isinstance(effect, Log) else str(effect.key)
+
+
+def _where(error: BaseException) -> str:
+    """An exception's type and the line of the handler that raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "" if trace is None else f" at {trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
+    return f"{type(error).__name__}{place}"

@@ -1,0 +1,231 @@
+"""What a stored delivery means: split, normalize, and the drafts of its events. Pure: no I/O, no clock.
+
+The same bytes, the same stored answers and the same ``before`` give the same drafts for ever.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from seamline.adapter import Adapter
+from seamline.call import Answer
+from seamline.delivery import Delivery, Item, Nudge
+from seamline.errors import NeedsHuman, PayloadError, RetryLater
+from seamline.events.base import Event, Party, event_id, reasons
+from seamline_workers.identity import keys_of
+from seamline_workers.registry import Source
+from seamline_workers.store.accounts import Subject
+from seamline_workers.store.deliveries import DeliveryRow
+from seamline_workers.store.ledger import Draft
+from seamline_workers.store.schema import FETCHING, IGNORED, QUARANTINED, TRANSLATED
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
+
+#: Most items that one delivery may tell.
+MAX_ITEMS = 1_000
+#: Longest key, kind or entity of an item, in characters.
+MAX_KEY = 500
+
+#: Fields of an event that stand in columns, or are used up in its id.
+_NOT_DATA = {"occurred_at", "part", "fact"}
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds since 1970."""
+    return (moment - _EPOCH) // _US
+
+
+def from_us(us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=us)
+
+
+@dataclass(slots=True)
+class Told:
+    """One item and what it became: drafts without an account yet, each with whom it is about."""
+
+    n: int
+    item: Item
+    state: int = IGNORED
+    reason: str | None = None
+    drafts: list[tuple[Draft, Subject]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Reading:
+    """A whole delivery as understood; ``error`` when it could not be cut into items."""
+
+    row: DeliveryRow
+    items: list[Told] = field(default_factory=list)
+    nudges: list[Nudge] = field(default_factory=list)
+    error: str | None = None
+
+
+def delivery_of(row: DeliveryRow, public_url: str) -> Delivery:
+    """The stored row as the adapter sees it."""
+    return Delivery(
+        method=row.method,
+        url=public_url + row.target,
+        body=row.body or b"",
+        headers=json.loads(row.headers),
+        key=row.key,
+        received_at=from_us(row.received_at),
+        poll=row.poll,
+        scope=row.scope,
+        baseline=bool(row.baseline),
+    )
+
+
+def guarded(what: str, work: Callable[[], Any]) -> Any:
+    """Run an adapter's code; whatever it raises is a PayloadError that shows no value."""
+    try:
+        return work()
+    except (PayloadError, RetryLater, NeedsHuman):
+        raise
+    except KeyError as error:
+        raise PayloadError(f"{what}: a field is missing: {str(error.args[0])[:60] if error.args else '?'}") from None
+    except ValueError as error:
+        raise PayloadError(f"{what}: {reasons(error)}") from None
+    except Exception as error:
+        raise PayloadError(f"{what}: {type(error).__name__}") from None
+
+
+def split(source: Source, row: DeliveryRow, public_url: str) -> Reading:
+    """Cut a delivery into its items and nudges."""
+    reading = Reading(row)
+    try:
+        if row.body is None:
+            raise PayloadError("the body is no longer kept")
+        told = guarded("split", lambda: list(source.adapter.split(delivery_of(row, public_url))))
+        if len(told) > MAX_ITEMS:
+            raise PayloadError(f"the delivery tells {len(told)} items, more than {MAX_ITEMS}")
+        for part in told:
+            if isinstance(part, Nudge):
+                reading.nudges.append(part)
+            else:
+                _plain(part.key, part.kind, part.entity or "")
+                reading.items.append(Told(len(reading.items), part))
+    except (PayloadError, RetryLater, NeedsHuman) as error:
+        reading.error = str(error)
+    return reading
+
+
+def _plain(*texts: str) -> None:
+    for text in texts:
+        if len(text) > MAX_KEY or "\x00" in text or not text.isprintable():
+            raise PayloadError(f"an item's key, kind or entity is longer than {MAX_KEY} or not printable")
+
+
+def wants_fetch(source: Source, told: Told) -> bool:
+    """Whether an item asks for something before it can be read."""
+    if type(source.adapter).fetch is Adapter.fetch or told.item.answers:
+        return False
+    calls = source.adapter.fetch(told.item)
+    try:
+        call = guarded("fetch", lambda: next(calls))
+    except (RuntimeError, StopIteration):
+        return False
+    except PayloadError as error:
+        if "StopIteration" in str(error):
+            return False
+        told.state, told.reason = QUARANTINED, str(error)
+        return False
+    finally:
+        calls.close()
+    if call.secret in source.adapter.optional_secrets and not source.secrets.get(call.secret or ""):
+        told.reason = f"fetch skipped: the source has no secret {call.secret!r}"
+        return False
+    return True
+
+
+def read(source: Source, row: DeliveryRow, told: Told, own_domains: Collection[str]) -> None:
+    """Normalize one item into drafts; what cannot be read quarantines this item alone."""
+    if told.state in (QUARANTINED, FETCHING):
+        return
+    try:
+        events = guarded("normalize", lambda: list(source.adapter.normalize(told.item)))
+        refused = []
+        for event in events:
+            if not isinstance(event, Event):
+                refused.append("a decision, which this source may not make")
+            elif not source.may_tell(event.event_type) or event.nature == "control":
+                refused.append(event.event_type)
+            else:
+                told.drafts.append(_draft(source, row, told, event, own_domains))
+    except PayloadError as error:
+        told.state, told.reason, told.drafts = QUARANTINED, str(error), []
+        return
+    except (RetryLater, NeedsHuman) as error:
+        told.state, told.reason, told.drafts = QUARANTINED, f"normalize: {error}", []
+        return
+    if told.drafts:
+        told.state = TRANSLATED
+    elif refused:
+        told.reason = f"not allowed for this source: {', '.join(sorted(set(refused))[:5])}"
+
+
+def _draft(
+    source: Source, row: DeliveryRow, told: Told, event: Event, own_domains: Collection[str]
+) -> tuple[Draft, Subject]:
+    fields = event.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_DATA)
+    try:
+        data = json.dumps(fields, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        data.encode()
+    except ValueError:
+        raise PayloadError(f"{event.event_type}: a text is not Unicode, or a number is not finite") from None
+    occurred = row.received_at if event.occurred_at is None else to_us(event.occurred_at)
+    key = event.fact if event.fact is not None else told.item.key + event.part
+    draft = Draft(
+        id=event_id(source.stable, event.event_type, key).bytes,
+        type=event.event_type,
+        version=event.event_version,
+        account_id=0,
+        source=f"/sources/{source.name}",
+        data=data,
+        fields=fields,
+        occurred_at=occurred,
+        timebasis="received" if event.occurred_at is None else "provider",
+        received_at=row.received_at,
+        trust=row.trust,
+        source_id=source.id,
+        delivery_id=row.id,
+        item=told.n,
+        adapter_version=source.adapter.version,
+        history=bool(row.baseline) or occurred < source.live_from,
+    )
+    return draft, subject_of(event, source, own_domains)
+
+
+def subject_of(event: Event, source: Source, own_domains: Collection[str]) -> Subject:
+    """Whom an event is about: its party, else the first other party that is no colleague, else its source's own row."""
+    for party in (event.party, *event.others):
+        keys = keys_of(party, source.adapter.name, own_domains)
+        if keys.all():
+            return Subject(keys, _text(party.name), party.email, party.phone, _text(party.company))
+    nobody = Party.model_validate({"refs": [{"of": "account", "kind": "source", "id": source.stable}]})
+    return Subject(keys_of(nobody, source.adapter.name), name=f"Unattributed ({source.name})")
+
+
+def _text(value: str | None) -> str | None:
+    return None if value is None else value.replace("\x00", "")[:300]
+
+
+# --- answers, stored with their item --------------------------------------------------------------------------------
+
+
+def pack_answers(answers: Mapping[str, Answer]) -> str:
+    """Answers as JSON: {call name: [status, headers, body in base64]}."""
+    rows = {name: [a.status, dict(a.headers), base64.b64encode(a.body).decode()] for name, a in answers.items()}
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def unpack_answers(stored: str | None) -> dict[str, Answer]:
+    if not stored:
+        return {}
+    rows = json.loads(stored).items()
+    return {name: Answer(status, base64.b64decode(body), headers) for name, (status, headers, body) in rows}

@@ -1,0 +1,145 @@
+"""Poll: ask a provider's API for what is new, on a schedule or after a nudge. Its pages become deliveries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+
+from seamline.call import Answer, Call, drive
+from seamline.context import Task
+from seamline.errors import NeedsHuman, RetryLater, SeamlineError
+from seamline.transport import Transport
+from seamline_workers.handoff import backoff
+from seamline_workers.registry import Source
+from seamline_workers.store.effects import give_task
+from seamline_workers.store.store import Store, now_us
+
+#: A poll that was taken is due again after so many microseconds, should its process die.
+LEASE_US = 120_000_000
+
+
+class Due(NamedTuple):
+    """A poll whose time has come."""
+
+    source_id: int
+    poll: str
+    scope: str
+    cursor: str | None
+    baseline: int
+    attempts: int
+
+
+_ADD = text("""
+INSERT INTO polls (source_id, poll, due) VALUES (:source, :poll, :now) ON CONFLICT (source_id, poll, scope) DO NOTHING
+""")
+_NEXT = """
+SELECT source_id, poll, scope, cursor, baseline, attempts FROM polls WHERE due <= :now ORDER BY due LIMIT 1
+"""
+_TAKE = text("""
+UPDATE polls SET due = :until, attempts = attempts + 1 WHERE source_id = :source AND poll = :poll AND scope = :scope
+""")
+_DONE = text("""
+UPDATE polls SET cursor = :cursor, baseline = 0, due = :due, attempts = 0, reason = NULL, done_at = :now
+WHERE source_id = :source AND poll = :poll AND scope = :scope
+""")
+_FAILED = text("""
+UPDATE polls SET due = :due, reason = :reason WHERE source_id = :source AND poll = :poll AND scope = :scope
+""")
+_STORE = text("""
+INSERT INTO deliveries (source_id, key, digest, target, headers, body, size, received_at, trust, poll, scope, baseline)
+VALUES (:source, '', :digest, :target, :headers, :body, :size, :now, 'polled', :poll, :scope, :baseline)
+ON CONFLICT (source_id, key, digest) DO NOTHING
+""")
+
+
+@dataclass
+class Poller:
+    """Runs the polls that are due, one at a time for each (source, poll, scope)."""
+
+    store: Store
+    sources: Mapping[int, Source]
+    transport: Transport = field(default_factory=Transport)
+
+    def arm(self) -> None:
+        """Enter the polls of every source that can be polled and has the secret for it."""
+        with self.store.begin() as connection:
+            for source in self.sources.values():
+                if source.secrets.get("api"):
+                    for name in source.adapter.polls:
+                        connection.execute(_ADD, {"source": source.id, "poll": name, "now": now_us()})
+
+    def due(self, connection: Connection) -> bool:
+        return connection.execute(text(_NEXT), {"now": now_us()}).first() is not None
+
+    def some(self) -> bool:
+        """Run one poll that is due. Returns whether there was one."""
+        skip = " FOR UPDATE SKIP LOCKED" if self.store.postgres else ""
+        now = now_us()
+        with self.store.begin() as connection:
+            row = connection.execute(text(_NEXT + skip), {"now": now}).first()
+            if row is None:
+                return False
+            due = Due._make(row)
+            key = {"source": due.source_id, "poll": due.poll, "scope": due.scope}
+            connection.execute(_TAKE, key | {"until": now + LEASE_US})
+        source = self.sources.get(due.source_id)
+        if source is not None:
+            self._run(source, due, key)
+        return True
+
+    def _run(self, source: Source, due: Due, key: dict[str, object]) -> None:
+        pages: list[tuple[Call, Answer]] = []
+        send = self.transport.sender(source.adapter, source.secrets)
+
+        def keep(call: Call) -> Answer:
+            answer = send(call)
+            pages.append((call, answer))
+            return answer
+
+        try:
+            cursor, _ = drive(source.adapter.poll(due.poll, due.scope, due.cursor), keep)
+        except RetryLater as error:
+            wait = backoff(due.attempts + 1) if error.after is None else error.after.total_seconds()
+            self._failed(key, error.reason, wait)
+        except NeedsHuman as error:
+            self._failed(key, error.reason, 3600.0)
+            with self.store.begin() as connection:
+                task = Task(f"The source {source.name} needs a human", error.reason)
+                give_task(connection, task, kind="needs_human", account_id=None, seat=None, cause=None, now=now_us())
+        except SeamlineError as error:
+            self._failed(key, str(error), 3600.0)
+        except Exception as error:
+            self._failed(key, type(error).__name__, 3600.0)
+        else:
+            self._keep(source, due, key, pages, cursor)
+
+    def _keep(
+        self, source: Source, due: Due, key: dict[str, object], pages: list[tuple[Call, Answer]], cursor: str
+    ) -> None:
+        """Store the pages as deliveries and move the cursor, in one transaction."""
+        now = now_us()
+        every = source.adapter.polls.get(due.poll)
+        with self.store.begin() as connection:
+            for call, answer in pages:
+                binds = {
+                    "digest": hashlib.sha256(answer.body).digest(),
+                    "target": f"/polls/{due.poll}/{call.name}",
+                    "headers": json.dumps({"content-type": answer.headers.get("content-type", "")}),
+                    "body": answer.body,
+                    "size": len(answer.body),
+                    "now": now,
+                    "baseline": due.baseline,
+                }
+                connection.execute(_STORE, key | binds)
+            again = now + (int(every.total_seconds() * 1_000_000) if every is not None else 3_600_000_000)
+            connection.execute(_DONE, key | {"cursor": cursor, "due": again, "now": now})
+
+    def _failed(self, key: dict[str, object], reason: str, wait: float) -> None:
+        with self.store.begin() as connection:
+            due = now_us() + int(wait * 1_000_000)
+            connection.execute(_FAILED, key | {"due": due, "reason": reason[:500]})

@@ -1,0 +1,97 @@
+"""What a handler may read: the account and its events, never later than the handler's own place in the ledger."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from seamline.context import Account
+from seamline.events.base import Envelope, Event
+from seamline.stages import refold
+from seamline_workers.interpret import from_us
+from seamline_workers.store.lanes import Handoff
+from seamline_workers.store.ledger import facts_of
+from seamline_workers.store.store import Store
+
+_GROUP = "(SELECT id FROM accounts WHERE id = :group OR group_id = :group)"
+_EVENTS = text(f"""
+SELECT seq, id, type, version, account_id, source, delivery_id, occurred_at, timebasis, received_at, trust, stage, data,
+    cause, correlation, hops, adapter_version
+FROM events WHERE account_id IN {_GROUP} AND seq <= :upto AND type = :type ORDER BY seq DESC
+""")
+_ACCOUNT = text("SELECT id, name, provisional, manager FROM accounts WHERE id = :group")
+_CONTACTS = text(f"SELECT id, name, email, phone FROM contacts WHERE account_id IN {_GROUP} ORDER BY id")
+
+
+def event_of(row: Any) -> Event:
+    """A stored event as its typed model, with its envelope. ``row`` has the columns of ``events``."""
+    fields = json.loads(row.data)
+    if row.timebasis == "provider":
+        fields["occurred_at"] = from_us(row.occurred_at)
+    envelope = Envelope.model_construct(
+        id=UUID(bytes=bytes(row.id)),
+        source=row.source,
+        sequence=getattr(row, "seq", None) or row.event_seq,
+        account=str(getattr(row, "subject", None) or row.account_id),
+        stage=row.stage,
+        time=from_us(row.occurred_at),
+        timebasis=row.timebasis,
+        received_at=from_us(row.received_at),
+        trust=row.trust,
+        delivery=None if row.delivery_id is None else str(row.delivery_id),
+        causation=None if row.cause is None else UUID(bytes=bytes(row.cause)),
+        correlation=None if row.correlation is None else UUID(bytes=bytes(row.correlation)),
+        hops=row.hops,
+        adapter_version=row.adapter_version,
+        supersedes=None,
+    )
+    return Event.load(row.type, row.version, fields).with_envelope(envelope)
+
+
+class LedgerReader:
+    """Reads for one handoff; remembers the ids of what it read."""
+
+    def __init__(self, store: Store, handoff: Handoff) -> None:
+        self._store = store
+        self._group = handoff.account_id
+        self._upto = max(handoff.event_seq, handoff.as_of)
+        self.read: list[str] = []
+
+    def account(self) -> Account:
+        """The account as of the handoff's place, its projection folded up to there."""
+        binds = {"group": self._group, "upto": self._upto}
+        with self._store.read() as connection:
+            row = connection.execute(_ACCOUNT, binds).one()
+            contacts = connection.execute(_CONTACTS, binds).all()
+            projection = refold(facts_of(connection, self._group, self._upto))
+        return Account(
+            id=str(row.id),
+            name=row.name,
+            stage=projection.stage,
+            overlays=projection.overlays,
+            provisional=bool(row.provisional),
+            manager=row.manager,
+            contacts=tuple({"id": str(c.id), "name": c.name, "email": c.email, "phone": c.phone} for c in contacts),
+            facts={name: known[0] for name, known in projection.types.items()},
+        )
+
+    def events(self, event_type: str, where: dict[str, Any], limit: int | None) -> list[Event]:
+        """The account's events of a type whose data has these values, newest first."""
+        binds = {"group": self._group, "upto": self._upto, "type": event_type}
+        with self._store.read() as connection:
+            rows = connection.execute(_EVENTS, binds).all()
+        found = []
+        for row in rows:
+            data = json.loads(row.data)
+            if all(data.get(name) == value for name, value in where.items()):
+                found.append(event_of(row))
+                if limit is not None and len(found) == limit:
+                    break
+        self.read += [str(event.id) for event in found]
+        return found
+
+    def count(self, event_type: str, where: dict[str, Any]) -> int:
+        return len(self.events(event_type, where, None))

@@ -1,0 +1,117 @@
+"""Replay: run chosen handoffs again, or translate chosen deliveries again, slowly and below live traffic.
+
+A handoff that is run again keeps its event's id, and its effects are found again by theirs: nothing happens twice.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from seamline_workers.store import lanes, ledger
+from seamline_workers.store.reading.replays import Selector, next_deliveries, next_handoffs
+from seamline_workers.store.schema import CANCELLED
+from seamline_workers.store.store import Store, now_us
+
+#: Seconds of a replay's work that one step does, at its rate.
+STEP_S = 0.25
+
+_NEXT = """
+SELECT id, selector, done, total, cursor, per_second FROM replays
+WHERE state IN ('planned', 'running') AND due <= :now ORDER BY id LIMIT 1
+"""
+_STEP = text("""
+UPDATE replays SET state = :state, done = :done, cursor = :cursor, due = :due
+WHERE id = :id AND state IN ('planned', 'running')
+""")
+_FAIL = text("UPDATE replays SET state = 'failed' WHERE id = :id")
+
+_AGAIN = text("""
+UPDATE handoffs SET state = 0, attempts = 0, due = 0, reason = NULL, awaits = NULL, done_at = NULL, as_of = 0
+WHERE event_seq = :seq AND seat = :seat AND state > 1 RETURNING account_id
+""")
+_CANCEL = text(f"""
+UPDATE handoffs SET state = {CANCELLED}, done_at = :now, reason = :reason
+WHERE event_seq = :seq AND seat = :seat AND state <> 2
+""")
+_LANE = text(
+    "SELECT e.account_id FROM handoffs h JOIN events e ON e.seq = h.event_seq WHERE h.event_seq = :seq LIMIT 1"
+)
+_DELIVERY = text("UPDATE deliveries SET state = 0, reason = NULL WHERE id = :id AND body IS NOT NULL AND state <> 0")
+# Items that became nothing are read anew; those that were translated keep their row and are not told twice.
+_ITEMS = text("DELETE FROM items WHERE delivery_id = :id AND state >= 3")
+
+
+def run_again(connection: Connection, event_seq: int, seat: str) -> bool:
+    """Make a handoff ready again, in its lane's order. Returns whether it was ended."""
+    subject = connection.execute(_LANE, {"seq": event_seq}).scalar()
+    if subject is None:
+        return False
+    ledger.lock(connection, [int(subject)])
+    account = connection.execute(_AGAIN, {"seq": event_seq, "seat": seat}).scalar()
+    if account is None:
+        return False
+    lanes.reopen(connection, [(int(account), seat, event_seq)])
+    return True
+
+
+def cancel(connection: Connection, event_seq: int, seat: str, reason: str) -> bool:
+    """Take a handoff out of its lane; what is done stays done. Returns whether there was one to cancel."""
+    binds = {"seq": event_seq, "seat": seat, "reason": reason, "now": now_us()}
+    return connection.execute(_CANCEL, binds).rowcount == 1
+
+
+def translate_again(connection: Connection, delivery_id: int) -> bool:
+    """Put a delivery back to be translated. Returns whether there is one with its body."""
+    connection.execute(_ITEMS, {"id": delivery_id})
+    return connection.execute(_DELIVERY, {"id": delivery_id}).rowcount == 1
+
+
+@dataclass
+class Replayer:
+    """Takes replays a step further; as slowly as each says."""
+
+    store: Store
+
+    def due(self, connection: Connection) -> bool:
+        return connection.execute(text(_NEXT), {"now": now_us()}).first() is not None
+
+    def some(self) -> bool:
+        """Do one step of one replay. Returns whether there was one."""
+        skip = " FOR UPDATE SKIP LOCKED" if self.store.postgres else ""
+        now = now_us()
+        with self.store.begin() as connection:
+            row = connection.execute(text(_NEXT + skip), {"now": now}).first()
+            if row is None:
+                return False
+            try:
+                selector = Selector.loads(row.selector)
+            except (ValueError, KeyError):
+                connection.execute(_FAIL, {"id": row.id})
+                return True
+            step = max(1, int(row.per_second * STEP_S))
+            keys = self._keys(connection, selector, row.cursor, step)
+            for key in keys:
+                if selector.what == "handoffs":
+                    run_again(connection, key[0], key[1])
+                else:
+                    translate_again(connection, key)
+            ended = len(keys) < step
+            binds = {
+                "id": row.id,
+                "state": "done" if ended else "running",
+                "done": row.done + len(keys),
+                "cursor": json.dumps(keys[-1]) if keys else row.cursor,
+                "due": now + int(STEP_S * 1_000_000),
+            }
+            connection.execute(_STEP, binds)
+        return True
+
+    def _keys(self, connection: Connection, selector: Selector, cursor: str | None, step: int) -> list[Any]:
+        after = None if cursor is None else json.loads(cursor)
+        if selector.what == "handoffs":
+            return next_handoffs(connection, selector, None if after is None else (after[0], after[1]), step)
+        return next_deliveries(connection, selector, after, step)

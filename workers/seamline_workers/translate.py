@@ -1,0 +1,218 @@
+"""Translate: stored deliveries become events in the ledger, a batch of one source in one transaction.
+
+The source's lane keeps the order of arrival. What wants a fetch is written down as an item and goes on beside
+(seamline_workers.fetch), so that one failing call holds up nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from seamline.delivery import Nudge
+from seamline_workers import interpret
+from seamline_workers.crashpoint import reach
+from seamline_workers.interpret import Reading, Told
+from seamline_workers.registry import Source
+from seamline_workers.store import deliveries, lanes, ledger
+from seamline_workers.store.accounts import LostRace, Resolver, Subject
+from seamline_workers.store.deliveries import DeliveryRow, ItemRow
+from seamline_workers.store.ledger import Draft, Routes
+from seamline_workers.store.linking import settle_identities
+from seamline_workers.store.schema import FETCHING, IGNORED, QUARANTINED, TRANSLATED
+from seamline_workers.store.store import Store, now_us, transient
+from seamline_workers.store.tally import tally
+
+T = TypeVar("T")
+
+#: Deliveries a transaction: larger ones save a little and hold SQLite's write lock for longer.
+BATCH = 256
+#: How often a transaction that met a lock, a deadlock or a race is done again as a whole, before in halves.
+TRIES = 3
+
+
+class Fenced(Exception):
+    """Raised when the lease was lost; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Translator:
+    """Translates the deliveries of sources; one a process, shared by its threads."""
+
+    store: Store
+    routes: Routes
+    public_url: str
+    own_domains: Collection[str] = field(default_factory=frozenset)
+
+    def batch(self, source: Source, token: int, limit: int = BATCH) -> int:
+        """Translate the next deliveries of a leased source. Returns how many; raises Fenced."""
+        with self.store.read() as connection:
+            rows = deliveries.todo(connection, source.id, limit)
+        if rows:
+            reach("translate.read")
+            self._translate(source, token, rows)
+        return len(rows)
+
+    def _translate(self, source: Source, token: int, rows: Sequence[DeliveryRow]) -> None:
+        readings = [self._understand(source, row) for row in rows]
+        try:
+            again(lambda: self._record(source, token, readings))
+        except (DBAPIError, LostRace, ValueError, UnicodeError) as error:
+            if isinstance(error, DBAPIError) and transient(error):
+                raise
+            if len(rows) == 1:
+                self.quarantine(source, token, rows[0], f"it cannot be stored: {type(error).__name__}")
+                return
+            middle = len(rows) // 2
+            for half in (rows[:middle], rows[middle:]):
+                self._translate(source, token, half)
+
+    def _understand(self, source: Source, row: DeliveryRow) -> Reading:
+        """Cut and normalize a delivery, before the transaction; items that need their entity's past wait for it."""
+        reading = interpret.split(source, row, self.public_url)
+        for told in reading.items:
+            if told.item.entity is None:
+                self._normalize(source, row, told)
+        return reading
+
+    def _normalize(self, source: Source, row: DeliveryRow, told: Told) -> None:
+        if interpret.wants_fetch(source, told):
+            told.state = FETCHING
+        interpret.read(source, row, told, self.own_domains)
+
+    def quarantine(self, source: Source, token: int, row: DeliveryRow, reason: str) -> None:
+        """Put a delivery aside that cannot be stored, or kills its process: it must not hold up those behind it."""
+        with self.store.begin() as connection:
+            if not lanes.fence_source(connection, source.id, token):
+                raise Fenced
+            deliveries.finish(connection, [(row.id, QUARANTINED, reason)])
+            tally(connection, {(source.name, "quarantined"): 1}, now_us())
+
+    def _record(self, source: Source, token: int, readings: Sequence[Reading]) -> None:
+        now = now_us()
+        with self.store.begin() as connection:
+            if not lanes.fence_source(connection, source.id, token):
+                raise Fenced
+            self._with_entities(connection, source, readings)
+            rows = [_item_row(source, reading, told) for reading in readings for told in reading.items]
+            new = deliveries.add_items(connection, rows)
+            fresh = [told for r in readings for told in r.items if (r.row.id, told.n) in new]
+            append_told(connection, self.routes, fresh, now)
+            reach("translate.appended")
+            deliveries.finish(connection, [_end(reading, new) for reading in readings])
+            for reading in readings:
+                for nudge in reading.nudges:
+                    nudge_poll(connection, source.id, nudge, now)
+            _count(connection, source, readings, now)
+            reach("translate.commit")
+        reach("translate.committed")
+
+    def _with_entities(self, connection: Connection, source: Source, readings: Sequence[Reading]) -> None:
+        """Normalize the items that belong to an entity, in order, each with the item before it."""
+        for reading in readings:
+            for n, told in enumerate(reading.items):
+                if told.item.entity is None:
+                    continue
+                before = deliveries.entity(connection, source.id, told.item.entity)
+                # Made anew: a transaction that is done again must not see what the first try left.
+                told = reading.items[n] = Told(told.n, replace(told.item, before=before))
+                deliveries.set_entity(connection, source.id, told.item.entity or "", told.item.data)
+                self._normalize(source, reading.row, told)
+
+
+def again(work: Callable[[], T]) -> T:
+    """Do a transaction; do it again when it met a lock, a deadlock or a race, at most ``TRIES`` times in all."""
+    for left in range(TRIES - 1, -1, -1):
+        try:
+            return work()
+        except LostRace:
+            if not left:
+                raise
+        except IntegrityError:
+            # Two transactions wrote the same new row: the second finds the first's when it is done again.
+            if not left:
+                raise
+        except DBAPIError as error:
+            if not left or not transient(error) or error.connection_invalidated:
+                raise
+    raise AssertionError("unreachable")
+
+
+def append_told(connection: Connection, routes: Routes, told: Sequence[Told], now: int) -> list[Draft]:
+    """Find whom the drafts are about, and append them."""
+    pairs: list[tuple[Draft, Subject]] = [pair for one in told for pair in one.drafts]
+    if not pairs:
+        return []
+    resolved = Resolver(connection, now).resolve([subject for _, subject in pairs])
+    drafts = []
+    for (draft, _), account_id in zip(pairs, resolved.accounts, strict=True):
+        draft.account_id = account_id
+        drafts.append(draft)
+    locked = ledger.lock(connection, [d.account_id for d in drafts])
+    if resolved.links or resolved.conflicts:
+        drafts += settle_identities(connection, resolved, drafts, now)
+        locked = ledger.lock(connection, [d.account_id for d in drafts])
+    return ledger.append(connection, drafts, routes, locked, now)
+
+
+def _item_row(source: Source, reading: Reading, told: Told) -> ItemRow:
+    item = told.item
+    before = None if item.before is None else json.dumps(item.before, separators=(",", ":"))
+    return ItemRow(
+        reading.row.id,
+        told.n,
+        source.id,
+        item.key,
+        item.kind,
+        item.entity,
+        told.state,
+        told.reason,
+        0,
+        before,
+        source.adapter.version,
+    )
+
+
+def _end(reading: Reading, new: set[tuple[int, int]]) -> tuple[int, int, str | None]:
+    """The state of a delivery, from its items'."""
+    row = reading.row
+    if reading.error is not None:
+        return row.id, QUARANTINED, reading.error
+    mine = [told for told in reading.items if (row.id, told.n) in new]
+    states = {told.state for told in mine}
+    if FETCHING in states:
+        return row.id, FETCHING, None
+    if TRANSLATED in states or reading.nudges:
+        return row.id, TRANSLATED, None
+    if QUARANTINED in states:
+        return row.id, QUARANTINED, next(told.reason for told in mine if told.state == QUARANTINED)
+    if reading.items and not mine:
+        return row.id, IGNORED, "every item of it was told before"
+    return row.id, IGNORED, next((told.reason for told in mine if told.reason), "nothing of it is an event here")
+
+
+def _count(connection: Connection, source: Source, readings: Sequence[Reading], now: int) -> None:
+    counts = {(source.name, "quarantined"): 0, (source.name, "ignored"): 0}
+    for reading in readings:
+        counts[source.name, "quarantined"] += reading.error is not None
+        counts[source.name, "ignored"] += not (reading.error or reading.items or reading.nudges)
+        for told in reading.items:
+            counts[source.name, "quarantined"] += told.state == QUARANTINED
+            counts[source.name, "ignored"] += told.state == IGNORED
+    tally(connection, counts, now)
+
+
+_NUDGE = text("""
+INSERT INTO polls (source_id, poll, scope, due) VALUES (:source, :poll, :scope, :now)
+ON CONFLICT (source_id, poll, scope) DO UPDATE SET due = CASE WHEN polls.due < :now THEN polls.due ELSE :now END
+""")
+
+
+def nudge_poll(connection: Connection, source_id: int, nudge: Nudge, now: int) -> None:
+    """Make a poll due now; many nudges are one poll."""
+    connection.execute(_NUDGE, {"source": source_id, "poll": nudge.poll, "scope": nudge.scope, "now": now})

@@ -1,0 +1,126 @@
+"""A worker process: Dramatiq's threads, fed from the store. `seamline worker` starts as many as it is told."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from dramatiq import Worker
+
+from seamline_workers import broker as brokers
+from seamline_workers.config import Config, load_config
+from seamline_workers.engine import Engine
+from seamline_workers.log import log
+from seamline_workers.schedule import LEASE_S, Schedule, process_name
+from seamline_workers.store import lanes, migrate
+from seamline_workers.store.store import Store, open_store
+
+#: Seconds that a stopping worker waits for the handlers that run.
+STOP_S = 20.0
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this process with its parent, even when that one is killed."""
+    parent = os.getppid()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(0)
+
+
+def _open(config: Config) -> tuple[Store, Engine]:
+    store = open_store(config.store.url, base=config.folder, pool=config.worker.threads + 4)
+    migrate.demand_newest(store)
+    return store, Engine.open(store, config)
+
+
+def run_worker(config_path: Path | None, *, threads: int | None = None, seats: Sequence[str] | None = None) -> int:
+    """Work until SIGTERM or SIGINT. Returns the exit status."""
+    config = load_config(config_path)
+    store, engine = _open(config)
+    engine.enter(process_name(os.getpid()))
+    engine.poller.arm()
+    n = threads or config.worker.threads
+    schedule = Schedule(engine, threads=n, seats=seats, linger=config.queue.linger.total_seconds())
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    in_store = config.queue.url == "store:"
+    made = brokers.make_store_broker(schedule) if in_store else brokers.make_ring_broker(config.queue.url, schedule)
+    worker = Worker(made, worker_timeout=200, worker_threads=n)
+    worker.start()
+    if not in_store:
+        ring = lambda work: brokers.ring(made, work)  # noqa: E731
+        threading.Thread(target=schedule.rounds, args=(ring,), name="schedule", daemon=True).start()
+    log.info("worker_started", pid=os.getpid(), threads=n)
+    while not stop.wait(1.0):
+        pass
+    schedule.stopping.set()
+    worker.stop(timeout=int(STOP_S * 1000))
+    schedule.close()
+    engine.leave()
+    store.close()
+    log.info("worker_stopped", pid=os.getpid())
+    # A handler that did not return in time would keep the interpreter from ending; its lease is given back.
+    os._exit(0) if schedule.runs() else None
+    return 0
+
+
+def run_suspects(config_path: Path | None) -> int:
+    """Run suspect lanes one at a time until there is none: whatever kills this process kills nobody else."""
+    _end_with_parent()
+    store, engine = _open(load_config(config_path))
+    engine.enter(process_name(os.getpid()))
+    beating = threading.Event()
+
+    def beat() -> None:
+        while not beating.wait(LEASE_S / 5):
+            with store.begin() as connection:
+                lanes.beat(connection, engine.worker_id)
+
+    threading.Thread(target=beat, name="beat", daemon=True).start()
+    while engine.run_suspect():
+        pass
+    beating.set()
+    engine.leave()
+    store.close()
+    return 0
+
+
+def run_processes(config_path: Path | None, processes: int, arguments: Sequence[str]) -> int:
+    """Run several worker processes and replace those that end; SIGTERM or SIGINT ends them all."""
+    config = load_config(config_path)
+    command = [sys.executable, "-m", "seamline_workers", *arguments, "--config", str(config.path)]
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    children = [subprocess.Popen(command) for _ in range(processes)]
+    while not stop.wait(0.2):
+        for n, child in enumerate(children):
+            if child.poll() is not None:
+                log.warning("worker_ended", pid=child.pid, status=child.returncode)
+                declare_dead(config, child.pid)
+                time.sleep(0.2)
+                children[n] = subprocess.Popen(command)
+    for child in children:
+        child.terminate()
+    for child in children:
+        child.wait()
+    return 0
+
+
+def declare_dead(config: Config, pid: int) -> None:
+    """Free what a worker process of this machine held, as soon as its end was seen."""
+    with contextlib.suppress(Exception):
+        store = open_store(config.store.url, base=config.folder, pool=1)
+        with store.begin() as connection:
+            lanes.bury_named(connection, process_name(pid))
+        store.close()
