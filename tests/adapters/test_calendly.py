@@ -17,7 +17,7 @@ from seamline.events import KickoffBooked, LeadReceived, MeetingBooked, MeetingC
 from seamline.testing import check_suite
 from seamline.transport import SecretMissing, Transport, drive
 from seamline_adapters.calendly import Calendly
-from seamline_adapters.stories.calendly import suite
+from seamline_adapters.stories.calendly import stories as suite
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 API = "https://api.calendly.com"

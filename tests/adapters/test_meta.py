@@ -18,7 +18,7 @@ from seamline.events import LeadReceived
 from seamline.testing import check_suite
 from seamline.transport import SecretMissing, Transport, drive
 from seamline_adapters.meta import Meta
-from seamline_adapters.stories.meta import suite
+from seamline_adapters.stories.meta import stories as suite
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PAGE = "153125381133"

@@ -17,7 +17,7 @@ from seamline.events import ProposalAccepted, ProposalCommented, ProposalViewed
 from seamline.testing import check_suite
 from seamline.transport import SecretMissing, Transport, drive
 from seamline_adapters.proposify import Proposify
-from seamline_adapters.stories.proposify import suite
+from seamline_adapters.stories.proposify import stories as suite
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECRETS = {"signing": ["example-token", "old-token"], "api": ["example-access-token"]}

@@ -30,7 +30,7 @@ _NEW_BOOKING = {
 _KICKOFF = {"purposes": {"discovery call": "kickoff"}}
 _INQUIRY = {"purposes": {"https://api.calendly.com/event_types/ET1": "inquiry"}}
 
-stories = (
+_STORIES = (
     story("booked", _CREATED, MeetingBooked),
     story("booked, as a kickoff", _CREATED, MeetingBooked, KickoffBooked, settings=_KICKOFF),
     story("booked, as an inquiry", _CREATED, MeetingBooked, LeadReceived, settings=_INQUIRY),
@@ -120,4 +120,4 @@ stories = (
     story("an event that nobody knows", _CREATED, patch={"event": "meeting_recap.created"}),
 )
 
-suite = Suite(Calendly, Path(__file__).parent.parent / "samples" / "calendly", stories)
+stories = Suite(Calendly, Path(__file__).parent.parent / "samples" / "calendly", _STORIES)

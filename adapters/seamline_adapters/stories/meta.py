@@ -24,7 +24,7 @@ def _refused(name: str, file: str, raises: type[RetryLater] | type[NeedsHuman]) 
     return story(name, _SINGLE, answers={_LEAD: Respond(file, 400)}, secrets=_TOKEN, raises=raises)
 
 
-stories = (
+_STORIES = (
     story("a lead read in full", _SINGLE, LeadReceived, answers={_LEAD: "api_get_lead.json"}, secrets=_TOKEN),
     story("a lead without a page token is told thin", _SINGLE, LeadReceived),
     story("a batch of the documents", _BATCH, LeadReceived, LeadReceived),
@@ -73,4 +73,4 @@ stories = (
     ),
 )
 
-suite = Suite(Meta, Path(__file__).parent.parent / "samples" / "meta", stories)
+stories = Suite(Meta, Path(__file__).parent.parent / "samples" / "meta", _STORIES)

@@ -22,7 +22,7 @@ _SIGNED = "proposal_signed_PLACEHOLDER.json"
 _PAGE = "activity_page_PLACEHOLDER.json"
 _LATER = {"timestamp": "2026-11-20T12:00:41-04:00"}
 
-stories = (
+_STORIES = (
     story("created", "proposal_created_PLACEHOLDER.json", ProposalCreated),
     story("sent", "proposal_sent_PLACEHOLDER.json", ProposalSent),
     story("viewed", _VIEWED, ProposalViewed),
@@ -82,4 +82,4 @@ stories = (
     ),
 )
 
-suite = Suite(Proposify, Path(__file__).parent.parent / "samples" / "proposify", stories)
+stories = Suite(Proposify, Path(__file__).parent.parent / "samples" / "proposify", _STORIES)
