@@ -18,6 +18,10 @@ MAX_MARKS = 32
 MarkKind = Literal["skipped", "returned", "misfit", "untrusted"]
 
 
+# An encoder of one's own spares json.dumps making one for every call.
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 @dataclass(slots=True)
 class Projection:
     """What is known of an account. Plain JSON values throughout; treat it as a value and never change it.
@@ -101,7 +105,7 @@ class Projection:
         """The projection as compact JSON: equal projections give equal bytes."""
         found = {name: getattr(self, name) for name in _FIELDS}
         kept = {name: value for name, value in found.items() if value or name == "newest"}
-        return json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        return _ENCODE(kept).encode()
 
     @staticmethod
     def from_json(text: bytes | str) -> Projection:

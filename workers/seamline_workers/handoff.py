@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import json
 import random
 import threading
 from collections.abc import Callable, Coroutine
@@ -16,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
+
+from pydantic_core import to_json
 
 from seamline.boundary import Roster
 from seamline.context import Context, Emit, Flag, Log, Message, SyncContext, Task
@@ -178,7 +179,7 @@ class Runner:
             version=event.event_version,
             account_id=handoff.subject,
             source=f"/seats/{seat.name}",
-            data=json.dumps(fields, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
+            data=to_json(fields).decode(),
             fields=fields,
             occurred_at=now if occurred is None else occurred,
             timebasis="received" if occurred is None else "provider",

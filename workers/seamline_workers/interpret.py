@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic_core import to_json
+
 from seamline.adapter import Adapter
 from seamline.call import Answer
 from seamline.delivery import Delivery, Item, Nudge
@@ -174,8 +176,7 @@ def _draft(
 ) -> tuple[Draft, Subject]:
     fields = event.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_DATA)
     try:
-        data = json.dumps(fields, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        data.encode()
+        data = to_json(fields).decode()
     except ValueError:
         raise PayloadError(f"{event.event_type}: a text is not Unicode, or a number is not finite") from None
     occurred = row.received_at if event.occurred_at is None else to_us(event.occurred_at)

@@ -31,7 +31,11 @@ def event_of(row: Any) -> Event:
     fields = json.loads(row.data)
     if row.timebasis == "provider":
         fields["occurred_at"] = from_us(row.occurred_at)
-    envelope = Envelope.model_construct(
+    return Event.load(row.type, row.version, fields).with_envelope(lambda: _envelope(row))
+
+
+def _envelope(row: Any) -> Envelope:
+    return Envelope.model_construct(
         id=UUID(bytes=bytes(row.id)),
         source=row.source,
         sequence=getattr(row, "seq", None) or row.event_seq,
@@ -48,7 +52,6 @@ def event_of(row: Any) -> Event:
         adapter_version=row.adapter_version,
         supersedes=None,
     )
-    return Event.load(row.type, row.version, fields).with_envelope(envelope)
 
 
 class LedgerReader:

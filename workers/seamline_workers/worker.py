@@ -37,7 +37,7 @@ def _end_with_parent() -> None:
 
 
 def _open(config: Config) -> tuple[Store, Engine]:
-    store = open_store(config.store.url, base=config.folder, pool=config.worker.threads + 4)
+    store = open_store(config.store.url, base=config.folder, pool=config.worker.threads + 4, durable=False)
     migrate.demand_newest(store)
     return store, Engine.open(store, config)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from hashlib import sha1
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -28,7 +29,7 @@ Nature = Literal["fact", "judgement", "control"]
 
 Trust = Literal["signed", "authenticated", "polled", "relayed", "unverified", "seat", "human"]
 
-_EVENT_NAMESPACE = uuid5(NAMESPACE_URL, "urn:seamline:event")
+_NAMESPACE_HASH = sha1(uuid5(NAMESPACE_URL, "urn:seamline:event").bytes, usedforsecurity=False)
 
 
 def event_id(source: str, event_type: str, key: str) -> UUID:
@@ -37,7 +38,10 @@ def event_id(source: str, event_type: str, key: str) -> UUID:
     ``source`` is the stable id of a source (not its name) or ``/seats/<seat>``; ``key`` is the event's ``fact``,
     or its item's key followed by its ``part``.
     """
-    return uuid5(_EVENT_NAMESPACE, f"{source}\n{event_type}\n{key}")
+    # uuid5 with the hash of the namespace taken once: every event of every delivery passes here.
+    digest = _NAMESPACE_HASH.copy()
+    digest.update(f"{source}\n{event_type}\n{key}".encode())
+    return UUID(bytes=digest.digest()[:16], version=5)
 
 
 def _clean_email(value: str) -> str:
@@ -179,7 +183,7 @@ class Event(Model):
     part: str = ""
     fact: str | None = None
 
-    _envelope: Envelope | None = PrivateAttr(default=None)
+    _envelope: Envelope | Callable[[], Envelope] | None = PrivateAttr(default=None)
 
     def __init_subclass__(
         cls, *, type: str = "", stage: Stage | None = None, version: int = 1, nature: Nature = "fact", **kwargs: Any
@@ -213,14 +217,19 @@ class Event(Model):
         """What the engine knows about it. Raises LookupError before the event is in the ledger."""
         if self._envelope is None:
             raise LookupError("this event is not in the ledger yet")
+        if not isinstance(self._envelope, Envelope):
+            self._envelope = self._envelope()
         return self._envelope
 
     @property
     def id(self) -> UUID:
         return self.envelope.id
 
-    def with_envelope(self, envelope: Envelope) -> Event:
-        """The same event, placed in the ledger (for the engine and for tests)."""
+    def with_envelope(self, envelope: Envelope | Callable[[], Envelope]) -> Event:
+        """The same event, placed in the ledger (for the engine and for tests).
+
+        A function is called when the envelope is first asked for: most handlers never do.
+        """
         placed = self.model_copy()
         placed._envelope = envelope
         return placed

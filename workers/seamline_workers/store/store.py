@@ -64,11 +64,15 @@ class Store:
 PG_NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 
-def open_store(url: str, *, base: Path | None = None, pool: int = 10) -> Store:
-    """Open a store by its URL: ``sqlite:///file.db`` (relative to ``base``) or ``postgresql://…``."""
+def open_store(url: str, *, base: Path | None = None, pool: int = 10, durable: bool = True) -> Store:
+    """Open a store by its URL: ``sqlite:///file.db`` (relative to ``base``) or ``postgresql://…``.
+
+    ``durable=False`` is for SQLite workers: their last commits may be undone by a power failure, together and in
+    order, and are then done again from the deliveries, which are durable before they are acknowledged.
+    """
     scheme = urlsplit(url).scheme
     if scheme == "sqlite":
-        return Store(_sqlite(url, base), url)
+        return Store(_sqlite(url, base, durable), url)
     if scheme in ("postgresql", "postgres"):
         return Store(_postgres(url, pool), url)
     raise ConfigError(f"store.url: {scheme!r} is not known; write sqlite:///seamline.db or postgresql://user@host/db")
@@ -94,13 +98,18 @@ def connect_sqlite(path: Path, *, timeout_ms: int = LOCK_TIMEOUT_MS, durable: bo
     return connection
 
 
-def _sqlite(url: str, base: Path | None) -> Engine:
+def _sqlite(url: str, base: Path | None, durable: bool) -> Engine:
     if sqlite3.sqlite_version_info < (3, 37):
         raise ConfigError(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed")
     path = sqlite_path(url, base)
     if not path.parent.is_dir():
         raise ConfigError(f"store.url: the folder {path.parent} does not exist")
-    engine = create_engine(f"sqlite:///{path}", creator=lambda: connect_sqlite(path), poolclass=QueuePool, pool_size=10)
+    engine = create_engine(
+        f"sqlite:///{path}",
+        creator=lambda: connect_sqlite(path, durable=durable),
+        poolclass=QueuePool,
+        pool_size=10,
+    )
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
