@@ -44,6 +44,8 @@ class Contract:
     exempt: Mapping[str, str]
     addresses: Sequence[str]
     update_golden: bool
+    #: What a check has judged already in another story, so that it judges it once.
+    judged: set[object] = field(default_factory=set, repr=False, compare=False)
 
     @cached_property
     def adapter(self) -> Adapter:

@@ -102,18 +102,19 @@ def look(value: Any, path: Path) -> Any:
 
 
 def replaced(value: Any, path: Path, new: Any) -> Any:
-    """A copy with another value at a path."""
+    """A copy with another value at a path; what lies beside the path is shared."""
     if not path:
         return new
-    changed = copy.deepcopy(value)
-    look(changed, path[:-1])[path[-1]] = new
+    changed = copy.copy(value)
+    changed[path[0]] = replaced(value[path[0]], path[1:], new)
     return changed
 
 
 def removed(value: Any, path: Path) -> Any:
-    changed = copy.deepcopy(value)
-    del look(changed, path[:-1])[path[-1]]
-    return changed
+    """A copy without what stands at a path."""
+    parent = copy.copy(look(value, path[:-1]))
+    del parent[path[-1]]
+    return replaced(value, path[:-1], parent)
 
 
 def lists(value: Any) -> list[Path]:
