@@ -8,6 +8,7 @@ from typing import Any
 
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 import seamline.events  # noqa: F401  (declares the catalogue)
 from seamline.asyncapi import document
@@ -25,7 +26,7 @@ def catalog_routes(prefix: str) -> list[HTTPRouteHandler]:
         return _listed(prefix)
 
     @get("/catalog/{name:str}", operation_id="catalog_schema", summary="The JSON Schema of an event", tags=["catalog"])
-    async def one(name: str) -> dict[str, Any]:
+    async def one(name: FromPath[str]) -> dict[str, Any]:
         found = _asyncapi(prefix) if name == "asyncapi.json" else _schemas().get(name)
         if found is None:
             raise Problem("not-found", f"There is no {name[:100]} in the catalogue; GET /catalog lists what there is.")

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Request, Response, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, JSONBody
 from sqlalchemy import Connection
 
 from seamline_webhooks.api.context import Actor, Api
@@ -67,7 +68,7 @@ Work = Callable[[Connection, str, str, int], str]
 
 
 def _simple(api: Api, path: str, role: str, shape: Any, says: str, work: Work) -> HTTPRouteHandler:
-    def order(request: AnyRequest, id: str) -> dict[str, Any]:
+    def order(request: AnyRequest, id: FromPath[str]) -> dict[str, Any]:
         actor: Actor = request.user
         return _carried_out(api, request, actor, "", lambda connection: work(connection, id, actor.name, now_us()))
 
@@ -85,7 +86,7 @@ def _simple(api: Api, path: str, role: str, shape: Any, says: str, work: Work) -
 
 
 def _clear(api: Api) -> HTTPRouteHandler:
-    def order(request: AnyRequest, id: str, data: Clearing) -> dict[str, Any]:
+    def order(request: AnyRequest, id: FromPath[str], data: JSONBody[Clearing]) -> dict[str, Any]:
         actor: Actor = request.user
         if not data.reason.strip():
             raise Problem("invalid", "Say why.", [{"path": "reason", "message": "is blank"}])
@@ -110,7 +111,7 @@ def _clear(api: Api) -> HTTPRouteHandler:
 
 
 def _plan(api: Api) -> HTTPRouteHandler:
-    def order(request: AnyRequest, data: ReplayOrder) -> Response[dict[str, Any]]:
+    def order(request: AnyRequest, data: JSONBody[ReplayOrder]) -> Response[dict[str, Any]]:
         actor: Actor = request.user
         now = now_us()
         selector = Selector.read(data.what, data.filters, prefix=api.prefix, now=now)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Operation, Parameter, Schema
 from litestar.openapi.spec.enums import OpenAPIType
+from litestar.params import FromPath
 
 from seamline_webhooks.api.context import Actor, Api
 from seamline_webhooks.api.problem import Problem
@@ -98,7 +100,7 @@ def single(request: AnyRequest) -> dict[str, str]:
     """The query's words, each given once. Raises Problem."""
     words: dict[str, str] = {}
     twice = []
-    for name, word in request.query_params.multi_items():
+    for name, word in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
         if name in words:
             twice.append({"path": name, "message": "is given twice"})
         words[name] = word
@@ -144,7 +146,7 @@ def _list(api: Api, noun: Noun) -> HTTPRouteHandler:
 
 
 def _show(api: Api, noun: Noun) -> HTTPRouteHandler:
-    def read(request: AnyRequest, id: str) -> dict[str, Any]:
+    def read(request: AnyRequest, id: FromPath[str]) -> dict[str, Any]:
         nothing_asked(request)
         return dict(found(noun.name, id, noun.one(api, request.user, id)))
 
@@ -159,7 +161,7 @@ def _show(api: Api, noun: Noun) -> HTTPRouteHandler:
 
 
 def _timeline(api: Api) -> HTTPRouteHandler:
-    def read(request: AnyRequest, id: str) -> dict[str, Any]:
+    def read(request: AnyRequest, id: FromPath[str]) -> dict[str, Any]:
         query, actor = read_query(request, api, timeline.FILTERS), request.user
         shown = timeline.timeline(api.store, id, query, unmasked=actor.unmasked)
         return dict(found("accounts", id, shown))
