@@ -11,7 +11,7 @@ from seamline_adapters.stories.fact import facts
 
 _ROOT = Path(__file__).parent.parent / "samples" / "relay"
 
-stories = (
+_STORIES = (
     *facts(_ROOT),
     story("one object", "one.json", ProposalViewed),
     story("two of a kind", "batch.json", ProposalViewed, ProposalViewed),
@@ -30,4 +30,4 @@ stories = (
     story("a type that nobody knows", "one.json", patch={"type": "weather.changed"}),
 )
 
-suite = Suite(Relay, _ROOT, stories)
+stories = Suite(Relay, _ROOT, _STORIES)

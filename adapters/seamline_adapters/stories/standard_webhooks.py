@@ -12,7 +12,7 @@ from seamline_adapters.stories.fact import facts
 _ROOT = Path(__file__).parent.parent / "samples" / "standard_webhooks"
 _ID = {"webhook-id": "msg_2abc"}
 
-stories = (
+_STORIES = (
     *facts(_ROOT),
     story("one object", "one.json", ProposalViewed),
     story("two of a kind", "batch.json", ProposalViewed, ProposalViewed),
@@ -35,4 +35,4 @@ stories = (
     story("a type that nobody knows", "message.json", headers=_ID, patch={"type": "weather.changed"}),
 )
 
-suite = Suite(StandardWebhooks, _ROOT, stories)
+stories = Suite(StandardWebhooks, _ROOT, _STORIES)
