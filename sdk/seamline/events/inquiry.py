@@ -79,7 +79,9 @@ class EmailDeliveryChanged(Event, type="email.delivery_changed", stage="inquiry"
     """What became of mail that we sent, for one recipient."""
 
     message_id: Id
-    status: Literal["delivered", "bounced", "complained", "opened", "clicked", "deferred"]
+    status: Literal[
+        "delivered", "bounced", "complained", "opened", "clicked", "deferred", "unsubscribed", "resubscribed"
+    ]
     recipient: Personal[Address | None] = None
     permanent: bool | None = None
     reason: Personal[str | None] = None
