@@ -18,6 +18,7 @@ MAX_REFERENCES = 100
 _ID = re.compile(r"<([^<>\s]{1,300})>")
 _BARE_ID = re.compile(r"[^<>\s,;]{1,300}@[^<>\s,;]{1,300}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_ESCAPED = re.compile(r"\A[^\ud800-\udc7f\udd00-\udfff]*[\udc80-\udcff][^\ud800-\udc7f\udd00-\udfff]*\Z", re.DOTALL)
 _FOLD = re.compile(r"\r?\n[ \t]*|\r")
 
 # These are encodings of text to Python, but no charset of mail: they read escapes, or take quadratic time.
@@ -67,7 +68,8 @@ def unfold(value: object) -> str:
     """A raw header value on one line, with the bytes that were no ASCII read as UTF-8 or Windows-1252."""
     text = _FOLD.sub(" ", str(value)[:MAX_HEADER])
     if not text.isascii():
-        text = decode(text.encode("utf-8", "surrogateescape"), None)
+        # Of a mail's header, surrogates stand for raw bytes; of JSON, where others can be, for nothing.
+        text = decode(text.encode("utf-8", "surrogateescape" if _ESCAPED.search(text) else "replace"), None)
     return clean(text).replace("\n", " ").strip()
 
 

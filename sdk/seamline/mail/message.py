@@ -42,6 +42,7 @@ _PARAMETERS = re.compile(
     rb"(?:\A|[\r\n])content-(?:type|disposition)[ \t]*:[^\r\n]*(?:(?:\r\n?|\n)[ \t][^\r\n]*)*", re.IGNORECASE
 )
 _NESTING = re.compile(rb"multipart/|message/", re.IGNORECASE)
+_ANSWER = re.compile(r"\s*(re|aw|sv|antw|ref|odp|ynt|rif|r)\s*(\[\d{1,3}\]|\(\d{1,3}\))?\s*:", re.IGNORECASE)
 _FORWARD = re.compile(r"\s*(fwd?|wg|tr|rv|i|enc|doorst|vs|vb|pd)\s*:", re.IGNORECASE)
 
 
@@ -88,7 +89,10 @@ class Mail:
     @cached_property
     def new_text(self) -> str:
         """The text without what it quotes; of a forwarded mail, all of it."""
-        return self.text if is_forward(self.subject) else new_text(self.text)
+        if is_forward(self.subject):
+            return self.text
+        answers = bool(self.in_reply_to or self.references) or is_answer(self.subject)
+        return new_text(self.text, answers=answers)
 
     def header(self, name: str) -> str | None:
         """The first value of a header, decoded."""
@@ -103,6 +107,11 @@ def thread_of(message_id: str | None, in_reply_to: str | None, references: tuple
 def is_forward(subject: str) -> bool:
     """Say whether a subject begins as mail programs mark what they forward."""
     return _FORWARD.match(subject) is not None
+
+
+def is_answer(subject: str) -> bool:
+    """Say whether a subject begins as mail programs mark an answer."""
+    return _ANSWER.match(subject) is not None
 
 
 def parse_mail(raw: bytes, *, max_bytes: int = MAX_BYTES) -> Mail:

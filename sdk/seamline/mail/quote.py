@@ -39,10 +39,16 @@ def _introductions() -> re.Pattern[str]:
     return pattern
 
 
-def new_text(text: str) -> str:
-    """What the sender wrote now. Gives the whole text where nothing of it is new, and where it forwards something."""
+def new_text(text: str, *, answers: bool = True) -> str:
+    """What the sender wrote now. Gives the whole text where nothing of it is new, and where it forwards something.
+
+    ``answers`` says that the mail is known to answer another one. Where it is not, and nothing introduces a quotation,
+    marked lines are the sender's own: a web form's mail may show the question so.
+    """
     lines = text.replace("\r\n", "\n").split("\n")
     starts = _starts(lines)
+    if not answers and not starts:
+        return text.strip()
     kept: list[str] = []
     at = 0
     while at < len(lines):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seamline.errors import PayloadError
-from seamline.mail import Attachment, Mail, Mailbox, parse_mail
+from seamline.mail import Attachment, Mail, Mailbox, header_text, mailboxes, parse_mail
 from seamline.mail.message import MAX_HEADER_CHARS, MAX_TEXT
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -227,6 +227,19 @@ def test_new_text_leaves_out_the_quotation_but_nothing_of_a_forwarded_mail() -> 
     body = "Fine.\n\nOn Tue, 23 Jan 2024 at 09:00, Us <us@agency.example> wrote:\n> Shall we?\n"
     assert mail(body, Subject="Re: Offer").new_text == "Fine."
     assert mail(body, Subject="Fwd: Offer").new_text == body.strip()
+
+
+def test_marked_lines_are_left_out_only_where_the_mail_answers_something() -> None:
+    body = "Kim asks:\n> How much?\nCall me"
+    assert mail(body, Subject="New request").new_text == body
+    for headers in ({"Subject": "AW: Angebot"}, {"In_Reply_To": "<a@x>"}, {"References": "<a@x>"}):
+        assert mail(body, **headers).new_text == "Kim asks:\nCall me"
+
+
+def test_a_header_that_came_through_json_may_hold_what_no_mail_could() -> None:
+    assert header_text("a\ud800b\udcffc\x00ü") == "a?b?cü"
+    assert header_text("Gr\udcc3\udcbc\udcc3\udc9fe") == "Grüße"
+    assert mailboxes("j\ud83do@example.com") == (Mailbox("j?o@example.com"),)
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,11 @@ def test_a_forwarded_mail_is_kept_whole() -> None:
 )
 def test_text_made_to_hold_the_patterns_up_is_read_all_the_same(text: str) -> None:
     assert isinstance(new_text(text), str)
+
+
+def test_marked_lines_of_a_mail_that_answers_nothing_are_its_own() -> None:
+    text = "Kim asks:\n> How much is it?\nCall me"
+    assert new_text(text, answers=False) == text
+    assert new_text(text) == "Kim asks:\nCall me"
+    quoted = "Fine.\n\nOn 23 Jan 2024 at 09:00, Jo <jo@example.com> wrote:\n> Shall we?\n"
+    assert new_text(quoted, answers=False) == "Fine."
