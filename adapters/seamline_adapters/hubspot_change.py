@@ -96,7 +96,7 @@ def item(element: Any) -> Item:
     # Merges and associations have no eventId of their own in some deliveries; these tell them apart.
     more = ("objectTypeId", "propertyName", "associationType", "fromObjectId", "toObjectId", "associationRemoved")
     also = [str(data[name]) for name in (*more, "newObjectId") if isinstance(data.get(name), (str, int))]
-    return Item("/".join([kind, *(part or "" for part in happened), *also])[:500], data, kind)
+    return Item("/".join([kind, *(part or "" for part in happened), *also]), data, kind)
 
 
 def read(item: Item) -> Change:

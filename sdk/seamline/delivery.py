@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -16,6 +17,9 @@ from seamline.form import Form, parse_form
 
 #: Deepest nesting of a JSON body that is read; deeper ones are quarantined.
 MAX_JSON_DEPTH = 64
+
+#: Longest key, kind or entity of an item that is kept as it is.
+MAX_KEY = 500
 
 
 def _refuse_constant(name: str) -> Any:
@@ -121,7 +125,8 @@ class Item:
     """One thing that a delivery tells: the unit of dedupe, fetch, quarantine, retry and replay.
 
     ``entity`` names whose state it is; the engine then gives ``before``, the data of that entity's previous
-    item, and stores it with the item, so that ``normalize`` stays pure.
+    item, and stores it with the item, so that ``normalize`` stays pure. A key, kind or entity that no store would take
+    (longer than ``MAX_KEY``, not printable) is replaced by its digest, so that it harms no other item.
     """
 
     key: str
@@ -130,6 +135,16 @@ class Item:
     entity: str | None = None
     answers: Mapping[str, Answer] = field(default_factory=dict, repr=False)
     before: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("key", "kind", "entity"):
+            text = getattr(self, name)
+            if text is None and name == "entity":
+                continue
+            if not isinstance(text, str):
+                raise TypeError(f"an item's {name} is text, not {type(text).__name__}")
+            if len(text) > MAX_KEY or not text.isprintable():
+                object.__setattr__(self, name, f"sha256 {sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}")
 
 
 @dataclass(frozen=True)

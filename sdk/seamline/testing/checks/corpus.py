@@ -39,7 +39,8 @@ MALFORMED: tuple[bytes, ...] = (
 
 ODD_ELEMENTS: tuple[Any, ...] = (7, "odd", None, True, [], {}, {"odd": MARKER})
 
-BENT: tuple[Any, ...] = (MARKER, "", 7, -1, 1e300, True, None, [], {}, [MARKER], {"odd": MARKER})
+_TEXTS = (MARKER, "", "a\x00b\n", "x" * 2_000)
+BENT: tuple[Any, ...] = (*_TEXTS, 7, -1, 1e300, True, None, [], {}, [MARKER], {"odd": MARKER})
 
 Path = tuple[str | int, ...]
 
@@ -127,6 +128,6 @@ def _bent_form(body: bytes) -> Iterator[bytes]:
     fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
     for at in range(min(len(fields), MAX_LEAVES)):
         name = fields[at][0]
-        for odd in (MARKER, "", "7", "{", "[]", "null", '{"odd": 1}'):
+        for odd in (*_TEXTS, "7", "{", "[]", "null", '{"odd": 1}'):
             yield urlencode([*fields[:at], (name, odd), *fields[at + 1 :]]).encode()
         yield urlencode([*fields[:at], *fields[at + 1 :]]).encode()
