@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import threading
 import traceback
@@ -97,9 +98,13 @@ async def _open(
         app.state.metrics = metrics.Metrics(store, config.api.tokens, config.api.metrics_public)
         reloading = _on_hangup(lambda: _reload(app, config, store, front_door))
         flushing = asyncio.create_task(refusals.run())
+        # What is there now stays: looking through it for garbage again and again would hold up requests.
+        gc.collect()
+        gc.freeze()
         try:
             yield
         finally:
+            gc.unfreeze()
             reloading()
             flushing.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from dataclasses import dataclass
+from typing import Any
 
 from litestar.types import Receive
 
 #: Longest wait for a whole body, in seconds.
 READ_S = 10.0
+#: Seconds between two looks at those who still read.
+LOOK_S = 0.5
 #: So much of a body that is refused is read and thrown away, so that its sender gets to read the answer.
 DRAIN_BYTES = 8 * 1024 * 1024
 DRAIN_S = 2.0
@@ -34,50 +36,75 @@ class Gone(Exception):
     """Raised when the sender went away before its body was complete: nobody waits for an answer."""
 
 
-@dataclass
-class Room:
-    """The memory that bodies may take while their requests wait."""
+class BodyReader:
+    """Reads bodies, all of which together may hold ``room`` bytes while their requests wait.
 
-    limit: int
-    used: int = 0
+    One timer looks at all that are being read: a timer for each would cost more than reading it.
+    """
 
-    def take(self, count: int) -> None:
-        """Raises Refused where there is no room; what was taken is given back by the caller."""
-        self.used += count
-        if self.used > self.limit:
-            raise Refused("busy", "too many bodies are waiting")
+    def __init__(self, room: int) -> None:
+        self._limit = room
+        self.used = 0
+        self._reading: dict[asyncio.Task[Any], float] = {}
+        self._late: set[asyncio.Task[Any]] = set()
+        self._watching = False
 
+    async def read(self, receive: Receive, limit: int, declared: int | None, taken: list[int]) -> bytes:
+        """The body, at most ``limit`` bytes. ``taken[0]`` counts what it holds of the room. Raises Refused, Gone."""
+        if declared is not None and declared > limit:
+            await _drain(receive, declared)
+            raise Refused("too-large", f"{declared} bytes are announced, {limit} are allowed")
+        task = asyncio.current_task()
+        assert task is not None
+        loop = asyncio.get_running_loop()
+        self._reading[task] = loop.time()
+        if not self._watching:
+            self._watching = True
+            loop.call_later(LOOK_S, self._look, loop)
+        try:
+            return await self._read(receive, limit, taken)
+        except asyncio.CancelledError:
+            if task not in self._late:
+                raise
+            self._late.discard(task)
+            task.uncancel()
+            raise Refused("too-slow", f"the body was not there within {READ_S:g} s") from None
+        finally:
+            del self._reading[task]
 
-async def read_body(receive: Receive, limit: int, declared: int | None, room: Room, taken: list[int]) -> bytes:
-    """The body, at most ``limit`` bytes. ``taken[0]`` counts what it holds of the room. Raises Refused, Gone."""
-    if declared is not None and declared > limit:
-        await _drain(receive, declared)
-        raise Refused("too-large", f"{declared} bytes are announced, {limit} are allowed")
-    try:
-        async with asyncio.timeout(READ_S):
-            return await _read(receive, limit, room, taken)
-    except TimeoutError:
-        raise Refused("too-slow", f"the body was not there within {READ_S:g} s") from None
+    async def _read(self, receive: Receive, limit: int, taken: list[int]) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise Gone
+            chunk: bytes = message.get("body", b"")
+            size += len(chunk)
+            taken[0] += len(chunk)
+            self.used += len(chunk)
+            if self.used > self._limit:
+                raise Refused("busy", "too many bodies are waiting")
+            if size > limit:
+                if message.get("more_body", False):
+                    await _drain(receive, DRAIN_BYTES)
+                raise Refused("too-large", f"more than {limit} bytes were sent")
+            if not message.get("more_body", False):
+                return chunk if not chunks else b"".join([*chunks, chunk])
+            chunks.append(chunk)
 
-
-async def _read(receive: Receive, limit: int, room: Room, taken: list[int]) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise Gone
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        taken[0] += len(chunk)
-        room.take(len(chunk))
-        if size > limit:
-            if message.get("more_body", False):
-                await _drain(receive, DRAIN_BYTES)
-            raise Refused("too-large", f"more than {limit} bytes were sent")
-        if not message.get("more_body", False):
-            return chunk if not chunks else b"".join([*chunks, chunk])
-        chunks.append(chunk)
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Break off those who read for too long; the oldest are first."""
+        late = loop.time() - READ_S
+        for task, since in self._reading.items():
+            if since > late:
+                break
+            if task not in self._late:
+                self._late.add(task)
+                task.cancel()
+        self._watching = bool(self._reading)
+        if self._watching:
+            loop.call_later(LOOK_S, self._look, loop)
 
 
 async def _drain(receive: Receive, announced: int) -> None:

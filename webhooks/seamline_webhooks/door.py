@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from hashlib import sha256
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 from urllib.parse import urlsplit
 
 from seamline.adapter import Adapter
 from seamline.delivery import Request
+from seamline.errors import KeyUnavailable, SignatureError
 from seamline.reply import Reply
 from seamline.signature.base import Proof
 from seamline.signature.place import Header, Pair
@@ -21,9 +24,8 @@ from seamline_workers.store.arrival import Arrival, storable_key
 
 #: Where the front door is mounted.
 MOUNT = "/webhooks"
-#: Longest path and query that is kept, and most header texts that are remembered.
+#: Longest path and query that is kept.
 _LONGEST_TARGET = 8192
-_MOST_TEXTS = 256
 
 
 class Door:
@@ -44,10 +46,8 @@ class Door:
         self._replies = kind.reply is not Adapter.reply
         self._mask = getattr(self.scheme, "masked", None)
         proofs = set(_proof_headers(self.scheme)) | {"authorization", "cookie"}
-        self._keep = tuple(
-            dict.fromkeys(n.lower() for n in ("content-type", *adapter.headers) if n.lower() not in proofs)
-        )
-        self._texts: dict[tuple[str | None, ...], str] = {}
+        kept = dict.fromkeys(name.lower() for name in ("content-type", *adapter.headers))
+        self._keep = [(name, json.dumps(name)) for name in kept if name not in proofs]
         self._ok = adapter.replies.ok
         instance = f"{MOUNT}/{source.name}"
         self.forged = _meaning(adapter.replies.forged, answers.problem("not-genuine", instance))
@@ -65,6 +65,34 @@ class Door:
             self._odd("challenge", error)
             return None
         return None if reply is None else answers.replied(reply)
+
+    def verify(self, request: Request, now: datetime, keys: Mapping[str, bytes]) -> Proof:
+        """Raises SignatureError, KeyUnavailable and nothing else: a scheme that breaks has found nothing genuine."""
+        assert self.scheme is not None
+        try:
+            return self.scheme.verify(request, self.secrets, now, keys)
+        except (SignatureError, KeyUnavailable):
+            raise
+        except Exception as error:
+            raise self._broken(error) from error
+
+    def key_url(self, request: Request) -> str | None:
+        """Where the remote key is that the request's proof needs. Raises SignatureError."""
+        assert self.scheme is not None
+        try:
+            return self.scheme.key_url(request)
+        except SignatureError:
+            raise
+        except Exception as error:
+            raise self._broken(error) from error
+
+    def signed(self, request: Request) -> bool:
+        """Whether the request carries a proof of any kind."""
+        try:
+            return self.scheme is not None and self.scheme.present(request)
+        except Exception as error:
+            self._broken(error)
+            return False
 
     def refuse(self, request: Request) -> str | None:
         """Why a genuine request is not ours. A request that cannot be read is: it is kept, and quarantined later."""
@@ -125,15 +153,13 @@ class Door:
         return storable_key(key) if isinstance(key, str) else ""
 
     def _text(self, headers: Mapping[str, str]) -> str:
-        """The JSON of the headers that are kept; the same few come again and again."""
-        values = tuple([headers.get(name) for name in self._keep])
-        text = self._texts.get(values)
-        if text is None:
-            kept = {name: value for name, value in zip(self._keep, values, strict=True) if value is not None}
-            text = json.dumps(kept)
-            if len(self._texts) < _MOST_TEXTS and len(text) < 1024:
-                self._texts[values] = text
-        return text
+        """The JSON of the headers that are kept."""
+        kept = [f"{label}: {_quoted(headers[name])}" for name, label in self._keep if name in headers]
+        return "{" + ", ".join(kept) + "}"
+
+    def _broken(self, error: Exception) -> SignatureError:
+        log.error("signature scheme broke", source=self.name, error=type(error).__name__)
+        return SignatureError(f"the scheme broke: {type(error).__name__}")
 
     def _odd(self, step: str, error: Exception) -> None:
         # Bodies may be hostile or just odd; the type says enough, and the text might hold a part of them.

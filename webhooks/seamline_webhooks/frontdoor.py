@@ -21,7 +21,7 @@ from seamline.errors import KeyUnavailable, SignatureError
 from seamline.signature.base import Proof, UnknownKey
 from seamline_webhooks import answer as answers
 from seamline_webhooks.answer import Answer
-from seamline_webhooks.body import Gone, Refused, Room, read_body, unpack
+from seamline_webhooks.body import BodyReader, Gone, Refused, unpack
 from seamline_webhooks.door import MOUNT, Door
 from seamline_webhooks.group import InlineGroup, ThreadGroup
 from seamline_webhooks.refusal import NOWHERE, Refusals
@@ -57,7 +57,7 @@ class FrontDoor:
         self._unknown = answers.problem("unknown-source")
         self._crowded = answers.problem("too-many-headers")
         self._waiting = 0
-        self._room = Room(MOST_BYTES)
+        self._reader = BodyReader(MOST_BYTES)
 
     def open(self, sources: Iterable[Source], public_url: str) -> None:
         """Serve these sources from now on; requests that are under way end as they began."""
@@ -90,7 +90,7 @@ class FrontDoor:
                 reply = self._refused(door.name, door.busy, "our own fault; see the log", scope)
             finally:
                 self._waiting -= 1
-                self._room.used -= taken[0]
+                self._reader.used -= taken[0]
         reach("front.answering")
         await send(reply.start)  # type: ignore[arg-type]
         await send(reply.body)  # type: ignore[arg-type]
@@ -105,12 +105,12 @@ class FrontDoor:
                 return self._refused(door.name, door.problems["method"], f"method {method[:16]}", scope)
         headers = _headers(scope["headers"])
         try:
-            body = await read_body(receive, door.max_body, _announced(headers), self._room, taken)
+            body = await self._reader.read(receive, door.max_body, _announced(headers), taken)
             if "content-encoding" in headers:
                 packed = len(body)
                 body = unpack(body, headers["content-encoding"], door.max_body)
                 taken[0] += len(body) - packed
-                self._room.used += len(body) - packed
+                self._reader.used += len(body) - packed
         except Refused as refused:
             return self._refused(door.name, door.problems[refused.code], refused.reason, scope)
         reach("front.read")
@@ -120,13 +120,16 @@ class FrontDoor:
         request = Request(method, door.base + target, body, headers)
         if door.challenges and (handshake := door.challenge(request)) is not None:
             return handshake
-        scheme = door.scheme
-        if method == "GET" and (scheme is None or not scheme.present(request)):
+        if method == "GET" and not door.signed(request):
             return self._refused(door.name, door.problems["unreadable"], "a GET that is no handshake", scope)
         proof: Proof | None = None
-        if scheme is not None:
+        if door.scheme is not None:
             try:
-                proof = await self._verify(door, request)
+                url = door.key_url(request)
+                if url is None:
+                    proof = door.verify(request, self._clock(), _NO_KEYS)
+                else:
+                    proof = await self._verify_remote(door, request, url)
             except SignatureError as error:
                 return self._refused(door.name, door.forged, error.reason, scope)
             except KeyUnavailable as error:
@@ -142,25 +145,12 @@ class FrontDoor:
             return self._refused(door.name, door.busy, "the store could not take it", scope)
         return door.accepted(request, verdict.id, verdict.duplicate)
 
-    async def _verify(self, door: Door, request: Request) -> Proof:
-        """Raises SignatureError, KeyUnavailable and nothing else."""
-        scheme = door.scheme
-        assert scheme is not None
+    async def _verify_remote(self, door: Door, request: Request, url: str) -> Proof:
+        """Verify with a remote key; one that the request names and that we lack may be new. Raises as ``verify``."""
         try:
-            url = scheme.key_url(request)
-            if url is None:
-                return scheme.verify(request, door.secrets, self._clock(), _NO_KEYS)
-            try:
-                return scheme.verify(request, door.secrets, self._clock(), {url: await self._keys.get(url)})
-            except UnknownKey:
-                keys = {url: await self._keys.get(url, renew=True)}
-                return scheme.verify(request, door.secrets, self._clock(), keys)
-        except (SignatureError, KeyUnavailable):
-            raise
-        except Exception as error:
-            # A scheme that breaks on a request has not found it genuine.
-            log.error("signature scheme broke", source=door.name, error=type(error).__name__)
-            raise SignatureError(f"the scheme broke: {type(error).__name__}") from error
+            return door.verify(request, self._clock(), {url: await self._keys.get(url)})
+        except UnknownKey:
+            return door.verify(request, self._clock(), {url: await self._keys.get(url, renew=True)})
 
     def _refused(self, source: str, reply: Answer, reason: str, scope: Scope) -> Answer:
         self._refusals.note(source, reply.status, reason, scope["headers"])

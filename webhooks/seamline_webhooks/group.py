@@ -18,6 +18,8 @@ from seamline_workers.store.arrival import Accepted, Arrival, Intake, StoreBusy,
 #: Most rows and bytes of one transaction.
 MOST_ROWS = 256
 MOST_BYTES = 8 * 1024 * 1024
+#: A group is held open while each turn of the event loop brings it more requests, but no longer than this; seconds.
+GATHER_S = 0.002
 #: Seconds between two tries while another process writes to SQLite, and the longest that a request waits for it.
 LOCKED_S = 0.001
 LOCKED_LONGEST_S = 2.0
@@ -53,6 +55,7 @@ class _Queue:
         self._intake = intake
         self._waiting: deque[Waiting] = deque()
         self._scheduled = False
+        self._seen = 0
         self._quiet_until = 0.0
 
     def submit(self, arrival: Arrival) -> Verdict:
@@ -76,6 +79,16 @@ class _Queue:
 
     def _flush(self) -> None:
         raise NotImplementedError
+
+    def _gather(self) -> bool:
+        """Whether to wait one more turn: requests keep coming, and a group costs the same however many it holds."""
+        count, seen = len(self._waiting), self._seen
+        self._seen = count
+        if seen < count < MOST_ROWS and self._loop.time() - self._waiting[0].since < GATHER_S:
+            self._loop.call_soon(self._flush)
+            return True
+        self._seen = 0
+        return False
 
     def _complain(self, error: Exception) -> None:
         """Log a failure, now and then: a store that is down fails hundreds of times a second."""
@@ -109,6 +122,8 @@ class InlineGroup(_Queue):
     """Commits on the event loop itself: for SQLite, whose commit is shorter than handing it to a thread."""
 
     def _flush(self) -> None:
+        if self._gather():
+            return
         self._scheduled = False
         batch = self._take()
         try:
@@ -157,6 +172,8 @@ class ThreadGroup(_Queue):
     def _flush(self) -> None:
         if self._batch is not None:
             return  # the committer is at work; it comes back for those who wait
+        if self._gather():
+            return
         self._batch = self._take()
         self._work.put(self._batch)
         if not self._sweeping:
