@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from seamline_workers.store import lanes, ledger
+from seamline_workers.desk.handoff import replay_handoff
+from seamline_workers.desk.refusal import Conflict, NoSuch
+from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.reading.replays import Selector, next_deliveries, next_handoffs
-from seamline_workers.store.schema import CANCELLED
 from seamline_workers.store.store import Store, now_us
 
 #: Seconds of a replay's work that one step does, at its rate.
@@ -29,17 +30,6 @@ WHERE id = :id AND state IN ('planned', 'running')
 """)
 _FAIL = text("UPDATE replays SET state = 'failed' WHERE id = :id")
 
-_AGAIN = text("""
-UPDATE handoffs SET state = 0, attempts = 0, due = 0, reason = NULL, awaits = NULL, done_at = NULL, as_of = 0
-WHERE event_seq = :seq AND seat = :seat AND state > 1 RETURNING account_id
-""")
-_CANCEL = text(f"""
-UPDATE handoffs SET state = {CANCELLED}, done_at = :now, reason = :reason
-WHERE event_seq = :seq AND seat = :seat AND state <> 2
-""")
-_LANE = text(
-    "SELECT e.account_id FROM handoffs h JOIN events e ON e.seq = h.event_seq WHERE h.event_seq = :seq LIMIT 1"
-)
 _DELIVERY = text("UPDATE deliveries SET state = 0, reason = NULL WHERE id = :id AND body IS NOT NULL AND state <> 0")
 # Items that became nothing are read anew; those that were translated keep their row and are not told twice.
 _ITEMS = text("DELETE FROM items WHERE delivery_id = :id AND state >= 3")
@@ -47,21 +37,11 @@ _ITEMS = text("DELETE FROM items WHERE delivery_id = :id AND state >= 3")
 
 def run_again(connection: Connection, event_seq: int, seat: str) -> bool:
     """Make a handoff ready again, in its lane's order. Returns whether it was ended."""
-    subject = connection.execute(_LANE, {"seq": event_seq}).scalar()
-    if subject is None:
+    try:
+        replay_handoff(connection, handoff_id(event_seq, seat))
+    except (Conflict, NoSuch):
         return False
-    ledger.lock(connection, [int(subject)])
-    account = connection.execute(_AGAIN, {"seq": event_seq, "seat": seat}).scalar()
-    if account is None:
-        return False
-    lanes.reopen(connection, [(int(account), seat, event_seq)])
     return True
-
-
-def cancel(connection: Connection, event_seq: int, seat: str, reason: str) -> bool:
-    """Take a handoff out of its lane; what is done stays done. Returns whether there was one to cancel."""
-    binds = {"seq": event_seq, "seat": seat, "reason": reason, "now": now_us()}
-    return connection.execute(_CANCEL, binds).rowcount == 1
 
 
 def translate_again(connection: Connection, delivery_id: int) -> bool:

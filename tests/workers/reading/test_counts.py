@@ -102,7 +102,9 @@ def test_a_replay_is_planned_with_counts_by_type_and_leaves_later_ones_alone(sto
     ]:
         seed.handoff(seed.event(account, type=event_type), "dirk", account, state)
     everything = Selector.read("handoffs", {}, prefix="seamline", now=seed.now)
-    assert plan(store, everything, "seamline") == {"total": 3, "by": {"deal.won": 2, "proposal.viewed": 1}, "diff": []}
+    assert plan(store, everything) == {"total": 3, "by": {"deal.won": 2, "proposal.viewed": 1}, "diff": []}
+    typed = Selector.read("handoffs", {"type": "acme.deal.won.v1"}, prefix="acme", now=seed.now)
+    assert plan(store, Selector.loads(typed.dumps()))["by"] == {"deal.won": 2}
     bound = Selector("handoffs", {"state": "dead"}, upto=2)
     with store.read() as connection:
         assert next_handoffs(connection, bound, None, 1) == [(1, "dirk")]
@@ -116,7 +118,7 @@ def test_deliveries_are_replayed_from_the_oldest_and_counted_by_source(store: St
     seed.delivery(source)
     selector = Selector.read("deliveries", {"source": "crm", "since": "2h"}, prefix="seamline", now=seed.now)
     assert selector.filters["since"].endswith("Z")
-    assert plan(store, selector, "seamline")["by"] == {"crm": 2}
+    assert plan(store, selector)["by"] == {"crm": 2}
     with store.read() as connection:
         assert [first] == next_deliveries(connection, selector, None, 1)
         assert [second] == next_deliveries(connection, selector, first, 10)

@@ -117,16 +117,14 @@ def _plan(api: Api) -> HTTPRouteHandler:
         selector = Selector.read(data.what, data.filters, prefix=api.prefix, now=now)
         if data.dry_run:
             nothing_asked(request)
-            return Response(dict(plan(api.store, selector, api.prefix)), status_code=200)
+            return Response(dict(plan(api.store, selector)), status_code=200)
         what = msgspec.json.encode(data, order="sorted").decode()
         planned = _carried_out(
             api,
             request,
             actor,
             what,
-            lambda connection: plan_replay(
-                connection, selector, by=actor.name, prefix=api.prefix, now=now, per_second=data.per_second
-            ),
+            lambda connection: plan_replay(connection, selector, by=actor.name, now=now, per_second=data.per_second),
         )
         return Response(planned, status_code=201)
 

@@ -36,7 +36,7 @@ def again(connection: Connection, seq: int, seat: str, group: int) -> None:
     connection.execute(
         update(handoffs)
         .where(handoffs.c.event_seq == seq, handoffs.c.seat == seat)
-        .values(account_id=group, state=PENDING, attempts=0, due=0, reason=None, awaits=None, done_at=None)
+        .values(account_id=group, state=PENDING, attempts=0, due=0, reason=None, awaits=None, done_at=None, as_of=0)
     )
     lanes.reopen(connection, [(group, seat, seq)])
 

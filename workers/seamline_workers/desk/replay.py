@@ -15,15 +15,13 @@ from seamline_workers.store.schema import replays
 MOST_PER_SECOND = 1_000
 
 
-def plan_replay(
-    connection: Connection, selector: Selector, *, by: str, prefix: str, now: int, per_second: int = 50
-) -> str:
+def plan_replay(connection: Connection, selector: Selector, *, by: str, now: int, per_second: int = 50) -> str:
     """Enter a replay of what the selector finds at this moment."""
     fixed = replace(selector, upto=upto_now(connection, selector.what))
     row = {
         "what": fixed.what,
         "selector": fixed.dumps(),
-        "total": counted(connection, fixed, prefix)["total"],
+        "total": counted(connection, fixed)["total"],
         "per_second": per_second,
         "by": by,
         "created_at": now,

@@ -49,7 +49,7 @@ class Selector:
 
     @classmethod
     def read(cls, what: str, filters: Mapping[str, str], *, prefix: str, now: int) -> Selector:
-        """From words; spans become times. Raises InvalidQuery."""
+        """From words; spans become times, types lose their prefix. Raises InvalidQuery."""
         if what not in AGAIN:
             raise InvalidQuery([{"path": "what", "message": f"write one of {', '.join(AGAIN)}"}])
         kind: What = "handoffs" if what == "handoffs" else "deliveries"
@@ -59,6 +59,8 @@ class Selector:
         for name, at in (("since", query.since), ("until", query.until)):
             if at is not None:
                 words[name] = moment.written(at)
+        if query.type is not None:
+            words["type"] = query.type.pattern + (f".v{query.type.version}" if query.type.version else "")
         return cls(kind, words)
 
     @classmethod
@@ -70,8 +72,8 @@ class Selector:
     def dumps(self) -> str:
         return json.dumps({"what": self.what, "filters": dict(self.filters), "upto": self.upto}, sort_keys=True)
 
-    def query(self, prefix: str = "seamline") -> Query:
-        return Query.read(self.filters, filters=WORDS, states=AGAIN[self.what], prefix=prefix, now=0)
+    def query(self) -> Query:
+        return Query.read(self.filters, filters=WORDS, states=AGAIN[self.what], prefix="", now=0)
 
 
 def list_replays(store: Store, query: Query) -> Page[Replay]:
@@ -98,15 +100,15 @@ def show_replay(store: Store, id: str) -> Replay | None:
     return None if row is None else shape(row)
 
 
-def plan(store: Store, selector: Selector, prefix: str) -> Plan:
+def plan(store: Store, selector: Selector) -> Plan:
     """How much a selector would run again; handoffs are counted by event type, deliveries by source."""
     with store.read() as connection:
-        return counted(connection, selector, prefix)
+        return counted(connection, selector)
 
 
-def counted(connection: Connection, selector: Selector, prefix: str) -> Plan:
+def counted(connection: Connection, selector: Selector) -> Plan:
     """The same, in a transaction."""
-    conditions = _conditions(connection, selector, prefix)
+    conditions = _conditions(connection, selector)
     if selector.what == "handoffs":
         joined = handoffs.join(events, events.c.seq == handoffs.c.event_seq)
         chosen = select(events.c.type, func.count()).select_from(joined).where(*conditions).group_by(events.c.type)
@@ -124,10 +126,10 @@ def upto_now(connection: Connection, what: What) -> int:
 
 
 def next_handoffs(
-    connection: Connection, selector: Selector, after: tuple[int, str] | None, limit: int, prefix: str = "seamline"
+    connection: Connection, selector: Selector, after: tuple[int, str] | None, limit: int
 ) -> list[tuple[int, str]]:
     """The next (ledger number, seat) to run again after the last one, oldest first."""
-    conditions = _conditions(connection, selector, prefix)
+    conditions = _conditions(connection, selector)
     if after is not None:
         conditions.append(tuple_(handoffs.c.event_seq, handoffs.c.seat) > tuple_(*after))
     joined = handoffs.join(events, events.c.seq == handoffs.c.event_seq)
@@ -136,19 +138,17 @@ def next_handoffs(
     return [(seq, seat) for seq, seat in connection.execute(ordered)]
 
 
-def next_deliveries(
-    connection: Connection, selector: Selector, after: int | None, limit: int, prefix: str = "seamline"
-) -> list[int]:
+def next_deliveries(connection: Connection, selector: Selector, after: int | None, limit: int) -> list[int]:
     """The next deliveries to translate again after the last one, oldest first."""
-    conditions = _conditions(connection, selector, prefix)
+    conditions = _conditions(connection, selector)
     if after is not None:
         conditions.append(deliveries.c.id > after)
     chosen = select(deliveries.c.id).where(*conditions).order_by(deliveries.c.id).limit(limit)
     return [int(number) for number in connection.execute(chosen).scalars()]
 
 
-def _conditions(connection: Connection, selector: Selector, prefix: str) -> list[ColumnElement[bool]]:
-    query = selector.query(prefix)
+def _conditions(connection: Connection, selector: Selector) -> list[ColumnElement[bool]]:
+    query = selector.query()
     if selector.what == "handoffs":
         return [*of_handoffs.matching(connection, query), handoffs.c.event_seq <= selector.upto]
     return [*of_deliveries.matching(connection, query), deliveries.c.id <= selector.upto]
