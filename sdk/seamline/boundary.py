@@ -50,11 +50,24 @@ class Roster:
 
     def owner(self, event_type: str) -> Seat | None:
         """The one seat that owns a type: the most specific row wins."""
-        ranked = sorted(((seat.owning(event_type), seat.name, seat) for seat in self.seats), reverse=True, key=lambda r: r[:2])
+        ranked = sorted(
+            ((seat.owning(event_type), seat.name, seat) for seat in self.seats), reverse=True, key=lambda r: r[:2]
+        )
         ranked = [row for row in ranked if row[0] >= 0]
         if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
-            raise ConfigError(f"{event_type} is owned by {ranked[0][1]} and {ranked[1][1]} equally; make one of them more specific")
+            raise ConfigError(
+                f"{event_type} is owned by {ranked[0][1]} and {ranked[1][1]} equally; make one of them more specific"
+            )
         return ranked[0][2] if ranked else None
+
+    def maker(self, event_type: str) -> Seat | None:
+        """The one seat that may make a judgement: whoever names it under ``makes``, else its owner."""
+        makers = [seat for seat in self.seats if event_type in seat.makes]
+        if len(makers) > 1:
+            raise ConfigError(
+                f"{event_type} is made by {makers[0].name} and {makers[1].name}; take it from one of them"
+            )
+        return makers[0] if makers else self.owner(event_type)
 
     def route(self, event_type: str) -> tuple[Seat | None, tuple[Seat, ...]]:
         """The owner of a type and the seats that are informed of it, of those that have something to do with it."""

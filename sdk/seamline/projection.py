@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -75,6 +75,16 @@ class Projection:
             return False
         voided = self.last(voided_by) if voided_by else None
         return voided is None or voided[0] < known[4]
+
+    def permits(self, fields: Mapping[str, Any], fact: str, voided_by: str | None = None) -> bool:
+        """Whether a gate that requires ``fact`` is open for an event with this data.
+
+        A contract that the data names must be in force itself, and not be another project's: one signed for earlier
+        work starts nothing new.
+        """
+        if fact != "contract.signed":
+            return self.opens(fact, voided_by)
+        return bool(self.signed_for(contract=fields.get("contract_id"), project=fields.get("project_id")))
 
     def signed_for(
         self,

@@ -20,6 +20,8 @@ Handler = Callable[[Any, Any], Awaitable[None] | None]
 class Seat:
     """One role. ``owns`` and ``informed`` are event types or globs; the most specific ``owns`` of all seats wins.
 
+    ``makes`` names judgements that this seat makes although another one owns and handles them: Pepper triages a lead,
+    Dirk goes on from there. Of whatever nobody ``makes``, the owner is the maker.
     An agent works inside; only a human may face the customer. Handlers are plain functions (``def``, with a
     SyncContext) or coroutines (``async def``, with a Context); the first parameter's event type is what they get.
     """
@@ -29,6 +31,7 @@ class Seat:
     kind: Literal["agent", "human"] = "agent"
     owns: Sequence[str] = ()
     does_not_own: Sequence[str] = ()
+    makes: Sequence[str] = ()
     informed: Sequence[str] = ()
     reports_to: str | None = None
     escalates_to: str | None = None
@@ -43,7 +46,9 @@ class Seat:
         if self.facing is None:
             self.facing = "internal_operations"
         if self.kind == "agent" and self.facing != "internal_operations":
-            raise ConfigError(f"seat {self.name} is an agent: agents are internal_operations; a human seat faces the customer")
+            raise ConfigError(
+                f"seat {self.name} is an agent: agents are internal_operations; a human seat faces the customer"
+            )
 
     def on(self, event: type[E]) -> Callable[[Callable[[E, Any], Any]], Callable[[E, Any], Any]]:
         """Handle an event type. One handler a type and seat."""
@@ -57,7 +62,9 @@ class Seat:
                 raise ConfigError(f"handler {handler.__qualname__} of seat {self.name} must take (event, ctx)")
             wanted = inspect.get_annotations(handler).get("ctx")
             if wanted in (Context, "Context") and not inspect.iscoroutinefunction(handler):
-                raise ConfigError(f"handler {handler.__qualname__}: a plain def reads through SyncContext; use async def for Context")
+                raise ConfigError(
+                    f"handler {handler.__qualname__}: a plain def reads through SyncContext; use async def for Context"
+                )
             self.handlers[event.event_type] = handler
             return handler
 
@@ -69,7 +76,9 @@ class Seat:
     def consumes(self, event_type: str) -> bool:
         """Whether a handoff of this type to this seat has something to do."""
         if self.kind == "human":
-            return self.owning(event_type) >= 0 or matching(self.informed, event_type) >= 0 or event_type in self.handlers
+            return (
+                self.owning(event_type) >= 0 or matching(self.informed, event_type) >= 0 or event_type in self.handlers
+            )
         return event_type in self.handlers
 
     def owning(self, event_type: str) -> int:

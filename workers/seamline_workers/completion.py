@@ -51,7 +51,9 @@ class Completer:
         reach("handoff.finishing")
         with self.store.begin() as connection:
             locked = self._lock(connection, completion.results)
-            results = [self._guarded(result, locked) for result in completion.results] if locked else completion.results
+            results = completion.results
+            if locked:
+                results = [self._guarded(connection, result, locked) for result in results]
             done = complete(connection, completion.ends, [r.outcome for r in results], now)
             reach("handoff.completed")
             if locked and done:
@@ -66,7 +68,7 @@ class Completer:
         wanted |= {result.outcome.lane for result in results if result.outcome.awaits}
         return ledger.lock(connection, wanted) if wanted else {}
 
-    def _guarded(self, result: Result, locked: Locked) -> Result:
+    def _guarded(self, connection: Connection, result: Result, locked: Locked) -> Result:
         """Park a handoff that asks for what its account is not ready for; its effects wait with it."""
         for draft in result.drafts:
             guard = self.roster.guard(draft.type)
@@ -74,8 +76,8 @@ class Completer:
                 continue
             projection = locked[draft.account_id].projection
             voided_by = None if guard.voided_by is None else guard.voided_by.event_type
-            if not projection.opens(guard.fact.event_type, voided_by):
-                return _parked(result, draft, guard)
+            if not projection.permits(draft.fields, guard.fact.event_type, voided_by):
+                return _parked(connection, result, draft, guard)
         return result
 
     def _append(self, connection: Connection, results: Sequence[Result], locked: Locked, now: int) -> None:
@@ -86,18 +88,19 @@ class Completer:
         lanes.reopen(connection, _already_told(connection, waits))
 
 
-def _parked(result: Result, asked: Draft, guard: Requires) -> Result:
-    outcome = result.outcome
-    waiting = Outcome(
-        outcome.lane,
-        outcome.event_seq,
-        outcome.seat,
-        PARKED,
-        outcome.attempts,
-        0,
-        guard.reason,
-        guard.fact.event_type,
+_HEAD = text("SELECT seq FROM ledger_head WHERE id = 1")
+
+
+def _parked(connection: Connection, result: Result, asked: Draft, guard: Requires) -> Result:
+    """The handoff as it waits, and what says that it was refused.
+
+    A handler that could not know of the newest such fact yet was not refused: it runs again at once, with it.
+    """
+    waiting = result.outcome._replace(
+        state=PARKED, due=0, reason=guard.reason, awaits=guard.fact.event_type, effects=()
     )
+    if _newer(connection, waiting) is not None:
+        return Result(waiting)
     fields = {
         "rule": guard.rule,
         "code": guard.code,
@@ -106,7 +109,10 @@ def _parked(result: Result, asked: Draft, guard: Requires) -> Result:
         "reason": guard.reason,
         "missing": [guard.fact.event_type],
     }
-    return Result(waiting, [control("guard.refused", fields, asked, f"{outcome.event_seq}/{outcome.attempts}")])
+    # Whoever asks again is refused again, and each refusal is seen: what tells them apart is their place in the ledger.
+    refused = control("guard.refused", fields, asked, str(connection.execute(_HEAD).scalar_one()))
+    refused.cause = asked.cause  # what was asked for is in no ledger
+    return Result(waiting, [refused])
 
 
 _STATE = text("SELECT state, attempts FROM handoffs WHERE event_seq = :seq AND seat = :seat")
@@ -133,8 +139,14 @@ def _already_told(connection: Connection, waits: Sequence[Outcome]) -> list[tupl
     """What was parked for a fact that came while the handler ran: it is ready again at once."""
     told = {}
     for o in waits:
-        binds = {"group": o.lane, "type": o.awaits, "seq": o.event_seq, "seat": o.seat}
-        seq = connection.execute(_NEWER, binds).scalar()
+        seq = _newer(connection, o)
         if seq is not None:
-            told[o.lane, o.awaits or ""] = int(seq)
+            told[o.lane, o.awaits or ""] = seq
     return ledger.release(connection, told)
+
+
+def _newer(connection: Connection, o: Outcome) -> int | None:
+    """The newest fact of the kind that a handoff waits for, if it is newer than what its handler could read."""
+    binds = {"group": o.lane, "type": o.awaits, "seq": o.event_seq, "seat": o.seat}
+    seq = connection.execute(_NEWER, binds).scalar()
+    return None if seq is None else int(seq)
