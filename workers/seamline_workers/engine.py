@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from seamline.boundary import Roster
 from seamline.seat import Seat
+from seamline.transport import Transport
 from seamline_workers import fetch, poll, replay
 from seamline_workers.completion import Completer, Completion
 from seamline_workers.config import Config
@@ -67,7 +68,14 @@ class Pace:
 class Engine:
     """One worker process's engine, shared by its threads."""
 
-    def __init__(self, store: Store, config: Config, roster: Roster, sources: Mapping[str, Source]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        config: Config,
+        roster: Roster,
+        sources: Mapping[str, Source],
+        transport: Transport | None = None,
+    ) -> None:
         self.store = store
         self.config = config
         self.roster = roster
@@ -79,8 +87,9 @@ class Engine:
         )
         self.runner = Runner(store, roster, max_attempts=config.worker.max_attempts)
         self.completer = Completer(store, roster, self.routes)
-        self.fetcher = fetch.Fetcher(self.translator, self.sources)
-        self.poller = poll.Poller(store, self.sources)
+        transport = transport or Transport()
+        self.fetcher = fetch.Fetcher(self.translator, self.sources, transport)
+        self.poller = poll.Poller(store, self.sources, transport)
         self.replayer = replay.Replayer(store)
         self.worker_id = 0
         self._counter = itertools.count(1)
@@ -90,9 +99,9 @@ class Engine:
         self._orphans: list[int] = []
 
     @classmethod
-    def open(cls, store: Store, config: Config) -> Engine:
-        """An engine of a configuration: its roster imported, its sources entered."""
-        return cls(store, config, load_roster(config), register_sources(store, config))
+    def open(cls, store: Store, config: Config, transport: Transport | None = None) -> Engine:
+        """An engine of a configuration: its roster imported, its sources entered. ``transport`` is its network."""
+        return cls(store, config, load_roster(config), register_sources(store, config), transport)
 
     def routes(self, event_type: str) -> list[tuple[str, int]]:
         """The seats that are handed a type: the owner and those informed, of those that have something to do."""

@@ -167,9 +167,9 @@ class Runner:
         return Result(outcome, drafts)
 
     def _draft(self, seat: Seat, handoff: Handoff, cause: str, event: Event, key: str) -> Draft:
-        owner = self._roster.owner(event.event_type)
-        if event.nature != "judgement" or owner is None or owner.name != seat.name:
-            raise _NotAllowed(f"seat {seat.name} may not emit {event.event_type}: it is no judgement that it owns")
+        maker = self._roster.maker(event.event_type)
+        if event.nature != "judgement" or maker is None or maker.name != seat.name:
+            raise _NotAllowed(f"seat {seat.name} may not emit {event.event_type}: it is no judgement of its own")
         fields = event.model_dump(mode="json", exclude_defaults=True, exclude={"occurred_at", "part", "fact"})
         now = self._clock()
         occurred = None if event.occurred_at is None else to_us(event.occurred_at)
@@ -222,7 +222,18 @@ class Runner:
     ) -> Outcome:
         attempts = handoff.attempts + (1 if failed or state in (schema.DONE, schema.DEAD) else 0)
         reason = None if reason is None else reason.replace("\x00", "")[:500]
-        return Outcome(handoff.account_id, handoff.event_seq, seat.name, state, attempts, due, reason, awaits, effects)
+        return Outcome(
+            handoff.account_id,
+            handoff.event_seq,
+            seat.name,
+            state,
+            attempts,
+            due,
+            reason,
+            awaits,
+            bool(handoff.again),
+            effects,
+        )
 
 
 class _NotAllowed(SeamlineError):

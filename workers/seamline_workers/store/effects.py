@@ -41,6 +41,7 @@ class Outcome(NamedTuple):
     due: int = 0
     reason: str | None = None
     awaits: str | None = None
+    again: bool = False  # ended before: its effects may exist already
     effects: tuple[EffectRow, ...] = ()
 
 
@@ -60,7 +61,7 @@ _PG_EFFECTS = text("""
 INSERT INTO effects (event_seq, seat, kind, key, ref, data, at)
 SELECT *, CAST(:now AS bigint) FROM unnest(CAST(:seqs AS bigint[]), CAST(:seats AS text[]), CAST(:kinds AS smallint[]),
     CAST(:keys AS text[]), CAST(:refs AS text[]), CAST(:datas AS text[]))
-ON CONFLICT (event_seq, seat, kind, key) DO NOTHING RETURNING event_seq, seat, kind, key
+ON CONFLICT (event_seq, seat, kind, key) DO NOTHING
 """)
 _LITE_EFFECTS = """
 INSERT INTO effects (event_seq, seat, kind, key, ref, data, at) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -78,7 +79,9 @@ def complete(connection: Connection, ends: Sequence[LaneEnd], outcomes: Sequence
     if not alive:
         return 0
     done = _complete(connection, alive, now)
-    rows = [row for o in alive if (o.event_seq, o.seat) in done for row in o.effects]
+    ended = [o for o in alive if (o.event_seq, o.seat) in done]
+    rows = [row for o in ended if not o.again for row in o.effects]
+    rows += _new(connection, [row for o in ended if o.again for row in o.effects])
     if rows:
         write_effects(connection, rows, now)
     return len(done)
@@ -107,62 +110,89 @@ def _complete(connection: Connection, alive: Sequence[Outcome], now: int) -> set
 
 
 def write_effects(connection: Connection, rows: Sequence[EffectRow], now: int) -> None:
-    """Write effects that were not written before; flags, tasks and messages of those that are new."""
-    new = _claim(connection, rows, now)
+    """Write effects that do not exist yet, with the flags, tasks and messages that they are."""
+    refs = _raise_flags(connection, [row for row in rows if row.kind == FLAG], now)
+    written = []
     for row in rows:
-        identity = (row.event_seq, row.seat, row.kind, row.key)
-        if row.kind not in (FLAG, TASK, MESSAGE) or identity not in new:
-            continue
-        ref = _WRITERS[row.kind](connection, row, now)
-        binds = {"ref": str(ref), "seq": row.event_seq, "seat": row.seat, "kind": row.kind, "key": row.key}
-        connection.execute(_REFER, binds)
-
-
-def _claim(connection: Connection, rows: Sequence[EffectRow], now: int) -> set[tuple[int, str, int, str]]:
+        if row.kind == FLAG:
+            written.append(row._replace(ref=str(refs[_flag_key(row)])))
+        elif row.kind in _WRITERS:
+            written.append(row._replace(ref=str(_WRITERS[row.kind](connection, row, now))))
+        else:
+            written.append(row)
     if connection.dialect.name == "postgresql":
         binds = {
             "now": now,
-            "seqs": [r.event_seq for r in rows],
-            "seats": [r.seat for r in rows],
-            "kinds": [r.kind for r in rows],
-            "keys": [r.key for r in rows],
-            "refs": [r.ref for r in rows],
-            "datas": [r.data for r in rows],
+            "seqs": [r.event_seq for r in written],
+            "seats": [r.seat for r in written],
+            "kinds": [r.kind for r in written],
+            "keys": [r.key for r in written],
+            "refs": [r.ref for r in written],
+            "datas": [r.data for r in written],
         }
-        return {tuple(row) for row in connection.execute(_PG_EFFECTS, binds)}
-    cursor, new = raw(connection).cursor(), set()
-    for r in rows:
-        cursor.execute(_LITE_EFFECTS, (r.event_seq, r.seat, r.kind, r.key, r.ref, r.data, now))
-        if cursor.rowcount:
-            new.add((r.event_seq, r.seat, r.kind, r.key))
-    return new
+        connection.execute(_PG_EFFECTS, binds)
+    else:
+        values = [(r.event_seq, r.seat, r.kind, r.key, r.ref, r.data, now) for r in written]
+        raw(connection).executemany(_LITE_EFFECTS, values)
 
 
-_REFER = text("UPDATE effects SET ref = :ref WHERE event_seq = :seq AND seat = :seat AND kind = :kind AND key = :key")
-_OPEN_FLAG = text("""
-SELECT id, evidence FROM flags WHERE account_id = :account AND seat = :seat AND name = :name AND key = :key
-AND state = 'open'
+_EXISTS = text("SELECT 1 FROM effects WHERE event_seq = :seq AND seat = :seat AND kind = :kind AND key = :key")
+
+
+def _new(connection: Connection, rows: Sequence[EffectRow]) -> list[EffectRow]:
+    """Of the effects of handoffs that are run again, those that they did not have before."""
+    found = []
+    for row in rows:
+        binds = {"seq": row.event_seq, "seat": row.seat, "kind": row.kind, "key": row.key}
+        if connection.execute(_EXISTS, binds).first() is None:
+            found.append(row)
+    return found
+
+
+# Evidence is a JSON list that is never empty: two of them are joined as text.
+_PG_FLAGS = text("""
+INSERT INTO flags (account_id, seat, name, key, text, severity, evidence, count, raised_at)
+SELECT *, CAST(:now AS bigint) FROM unnest(CAST(:accounts AS bigint[]), CAST(:seats AS text[]), CAST(:names AS text[]),
+    CAST(:keys AS text[]), CAST(:texts AS text[]), CAST(:severities AS text[]), CAST(:evidences AS text[]),
+    CAST(:counts AS integer[]))
+ON CONFLICT (account_id, seat, name, key) WHERE state = 'open' DO UPDATE SET count = flags.count + excluded.count,
+    text = excluded.text, severity = excluded.severity,
+    evidence = left(flags.evidence, -1) || ',' || substr(excluded.evidence, 2)
+RETURNING account_id, seat, name, key, id
 """)
-_COUNT_FLAG = text("""
-UPDATE flags SET count = count + 1, text = :text, severity = :severity, evidence = :evidence WHERE id = :id
-""")
-_RAISE_FLAG = text("""
-INSERT INTO flags (account_id, seat, name, key, text, severity, evidence, raised_at)
-VALUES (:account, :seat, :name, :key, :text, :severity, :evidence, :now) RETURNING id
-""")
+_LITE_FLAG = """
+INSERT INTO flags (account_id, seat, name, key, text, severity, evidence, count, raised_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (account_id, seat, name, key) WHERE state = 'open' DO UPDATE SET count = count + excluded.count,
+    text = excluded.text, severity = excluded.severity,
+    evidence = substr(evidence, 1, length(evidence) - 1) || ',' || substr(excluded.evidence, 2)
+RETURNING id
+"""
+_FlagKey = tuple[int, str, str, str]
 
 
-def _write_flag(connection: Connection, row: EffectRow, now: int) -> int:
-    flag: Flag = row.what
-    binds = {"account": row.account_id, "seat": row.seat, "name": flag.name, "key": flag.key}
-    found = connection.execute(_OPEN_FLAG, binds).first()
-    evidence = list(flag.evidence) or [row.cause]
-    binds |= {"text": flag.text, "severity": flag.severity, "now": now}
-    if found is None:
-        return int(connection.execute(_RAISE_FLAG, binds | {"evidence": json.dumps(evidence)}).scalar_one())
-    merged = list(dict.fromkeys([*json.loads(found.evidence), *evidence]))
-    connection.execute(_COUNT_FLAG, binds | {"id": found.id, "evidence": json.dumps(merged)})
-    return int(found.id)
+def _flag_key(row: EffectRow) -> _FlagKey:
+    return (row.account_id, row.seat, row.what.name, row.what.key)
+
+
+def _raise_flags(connection: Connection, rows: Sequence[EffectRow], now: int) -> dict[_FlagKey, int]:
+    """Raise flags, or count on those that are open. Returns their ids."""
+    merged: dict[_FlagKey, tuple[str, str, list[str], int]] = {}
+    for row in rows:
+        flag: Flag = row.what
+        _, _, evidence, count = merged.get(_flag_key(row), ("", "", [], 0))
+        evidence = list(dict.fromkeys([*evidence, *(flag.evidence or (row.cause,))]))
+        merged[_flag_key(row)] = (flag.text, flag.severity, evidence, count + 1)
+    if not merged:
+        return {}
+    table = [(*key, told, severity, json.dumps(found), n) for key, (told, severity, found, n) in sorted(merged.items())]
+    if connection.dialect.name == "postgresql":
+        names = ("accounts", "seats", "names", "keys", "texts", "severities", "evidences", "counts")
+        binds: dict[str, Any] = {n: list(c) for n, c in zip(names, zip(*table, strict=True), strict=True)}
+        found_ids = connection.execute(_PG_FLAGS, binds | {"now": now})
+        return {(account, seat, name, key): flag_id for account, seat, name, key, flag_id in found_ids}
+    cursor = raw(connection).cursor()
+    return {values[:4]: cursor.execute(_LITE_FLAG, (*values, now)).fetchone()[0] for values in table}
 
 
 _GIVE_TASK = text("""
@@ -228,7 +258,7 @@ def _write_message(connection: Connection, row: EffectRow, now: int) -> int:
     return int(connection.execute(_SEND, binds).scalar_one())
 
 
-_WRITERS = {FLAG: _write_flag, TASK: _write_task, MESSAGE: _write_message}
+_WRITERS = {TASK: _write_task, MESSAGE: _write_message}
 
 #: States in which a handoff waits for somebody outside its lane.
 WAITING_STATES = (PARKED, NEEDS_HUMAN)

@@ -32,6 +32,7 @@ class Handoff(NamedTuple):
     attempts: int
     owner: int
     as_of: int
+    again: int
     id: bytes
     type: str
     version: int
@@ -75,9 +76,9 @@ class LaneEnd(NamedTuple):
 # --- leasing --------------------------------------------------------------------------------------------------------
 
 _HANDOFF_COLUMNS = (
-    "h.account_id, h.event_seq, h.attempts, h.owner, h.as_of, e.id, e.type, e.version, e.account_id, e.source, "
-    "e.delivery_id, e.occurred_at, e.timebasis, e.received_at, e.trust, e.stage, e.data, e.cause, e.correlation, "
-    "e.hops, e.adapter_version"
+    "h.account_id, h.event_seq, h.attempts, h.owner, h.as_of, h.again, e.id, e.type, e.version, e.account_id, "
+    "e.source, e.delivery_id, e.occurred_at, e.timebasis, e.received_at, e.trust, e.stage, e.data, e.cause, "
+    "e.correlation, e.hops, e.adapter_version"
 )
 
 _PG_LEASE = text(f"""
@@ -157,7 +158,7 @@ RETURNING kind, key, seat, done, crashes
 
 
 class Suspect(NamedTuple):
-    """A lane whose process died. ``crashes`` counts the processes that it was leased by when they died."""
+    """A lane whose process died. ``crashes`` counts the processes that died since while its head ran alone in them."""
 
     kind: int
     key: int
@@ -187,6 +188,19 @@ def read_lane(connection: Connection, key: int, seat: str, token: int, start: in
 
 # --- finishing ------------------------------------------------------------------------------------------------------
 
+
+def _held(held: str, last: str, upto: str, due: str) -> str:
+    """SQL of how a finished lane is held. A suspect stays one until all that may have killed its process has run."""
+    return (
+        f"CASE WHEN {held} = {JOINING} THEN {JOINING} WHEN {due} > 0 THEN {HELD} "
+        f"WHEN {held} = {SUSPECT} AND {upto} < {last} THEN {SUSPECT} ELSE {OPEN} END"
+    )
+
+
+def _due(held: str, last: str, upto: str, due: str) -> str:
+    return f"CASE WHEN {due} = 0 AND {held} = {SUSPECT} AND {upto} < {last} THEN {last} ELSE {due} END"
+
+
 # A cursor that was moved back meanwhile (a parked handoff was released) stays where it was put.
 _PG_FINISH = text(f"""
 WITH k AS MATERIALIZED (
@@ -196,13 +210,14 @@ WITH k AS MATERIALIZED (
          x(key, seat, token, start, upto, due)
     JOIN lanes l ON l.kind = {SEAT_LANE} AND l.key = x.key AND l.seat = x.seat AND l.lease = x.token
     ORDER BY l.key, l.seat FOR NO KEY UPDATE OF l)
-UPDATE lanes l SET done = CASE WHEN l.done < k.start THEN l.done ELSE k.upto END, lease = NULL, due = k.due,
-    held = CASE WHEN k.due > 0 THEN {HELD} WHEN l.held = {JOINING} THEN {JOINING} ELSE {OPEN} END, crashes = 0
+UPDATE lanes l SET done = CASE WHEN l.done < k.start THEN l.done ELSE k.upto END, lease = NULL,
+    due = {_due("l.held", "l.due", "k.upto", "k.due")},
+    held = {_held("l.held", "l.due", "k.upto", "k.due")}, crashes = 0
 FROM k WHERE l.kind = {SEAT_LANE} AND l.key = k.key AND l.seat = k.seat RETURNING l.key, l.seat
 """)
 _LITE_FINISH = f"""
-UPDATE lanes SET done = CASE WHEN done < ?1 THEN done ELSE ?2 END, lease = NULL, due = ?3,
-    held = CASE WHEN ?3 > 0 THEN {HELD} WHEN held = {JOINING} THEN {JOINING} ELSE {OPEN} END, crashes = 0
+UPDATE lanes SET done = CASE WHEN done < ?1 THEN done ELSE ?2 END, lease = NULL,
+    due = {_due("held", "due", "?2", "?3")}, held = {_held("held", "due", "?2", "?3")}, crashes = 0
 WHERE kind = {SEAT_LANE} AND key = ?4 AND seat = ?5 AND lease = ?6
 """
 
@@ -232,7 +247,8 @@ def release(connection: Connection, lanes: Sequence[tuple[int, int, str]], token
 _RELEASE = text("UPDATE lanes SET lease = NULL WHERE kind = :kind AND key = :key AND seat = :seat AND lease = :token")
 _LOCK_LANE = text("SELECT done FROM lanes WHERE kind = :kind AND key = :key AND seat = :seat AND lease = :token")
 _SETTLE = text(f"""
-UPDATE lanes SET done = last, lease = NULL, held = {OPEN}, crashes = 0
+UPDATE lanes SET done = last, lease = NULL, held = CASE WHEN held = {JOINING} THEN {JOINING} ELSE {OPEN} END,
+    crashes = 0
 WHERE kind = {SEAT_LANE} AND key = :key AND seat = :seat AND lease = :token AND NOT EXISTS (
     SELECT 1 FROM handoffs h WHERE h.account_id = lanes.key AND h.seat = lanes.seat AND h.state < 2
     AND h.event_seq > lanes.done)
@@ -263,17 +279,21 @@ _LITE_ADD = f"""
 INSERT INTO lanes (kind, key, seat, done, last) VALUES ({SEAT_LANE}, ?, ?, ? - 1, ?)
 ON CONFLICT (kind, key, seat) DO UPDATE SET last = max(last, excluded.last)
 """
+# Who runs the lane at this moment read it before: its cursor goes back to before where the run began, so that the
+# run's end cannot move it past what was put in between.
 _PG_REOPEN = text(f"""
 INSERT INTO lanes (kind, key, seat, done, last)
 SELECT {SEAT_LANE}, key, seat, least_seq - 1, last_seq
 FROM unnest(CAST(:keys AS bigint[]), CAST(:seats AS text[]), CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[]))
      x(key, seat, least_seq, last_seq) ORDER BY key, seat
 ON CONFLICT (kind, key, seat) DO UPDATE
-SET done = least(lanes.done, excluded.done), last = greatest(lanes.last, excluded.last)
+SET done = least(lanes.done - CASE WHEN lanes.lease IS NULL THEN 0 ELSE 1 END, excluded.done),
+    last = greatest(lanes.last, excluded.last)
 """)
 _LITE_REOPEN = f"""
 INSERT INTO lanes (kind, key, seat, done, last) VALUES ({SEAT_LANE}, ?, ?, ? - 1, ?)
-ON CONFLICT (kind, key, seat) DO UPDATE SET done = min(done, excluded.done), last = max(last, excluded.last)
+ON CONFLICT (kind, key, seat) 
+DO UPDATE SET done = min(done - CASE WHEN lease IS NULL THEN 0 ELSE 1 END, excluded.done), last = max(last, excluded.last)
 """
 
 
@@ -313,7 +333,9 @@ UPDATE lanes SET lease = :token
 WHERE kind = {SOURCE_LANE} AND key = :key AND seat = '' AND lease IS NULL AND held = {OPEN}
 """)
 _END_SOURCE = text(f"""
-UPDATE lanes SET lease = NULL, held = {OPEN}, crashes = 0
+UPDATE lanes SET lease = NULL, crashes = 0, held = CASE WHEN held = {SUSPECT} AND EXISTS (
+    SELECT 1 FROM deliveries d WHERE d.source_id = lanes.key AND d.state = 0 AND d.id <= lanes.due)
+    THEN {SUSPECT} ELSE {OPEN} END
 WHERE kind = {SOURCE_LANE} AND key = :key AND seat = '' AND lease = :token
 """)
 _FENCE_SOURCE = text(f"""
@@ -343,83 +365,29 @@ def end_source(connection: Connection, source_id: int, token: int) -> None:
     connection.execute(_END_SOURCE, {"key": source_id, "token": token})
 
 
-# --- processes ------------------------------------------------------------------------------------------------------
+# --- waking ----------------------------------------------------------------------------------------------------------
 
-
-def _clock(connection: Connection) -> str:
-    return PG_NOW if connection.dialect.name == "postgresql" else str(now_us())
-
-
-def register(connection: Connection, name: str) -> int:
-    """Enter a worker process; its leases are numbered from ``id << TOKEN_BITS``."""
-    clock = _clock(connection)
-    statement = text(f"INSERT INTO workers (name, started_at, beat_at) VALUES (:name, {clock}, {clock}) RETURNING id")
-    return int(connection.execute(statement, {"name": name}).scalar_one())
-
-
-def beat(connection: Connection, worker_id: int) -> bool:
-    """Say that a worker lives; False: it was declared dead and holds nothing any more."""
-    statement = text(f"UPDATE workers SET beat_at = {_clock(connection)} WHERE id = :id")
-    return connection.execute(statement, {"id": worker_id}).rowcount == 1
-
-
-def _tokens(worker_id: int) -> dict[str, int]:
-    return {"low": worker_id << TOKEN_BITS, "high": (worker_id + 1) << TOKEN_BITS}
-
-
-def leave(connection: Connection, worker_id: int) -> None:
-    """Take a worker out in order: what it still holds is given back, nothing becomes suspect."""
-    connection.execute(_GIVE_BACK, _tokens(worker_id))
-    connection.execute(text("DELETE FROM workers WHERE id = :id"), {"id": worker_id})
-
-
-_GIVE_BACK = text("UPDATE lanes SET lease = NULL WHERE lease >= :low AND lease < :high")
-# `due` of a suspect orders who runs first.
-_SUSPEND = text(f"""
-UPDATE lanes SET lease = NULL, held = {SUSPECT}, crashes = crashes + 1, due = :now
-WHERE lease >= :low AND lease < :high
-""")
-
-
-def bury(connection: Connection, lease_us: int) -> int:
-    """Declare dead the workers that were silent for ``lease_us``; their lanes become suspect. Returns how many."""
-    clock = _clock(connection)
-    skip = " FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
-    silent = text(f"SELECT id FROM workers WHERE beat_at < {clock} - :lease{skip}")
-    found = [row[0] for row in connection.execute(silent, {"lease": lease_us})]
-    for worker_id in found:
-        _bury(connection, worker_id)
-    return len(found)
-
-
-def _bury(connection: Connection, worker_id: int) -> None:
-    connection.execute(_SUSPEND, _tokens(worker_id) | {"now": now_us()})
-    connection.execute(text("DELETE FROM workers WHERE id = :id"), {"id": worker_id})
-
-
-def bury_named(connection: Connection, name: str) -> None:
-    """Declare a process dead whose end was seen: nobody needs to wait until it has been silent for long enough."""
-    for row in connection.execute(text("SELECT id FROM workers WHERE name = :name"), {"name": name}).all():
-        _bury(connection, row[0])
-
-
-def free(connection: Connection, tokens: Sequence[int]) -> None:
-    """Give back whatever is still leased under these tokens: their runs ended with an error of the store."""
-    for token in tokens:
-        connection.execute(text("UPDATE lanes SET lease = NULL WHERE lease = :token"), {"token": token})
-
-
-_JOINED = text(f"""
-UPDATE lanes SET held = {OPEN} WHERE held = {JOINING} AND NOT EXISTS (
-    SELECT 1 FROM lanes j WHERE j.kind = lanes.kind AND j.joins = lanes.key AND j.seat = lanes.seat
-    AND j.last > j.done)
-""")
-_WAKE = text(f"UPDATE lanes SET held = {OPEN}, due = 0 WHERE held = {HELD} AND due <= :now AND lease IS NULL")
+_JOINED = f"""
+SELECT l.kind, l.key, l.seat FROM lanes l WHERE l.held = {JOINING} AND l.lease IS NULL AND NOT EXISTS (
+    SELECT 1 FROM lanes j WHERE j.joins = l.key AND j.kind = l.kind AND j.seat = l.seat AND j.last > j.done)
+"""
+_DUE = f"SELECT kind, key, seat FROM lanes l WHERE held = {HELD} AND due <= :now AND lease IS NULL"
+_WAKE = """
+UPDATE lanes SET held = CASE WHEN due > :now THEN {held} ELSE {open} END, due = CASE WHEN due > :now THEN due ELSE 0 END
+WHERE (kind, key, seat) IN ({which})
+"""
+# Rows that others hold are passed over: who waits here while holding some could wait in a circle.
+_SKIP = " FOR UPDATE OF l SKIP LOCKED"
 
 
 def wake_due(connection: Connection, now: int) -> int:
     """Open the lanes whose retry is due, and those whose joined lanes are drained. Returns how many."""
-    return connection.execute(_WAKE, {"now": now}).rowcount + connection.execute(_JOINED).rowcount
+    skip = _SKIP if connection.dialect.name == "postgresql" else ""
+    woken = 0
+    for which in (_DUE, _JOINED):
+        statement = text(_WAKE.format(held=HELD, open=OPEN, which=which + skip))
+        woken += connection.execute(statement, {"now": now}).rowcount
+    return woken
 
 
 # --- looking --------------------------------------------------------------------------------------------------------
