@@ -35,3 +35,8 @@ def tallied(store: Store) -> dict[str, int]:
     """Counts by ``source outcome``."""
     found = rows(store, "SELECT source, outcome, sum(n) FROM tallies GROUP BY source, outcome")
     return {f"{source} {outcome}": int(n) for source, outcome, n in found}
+
+
+def accepted(store: Store) -> dict[str, int]:
+    """The same without refusals, which are written down a moment later."""
+    return {name: n for name, n in tallied(store).items() if " refused:" not in name}

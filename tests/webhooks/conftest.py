@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from seamline_workers.store.migrate import upgrade
+from seamline_workers.store.store import Store, open_store
 from support import probe
+from support.calls import SECRET
+from support.servers import Postgres
 from support.serving import Serving
-
-SECRET = "a secret of the test's own"
 
 COMPANY = """
 [company]
@@ -53,6 +56,41 @@ def company(store_url: str, tmp_path: Path, probe_path: Path) -> Path:
     path = tmp_path / "seamline.toml"
     path.write_text(COMPANY.format(store=store_url, secret=SECRET))
     return path
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, probe_path: Path
+) -> Iterator[tuple[Serving, Store]]:
+    """One server and its store for the tests of a module, once for each kind."""
+    folder = tmp_path_factory.mktemp("company")
+    url = f"sqlite:///{folder / 'seamline.db'}"
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres_server")
+        url = server.url(server.create_database())
+    store = open_store(url, pool=2)
+    upgrade(store)
+    (folder / "signing").write_text(SECRET + "\n")
+    (folder / "seamline.toml").write_text(COMPANY.format(store=url, secret=SECRET))
+    with Serving(folder / "seamline.toml", path=[probe_path]) as running:
+        yield running, store
+    store.close()
+
+
+@pytest.fixture
+def server(shared: tuple[Serving, Store]) -> Serving:
+    """The module's server, its store without deliveries."""
+    running, store = shared
+    with store.begin() as connection:
+        for table in ("deliveries", "tallies"):
+            connection.execute(text(f"DELETE FROM {table}"))
+    return running
+
+
+@pytest.fixture
+def kept(shared: tuple[Serving, Store]) -> Store:
+    """The store of the module's server."""
+    return shared[1]
 
 
 @pytest.fixture
