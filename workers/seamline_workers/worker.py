@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dramatiq import Worker
 
+from seamline.transport import Transport
 from seamline_workers import broker as brokers
 from seamline_workers.config import Config, load_config
 from seamline_workers.engine import Engine
@@ -36,16 +37,22 @@ def _end_with_parent() -> None:
         sys.exit(0)
 
 
-def _open(config: Config) -> tuple[Store, Engine]:
+def _open(config: Config, transport: Transport | None = None) -> tuple[Store, Engine]:
     store = open_store(config.store.url, base=config.folder, pool=config.worker.threads + 4, durable=False)
     migrate.demand_newest(store)
-    return store, Engine.open(store, config)
+    return store, Engine.open(store, config, transport)
 
 
-def run_worker(config_path: Path | None, *, threads: int | None = None, seats: Sequence[str] | None = None) -> int:
-    """Work until SIGTERM or SIGINT. Returns the exit status."""
+def run_worker(
+    config_path: Path | None,
+    *,
+    threads: int | None = None,
+    seats: Sequence[str] | None = None,
+    transport: Transport | None = None,
+) -> int:
+    """Work until SIGTERM or SIGINT. Returns the exit status. ``transport`` is the network that sources are read by."""
     config = load_config(config_path)
-    store, engine = _open(config)
+    store, engine = _open(config, transport)
     engine.enter(process_name(os.getpid()))
     engine.poller.arm()
     n = threads or config.worker.threads
