@@ -1,7 +1,12 @@
 """The contract kit: what proves an adapter, and what tests a seat."""
 
+from seamline.testing.clock import FakeClock
 from seamline.testing.contract import adapter_contract, check_names, check_suite
+from seamline.testing.handling import ACCOUNT, MemoryReader, place, run_handler
 from seamline.testing.play import Feed, play, run_calls
+from seamline.testing.scaffold import Scaffold, new_adapter
+from seamline.testing.signer import Signer
+from seamline.testing.simulator import Sent, Simulator
 from seamline.testing.story import ABSENT, ContractError, Respond, Sample, Story, story
 from seamline.testing.suite import Suite, load_suite, suite_names
 
@@ -24,4 +29,18 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "play",
     "run_calls",
     "Feed",
+    # a provider
+    "Signer",
+    "Simulator",
+    "Sent",
+    # a seat
+    "run_handler",
+    "MemoryReader",
+    "place",
+    "ACCOUNT",
+    # time
+    "FakeClock",
+    # a new adapter
+    "new_adapter",
+    "Scaffold",
 ]

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import lru_cache
 from urllib.parse import urlencode, urlsplit
 
 from seamline.delivery import Request
-from seamline.errors import ConfigError, PayloadError, SignatureError
+from seamline.errors import PayloadError, SignatureError
 from seamline.signature.base import Proof, Secrets, Signature
-from seamline.signature.keypair import development_key, load_private, public_pem
+from seamline.signature.keypair import public_pem
 from seamline.testing.checks.check import Broken, Case, StoryCheck, demand
+from seamline.testing.keys import other_secret
 from seamline.testing.play import NOW
 
 #: Further off than any tolerance of a provider.
@@ -245,39 +245,11 @@ def _other_secrets(case: Case, scheme: Signature, *, verifying: bool = False) ->
     """Secrets of the same form that are not ours."""
     sign, verify, _ = scheme.example()
     if sign == verify:
-        return {**case.bench.secrets, **{name: [_altered(v) for v in case.bench.secrets[name]] for name in sign}}
-    private = {name: [_other_key(value) for value in values] for name, values in sign.items()}
+        return {**case.bench.secrets, **{name: [other_secret(v) for v in case.bench.secrets[name]] for name in sign}}
+    private = {name: [other_secret(value) for value in values] for name, values in sign.items()}
     if not verifying:
         return private
     return {name: [public_pem(value) for value in private[name]] for name in verify if name in private}
-
-
-def _other_key(pem: str) -> str:
-    """Another private key of the same kind."""
-    for kind in ("ed25519", "ecdsa", "rsa"):
-        try:
-            load_private(pem, kind)
-        except ConfigError:
-            continue
-        return _fresh_key(kind)
-    return _altered(pem)
-
-
-@lru_cache(maxsize=8)
-def _fresh_key(kind: str) -> str:
-    # The one made for development is cached for the process; behind the cache there is a new one each time.
-    return development_key.__wrapped__(kind)
-
-
-def _altered(secret: str) -> str:
-    """Another secret of the same alphabet and length."""
-    at = len(secret) * 2 // 3
-    while at < len(secret) - 1 and not secret[at].isalnum():
-        at += 1
-    new = {"0": "1", "a": "b", "A": "B"}.get(
-        secret[at], "0" if secret[at].isdigit() else "a" if secret[at].islower() else "A"
-    )
-    return secret[:at] + new + secret[at + 1 :]
 
 
 def _forged_with_nothing(case: Case, scheme: Signature, secrets: Secrets, otherwise: Request) -> Request:

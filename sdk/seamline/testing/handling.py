@@ -1,0 +1,95 @@
+"""Run a seat's handler on an event, in memory, and see what it asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from seamline.context import Account, Context, Effect, SyncContext
+from seamline.events.base import Envelope, Event, event_id
+from seamline.seat import Seat
+from seamline.testing.play import NOW, SOURCE
+
+#: The account that every event is about, unless the test gives another.
+ACCOUNT = Account(id="account-1", name=None, stage=None, overlays=(), provisional=False, manager=None)
+
+
+class MemoryReader:
+    """The ledger of one account, in memory: events in order, the last of them being handled."""
+
+    def __init__(self, events: Sequence[Event], account: Account = ACCOUNT) -> None:
+        self._events = tuple(events)
+        facts = dict(Counter(event.event_type for event in events))
+        self._account = replace(account, facts={**facts, **account.facts})
+
+    def account(self) -> Account:
+        return self._account
+
+    def events(self, event_type: str, where: dict[str, Any], limit: int | None) -> list[Event]:
+        """The events of a type whose data has these values, newest first."""
+        found = [event for event in reversed(self._events) if event.event_type == event_type and _has(event, where)]
+        return found if limit is None else found[:limit]
+
+    def count(self, event_type: str, where: dict[str, Any]) -> int:
+        return len(self.events(event_type, where, None))
+
+
+def place(event: Event, sequence: int, account: Account = ACCOUNT, received_at: datetime = NOW) -> Event:
+    """The event as in a ledger, at this place; its time is its own or, told by none, when it was received."""
+    key = event.fact or f"{sequence}{event.part}"
+    return event.with_envelope(
+        Envelope(
+            id=event_id(SOURCE, event.event_type, key),
+            source=f"/sources/{SOURCE}",
+            sequence=sequence,
+            account=account.id,
+            stage=None,
+            time=event.occurred_at or received_at,
+            timebasis="received" if event.occurred_at is None else "provider",
+            received_at=received_at,
+            trust="signed",
+        )
+    )
+
+
+def run_handler(
+    seat: Seat,
+    event: Event,
+    history: Sequence[Event] = (),
+    *,
+    now: datetime | None = None,
+    account: Account = ACCOUNT,
+) -> list[Effect]:
+    """What a seat asks for when it is handed ``event``, after ``history`` (oldest first).
+
+    ``now`` is business time: by default when the event happened. What the handler raises (Park, NeedsHuman, RetryLater)
+    is raised. Raises LookupError where the seat does not handle the type.
+    """
+    handler = seat.handler(event.event_type)
+    if handler is None:
+        raise LookupError(f"seat {seat.name} does not handle {event.event_type}; it handles {', '.join(seat.handlers)}")
+    at = now or event.occurred_at or NOW
+    told = [
+        place(one, number, account, at - timedelta(seconds=len(history) - number + 1))
+        for number, one in enumerate(history, 1)
+    ]
+    given = place(event, len(told) + 1, account, at)
+    reader = MemoryReader((*told, given), account)
+    if inspect.iscoroutinefunction(handler):
+        ctx = Context(given, seat.name, reader, at)
+        asyncio.run(handler(given, ctx))
+        return list(ctx.effects)
+    sync = SyncContext(given, seat.name, reader, at)
+    handler(given, sync)
+    return list(sync.effects)
+
+
+def _has(event: Event, where: dict[str, Any]) -> bool:
+    # As the ledger holds it: without what is as by default.
+    data = event.model_dump(mode="json", exclude_defaults=True)
+    return all(data.get(name) == value for name, value in where.items())
