@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+import re
+import socket
 from typing import Any
 
 from sqlalchemy import text
@@ -24,6 +26,20 @@ def raw_request(body: bytes, headers: dict[str, str], path: str = "/webhooks/crm
     """A whole request as bytes."""
     head = f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {len(body)}\r\n"
     return (head + "".join(f"{n}: {v}\r\n" for n, v in headers.items()) + "\r\n").encode("latin-1") + body
+
+
+def read_answer(sock: socket.socket) -> tuple[int, bytes]:
+    """Status and body of the next answer; status 0 where the connection ends before it."""
+    received = b""
+    while True:
+        head, found, body = received.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        if found and len(body) >= int(length[1] if length else 0):
+            return int(head[9:12]), body
+        more = sock.recv(65536)
+        if not more:
+            return 0, b""
+        received += more
 
 
 def rows(store: Store, query: str, **binds: Any) -> list[tuple[Any, ...]]:
