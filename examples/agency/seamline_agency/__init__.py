@@ -1,0 +1,1 @@
+"""A marketing agency: seven agents inside, five humans who face the customer."""

@@ -1,0 +1,31 @@
+"""The agency's roster: who owns what, and what may not happen before what."""
+
+from __future__ import annotations
+
+from seamline import Requires, Roster
+from seamline.events import ContractSigned, ContractVoided, OnboardingStarted
+from seamline_agency.seats.arin import arin
+from seamline_agency.seats.crystal import crystal
+from seamline_agency.seats.dash import dash
+from seamline_agency.seats.dirk import dirk
+from seamline_agency.seats.humans import account_manager, call_center_team, coo, onboarding_team, retention_specialist
+from seamline_agency.seats.pepper import pepper
+from seamline_agency.seats.pulse import pulse
+from seamline_agency.seats.radar import radar
+
+AGENTS = (pepper, dirk, crystal, dash, pulse, arin, radar)
+HUMANS = (coo, account_manager, onboarding_team, retention_specialist, call_center_team)
+
+roster = Roster(
+    (*AGENTS, *HUMANS),
+    guards=[
+        Requires(
+            OnboardingStarted,
+            ContractSigned,
+            rule="R4",
+            reason="waiting for contract",
+            voided_by=ContractVoided,
+            code="NO_CONTRACT",
+        )
+    ],
+)

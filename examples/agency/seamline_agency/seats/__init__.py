@@ -1,0 +1,1 @@
+"""The seats of the agency, one module each; its humans in one."""
