@@ -60,7 +60,7 @@ class Serving:
     def __enter__(self) -> Self:
         said = self.wait_log("serving", START_S)
         self.port = said["port"]
-        self.worker_pid = said["worker"]
+        self.worker_pids = said["workers"]
         return self
 
     def __exit__(

@@ -1,11 +1,10 @@
-"""``seamline serve``: the web server, and a worker beside it."""
+"""``seamline serve``: the web server, and workers beside it."""
 
 from __future__ import annotations
 
 import logging
 import signal
 import socket
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from litestar.types import ControllerRouterHandler
 from seamline.errors import ConfigError
 from seamline_webhooks.app import create_app
 from seamline_webhooks.protocol import Protocol
-from seamline_webhooks.worker_process import WorkerProcess, worker_command
+from seamline_webhooks.worker_process import MISCONFIGURED, Workers, worker_command
 from seamline_workers.config import Config, load_config
 from seamline_workers.log import log
 from seamline_workers.registry import build_adapters
@@ -26,8 +25,6 @@ from seamline_workers.store.store import open_store
 GRACE_S = 10
 #: Connections that may wait to be taken.
 BACKLOG = 2048
-#: Seconds between two looks at whether the worker still lives.
-WATCH_S = 0.5
 
 
 def serve(
@@ -47,9 +44,9 @@ def serve(
     _check(config)
     listener = _listen(host, port)
     bound = listener.getsockname()[1]
-    child = WorkerProcess(worker or worker_command(config.path)) if with_worker else None
+    workers = _workers(config, worker) if with_worker else None
     try:
-        app = create_app(config, route_handlers=route_handlers, worker_alive=child.alive if child else None)
+        app = create_app(config, route_handlers=route_handlers, worker_alive=workers.alive if workers else None)
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -68,20 +65,30 @@ def serve(
         )
         app.state.closing = lambda: server.should_exit  # streams that are followed end by themselves
         _heed_signals(server)
-        if child is not None:
-            _watch(child, server)
-        log.info("serving", host=host, port=bound, sources=sorted(config.sources), worker=child.pid if child else None)
+        if workers is not None:
+            workers.watch(lambda: setattr(server, "should_exit", True))
+        pids = workers.pids if workers else []
+        log.info("serving", host=host, port=bound, sources=sorted(config.sources), workers=pids)
         server.run(sockets=[listener])
         if not server.started:
             return 1
-        if child is not None and child.exit_code is not None:
-            log.error("worker ended", code=child.exit_code)
-            return child.exit_code or 1
-        return 0
+        return MISCONFIGURED if workers is not None and workers.misconfigured else 0
     finally:
         listener.close()
-        if child is not None:
-            child.stop()
+        if workers is not None:
+            workers.stop()
+
+
+def _workers(config: Config, command: Sequence[str] | None) -> Workers:
+    def bury(pid: int) -> None:
+        from seamline_workers.worker import declare_dead  # with Dramatiq, which the server does without
+
+        try:
+            declare_dead(config, pid)
+        except Exception as error:  # its leases run out by themselves
+            log.warning("dead worker not entered", pid=pid, error=type(error).__name__)
+
+    return Workers(command or worker_command(config.path), config.worker.processes, bury)
 
 
 def _heed_signals(server: uvicorn.Server) -> None:
@@ -117,16 +124,3 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigError(f"cannot listen on {host} port {port}: {error.strerror}; choose another --port") from error
     listener.set_inheritable(False)
     return listener
-
-
-def _watch(child: WorkerProcess, server: uvicorn.Server) -> None:
-    """End the server when its worker ends by itself: both are started again together, by whatever started us."""
-    ended = threading.Event()
-
-    def look() -> None:
-        while child.alive():
-            if ended.wait(WATCH_S):
-                return
-        server.should_exit = True
-
-    threading.Thread(target=look, name="worker-watch", daemon=True).start()
