@@ -19,9 +19,10 @@ from seamline_workers.handoff import Result, Runner
 from seamline_workers.log import log
 from seamline_workers.registry import Source, load_roster, register_sources
 from seamline_workers.run import Run, Work
-from seamline_workers.store import deliveries, lanes
+from seamline_workers.store import deliveries, lanes, processes
 from seamline_workers.store.effects import Outcome
-from seamline_workers.store.lanes import TOKEN_BITS, Lane, LaneEnd, Suspect
+from seamline_workers.store.lanes import Lane, LaneEnd, Suspect
+from seamline_workers.store.processes import PER_LANE, TOKEN_BITS
 from seamline_workers.store.schema import DEAD, RETRYING, SEAT_LANE, SOURCE_LANE
 from seamline_workers.store.store import Store, now_us
 from seamline_workers.translate import BATCH, Fenced, Translator
@@ -30,8 +31,8 @@ from seamline_workers.translate import BATCH, Fenced, Translator
 SLICE = 0.5
 #: Seconds of handlers' work that one lease should hold: quick seats lease many lanes, slow ones one.
 LEASE_WORK = 0.05
-#: Most lanes a lease, and most handoffs of one lane a lease.
-MOST_LANES, PER_LANE = 256, 16
+#: Most lanes a lease.
+MOST_LANES = 256
 #: Seconds after which what is done is written, although the run goes on.
 FLUSH = 0.05
 #: A handler that runs longer than so many seconds is slow: those behind it are given back.
@@ -118,12 +119,12 @@ class Engine:
     def enter(self, name: str) -> None:
         """Enter this process among the workers; its leases stand while it beats."""
         with self.store.begin() as connection:
-            self.worker_id = lanes.register(connection, name)
+            self.worker_id = processes.register(connection, name)
 
     def leave(self) -> None:
         """Give everything back."""
         with self.store.begin() as connection:
-            lanes.leave(connection, self.worker_id)
+            processes.leave(connection, self.worker_id)
         self.runner.close()
 
     def token(self) -> int:

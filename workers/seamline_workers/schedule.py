@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from seamline_workers.engine import Engine
 from seamline_workers.log import log
 from seamline_workers.run import Run, Work
-from seamline_workers.store import lanes
+from seamline_workers.store import lanes, ledger, processes
 from seamline_workers.store.store import now_us
 from seamline_workers.wake import Wake, open_wake
 
@@ -211,8 +211,8 @@ class Schedule:
 
     def _beat(self) -> None:
         with self.engine.store.begin() as connection:
-            alive = lanes.beat(connection, self.engine.worker_id)
-            if alive and lanes.bury(connection, int(LEASE_S * 1_000_000)):
+            alive = processes.beat(connection, self.engine.worker_id)
+            if alive and processes.bury(connection, int(LEASE_S * 1_000_000)):
                 self._dirty = True
         if not alive:
             # We were silent for too long and others took over. What runs here is fenced; go on under a new name.
@@ -228,9 +228,9 @@ class Schedule:
         orphans = self.engine.take_orphans()
         if due or orphans:
             with self.engine.store.begin() as connection:
-                lanes.free(connection, orphans)
+                processes.free(connection, orphans)
                 lanes.wake_due(connection, now)
-                lanes.wake_parked(connection, now)
+                ledger.wake_parked(connection, now)
             self._dirty = True
         self._look_after_suspects(suspects)
         for work in jobs:
@@ -242,7 +242,7 @@ class Schedule:
         if self._lonely is not None and (status := self._lonely.poll()) is not None:
             if status != 0:
                 with self.engine.store.begin() as connection:
-                    lanes.bury_named(connection, process_name(self._lonely.pid))
+                    processes.bury_named(connection, process_name(self._lonely.pid))
             self._lonely = None
         if any_left and self._lonely is None and not self.stopping.is_set():
             self._lonely = _start_lonely(self.engine)

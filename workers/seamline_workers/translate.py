@@ -24,6 +24,7 @@ from seamline_workers.store.accounts import LostRace, Resolver, Subject
 from seamline_workers.store.deliveries import DeliveryRow, ItemRow
 from seamline_workers.store.ledger import Draft, Routes
 from seamline_workers.store.linking import settle_identities
+from seamline_workers.store.processes import PER_SOURCE
 from seamline_workers.store.schema import FETCHING, IGNORED, QUARANTINED, TRANSLATED
 from seamline_workers.store.store import Store, now_us, transient
 from seamline_workers.store.tally import tally
@@ -31,7 +32,7 @@ from seamline_workers.store.tally import tally
 T = TypeVar("T")
 
 #: Deliveries a transaction: larger ones save a little and hold SQLite's write lock for longer.
-BATCH = 256
+BATCH = PER_SOURCE
 #: How often a transaction that met a lock, a deadlock or a race is done again as a whole, before in halves.
 TRIES = 3
 

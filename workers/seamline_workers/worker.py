@@ -21,7 +21,7 @@ from seamline_workers.config import Config, load_config
 from seamline_workers.engine import Engine
 from seamline_workers.log import log
 from seamline_workers.schedule import LEASE_S, Schedule, process_name
-from seamline_workers.store import lanes, migrate
+from seamline_workers.store import migrate, processes
 from seamline_workers.store.store import Store, open_store
 
 #: Seconds that a stopping worker waits for the handlers that run.
@@ -91,7 +91,7 @@ def run_suspects(config_path: Path | None) -> int:
     def beat() -> None:
         while not beating.wait(LEASE_S / 5):
             with store.begin() as connection:
-                lanes.beat(connection, engine.worker_id)
+                processes.beat(connection, engine.worker_id)
 
     threading.Thread(target=beat, name="beat", daemon=True).start()
     while engine.run_suspect():
@@ -129,5 +129,5 @@ def declare_dead(config: Config, pid: int) -> None:
     with contextlib.suppress(Exception):
         store = open_store(config.store.url, base=config.folder, pool=1)
         with store.begin() as connection:
-            lanes.bury_named(connection, process_name(pid))
+            processes.bury_named(connection, process_name(pid))
         store.close()

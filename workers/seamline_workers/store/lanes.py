@@ -5,8 +5,8 @@ cursors of the ledger: who adds moves ``last``, who finishes moves ``done``, and
 race between adding and finishing is one row lock. A lease is a token on the row; whatever is written under a token
 that the row no longer bears changes nothing.
 
-Tokens are ``worker id << 32 | n``: one heartbeat a process keeps all of its leases, and a process that is declared
-dead loses them all at once. Lanes that lose their lease so are *suspect*: they run alone next time.
+Whose leases stand is seamline_workers.store.processes' business; lanes that lost theirs with their process are
+*suspect*.
 """
 
 from __future__ import annotations
@@ -18,10 +18,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, text
 
 from seamline_workers.store.schema import FETCHING, HELD, JOINING, OPEN, PARKED, SEAT_LANE, SOURCE_LANE, SUSPECT
-from seamline_workers.store.store import PG_NOW, now_us
-
-#: Bits of a token that count the leases of one process.
-TOKEN_BITS = 32
 
 
 class Handoff(NamedTuple):
@@ -292,8 +288,8 @@ SET done = least(lanes.done - CASE WHEN lanes.lease IS NULL THEN 0 ELSE 1 END, e
 """)
 _LITE_REOPEN = f"""
 INSERT INTO lanes (kind, key, seat, done, last) VALUES ({SEAT_LANE}, ?, ?, ? - 1, ?)
-ON CONFLICT (kind, key, seat) 
-DO UPDATE SET done = min(done - CASE WHEN lease IS NULL THEN 0 ELSE 1 END, excluded.done), last = max(last, excluded.last)
+ON CONFLICT (kind, key, seat) DO UPDATE
+SET done = min(done - CASE WHEN lease IS NULL THEN 0 ELSE 1 END, excluded.done), last = max(last, excluded.last)
 """
 
 
@@ -427,23 +423,12 @@ _ANY_DUE = text(f"""
 SELECT 1 WHERE EXISTS (SELECT 1 FROM lanes WHERE held IN ({HELD}, {JOINING}) AND due <= :now)
 OR EXISTS (SELECT 1 FROM handoffs WHERE state = {PARKED} AND due > 0 AND due <= :now)
 """)
-_PARKED_DUE = text(f"""
-UPDATE handoffs SET state = 0, due = 0 WHERE state = {PARKED} AND due > 0 AND due <= :now
-RETURNING account_id, seat, event_seq
-""")
 _FETCH_DUE = text(f"SELECT 1 FROM items WHERE state = {FETCHING} AND due <= :now LIMIT 1")
 
 
 def anything_due(connection: Connection, now: int) -> bool:
     """Whether a lane's or a parked handoff's time has come."""
     return connection.execute(_ANY_DUE, {"now": now}).first() is not None
-
-
-def wake_parked(connection: Connection, now: int) -> int:
-    """Make ready the handoffs that were parked until a time. Returns how many."""
-    rows = [tuple(row) for row in connection.execute(_PARKED_DUE, {"now": now})]
-    reopen(connection, rows)
-    return len(rows)
 
 
 def fetches_due(connection: Connection, now: int) -> bool:

@@ -266,6 +266,29 @@ def release(connection: Connection, told: Mapping[tuple[int, str], int]) -> list
     return found
 
 
+_PARKED_DUE = text(f"""
+SELECT h.event_seq, h.seat, e.account_id FROM handoffs h JOIN events e ON e.seq = h.event_seq
+WHERE h.state = {PARKED} AND h.due > 0 AND h.due <= :now ORDER BY h.due LIMIT 500
+""")
+_UNPARK = text(f"""
+UPDATE handoffs SET state = 0, due = 0, account_id = :group
+WHERE event_seq = :seq AND seat = :seat AND state = {PARKED} AND due > 0
+""")
+
+
+def wake_parked(connection: Connection, now: int) -> int:
+    """Make ready the handoffs that were parked until a time, in the lanes that their accounts have now."""
+    rows = connection.execute(_PARKED_DUE, {"now": now}).all()
+    locked = lock(connection, [row.account_id for row in rows]) if rows else {}
+    ready = []
+    for seq, seat, account_id in rows:
+        group = locked[account_id].id
+        if connection.execute(_UNPARK, {"group": group, "seq": seq, "seat": seat}).rowcount:
+            ready.append((group, seat, seq))
+    lanes.reopen(connection, ready)
+    return len(ready)
+
+
 # --- writing --------------------------------------------------------------------------------------------------------
 
 _HEAD = text("UPDATE ledger_head SET seq = seq + :n WHERE id = 1 RETURNING seq")

@@ -45,9 +45,9 @@ _BUSY = {
 }
 
 
-def _table(name: str, *items: Any, keyed: bool = False, busy: bool = False) -> Table:
-    """A table; ``keyed``: clustered by its composite key on SQLite (WITHOUT ROWID)."""
-    options: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": not keyed}
+def _table(name: str, *items: Any, keyed: bool = False, busy: bool = False, once: bool = False) -> Table:
+    """A table; ``keyed``: clustered by its composite key on SQLite (WITHOUT ROWID); ``once``: no id is given twice."""
+    options: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": not keyed, "sqlite_autoincrement": once}
     if busy:
         options |= _BUSY
     return Table(name, metadata, *items, **options)
@@ -312,6 +312,12 @@ handoffs = _table(
         sqlite_where=text("state = 3"),
     ),
     Index(
+        "handoffs_due",
+        "due",
+        postgresql_where=text("state = 3 AND due > 0"),
+        sqlite_where=text("state = 3 AND due > 0"),
+    ),
+    Index(
         "handoffs_waiting",
         "state",
         "event_seq",
@@ -351,12 +357,13 @@ lanes = _table(
         sqlite_where=text("last > done AND held = 0"),
     ),
     Index("lanes_held", "held", "due", postgresql_where=text("held > 0"), sqlite_where=text("held > 0")),
+    Index("lanes_joins", "joins", postgresql_where=text("joins IS NOT NULL"), sqlite_where=text("joins IS NOT NULL")),
     keyed=True,
     busy=True,
 )
 
 #: The worker processes that are alive. Their leases are numbered id * 2**32 + n, so that one heartbeat keeps all of
-#: them, and a process that is declared dead loses all of them at once.
+#: them, and a process that is declared dead loses all of them at once. An id that came again would unfence the dead.
 workers = _table(
     "workers",
     _id(),
@@ -364,6 +371,7 @@ workers = _table(
     _col("started_at", BigInteger),  # the database's clock
     _col("beat_at", BigInteger),  # the database's clock
     busy=True,
+    once=True,
 )
 
 # --- what seats asked for -------------------------------------------------------------------------------------------
