@@ -6,7 +6,7 @@ from seamline.testing.handling import ACCOUNT, MemoryReader, place, run_handler
 from seamline.testing.play import Feed, play, run_calls
 from seamline.testing.scaffold import Scaffold, new_adapter
 from seamline.testing.signer import Signer
-from seamline.testing.simulator import Sent, Simulator
+from seamline.testing.simulator import Posted, Simulator
 from seamline.testing.story import ABSENT, ContractError, Respond, Sample, Story, story
 from seamline.testing.suite import Suite, load_suite, suite_names
 
@@ -32,7 +32,7 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     # a provider
     "Signer",
     "Simulator",
-    "Sent",
+    "Posted",
     # a seat
     "run_handler",
     "MemoryReader",

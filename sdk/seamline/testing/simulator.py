@@ -20,7 +20,7 @@ from seamline.testing.story import Sample
 
 
 @dataclass(frozen=True)
-class Sent:
+class Posted:
     """One request that was sent, and what it was told."""
 
     what: str
@@ -74,24 +74,24 @@ class Simulator:
         if self._ours:
             self._client.close()
 
-    def send(self, sample: Sample | str, now: datetime | None = None) -> Sent:
+    def send(self, sample: Sample | str, now: datetime | None = None) -> Posted:
         """Send one sample, signed now, or as at ``now``; a challenge is sent as it is."""
         request = self._request(sample)
         challenge = isinstance(sample, Sample) and sample.challenged
         return self._post("genuine", request if challenge else self._signer(request, now or self._now()))
 
-    def repeat(self, sample: Sample | str, times: int = 2) -> list[Sent]:
+    def repeat(self, sample: Sample | str, times: int = 2) -> list[Posted]:
         """Send the very same bytes several times, as a provider does that missed our answer."""
         request = self._signer(self._request(sample), self._now())
         return [self._post("genuine" if turn == 0 else "repeated", request) for turn in range(times)]
 
-    def shuffle(self, samples: Sequence[Sample | str], random: Random) -> list[Sent]:
+    def shuffle(self, samples: Sequence[Sample | str], random: Random) -> list[Posted]:
         """Send samples out of order; the order is ``random``'s."""
         order = list(samples)
         random.shuffle(order)
         return [self.send(sample) for sample in order]
 
-    def forge(self, sample: Sample | str) -> list[Sent]:
+    def forge(self, sample: Sample | str) -> list[Posted]:
         """Send what others would: unsigned, with another secret, changed on the way, sent again much later."""
         return [self._post(what, request) for what, request in self.forgeries(sample)]
 
@@ -103,10 +103,10 @@ class Simulator:
         told = Sample(sample) if isinstance(sample, str) else sample
         return told.request(self._root, self._public_url)
 
-    def _post(self, what: str, request: Request) -> Sent:
+    def _post(self, what: str, request: Request) -> Posted:
         query = urlsplit(request.url).query
         url = f"{self._url}?{query}" if query else self._url
         response = self._client.request(
             request.method, url, content=request.body, headers=dict(request.headers), follow_redirects=False
         )
-        return Sent(what, response.status_code, response.content)
+        return Posted(what, response.status_code, response.content)

@@ -32,7 +32,7 @@ from seamline import (
     SignatureError,
 )
 from seamline.events import ProposalAccepted, ProposalDeclined, ProposalViewed, RiskFlagged
-from seamline.signature import FirstPresent, Header, Hmac, SharedToken, Signature, body
+from seamline.signature import Body, FirstPresent, Header, Hmac, SharedToken, Signature, body
 from seamline.signature.base import Secrets
 from seamline.testing import Respond, Sample, Story, adapter_contract, check_names, story
 from seamline.testing.story import ContractError
@@ -549,6 +549,21 @@ class Chatty(Wrapped):
         return sign, verify, keys
 
 
+class StoresItsToken(Acme):
+    """A mutant."""
+
+    signature = Wrapped(SharedToken(Body("token")))
+    trust = "authenticated"
+
+
+class KeepsItsHeader(Acme):
+    """A mutant."""
+
+    signature = Wrapped(SharedToken(Header("X-Acme-Token")))
+    trust = "authenticated"
+    headers = ("X-Acme-Token",)
+
+
 class KeepsItsToken(Acme):
     """A mutant."""
 
@@ -561,6 +576,8 @@ SECRECY_MUTANTS: dict[str, tuple[str, type[Acme]]] = {
     "sends its secret to a host it does not name": ("secrets go only to hosts", Elsewhere),
     "sends its secret in clear text": ("secrets go only to hosts", Cleartext),
     "asks again for what it has": ("fetch asks nothing twice", Forgetful),
+    "keeps the header that is the secret": ("secrets and bodies stay out of texts", KeepsItsHeader),
+    "stores the body that holds the secret": ("secrets and bodies stay out of texts", StoresItsToken),
     "writes addresses into keys": ("secrets and bodies stay out of texts", AddressKeys),
     "shows the secret in the scheme's repr": ("secrets and bodies stay out of texts", signed_by(Chatty())),
 }
