@@ -182,7 +182,7 @@ class Person(Section):
 
 
 class Retention(Section):
-    bodies: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=90)
+    bodies: Annotated[Duration, Field(ge=timedelta(days=1), le=timedelta(days=36500))] = timedelta(days=90)
 
 
 class Alerts(Section):
@@ -304,6 +304,8 @@ def _explain(error: Any, given: Mapping[tuple[str, ...], str]) -> str:
         message = "this key is required"
     elif kind == "string_pattern_mismatch":
         message = f"must match {error['ctx']['pattern']}"
+    elif isinstance(bound := next(iter(error.get("ctx", {}).values()), None), timedelta):
+        message = f"must be at {'least' if 'ge' in error['ctx'] else 'most'} {bound.total_seconds():g}s"
     elif kind in ("model_type", "model_attributes_type", "dict_type"):
         message = "must be a table"
     variable = next((name for keys, name in given.items() if keys[: len(location)] == location[: len(keys)]), None)
