@@ -45,6 +45,18 @@ Size = Annotated[int, BeforeValidator(read_size)]
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
 
 
+def _between(least: str, most: str) -> AfterValidator:
+    """Bounds of a duration."""
+    low, high = read_duration(least), read_duration(most)
+
+    def check(value: timedelta) -> timedelta:
+        if not low <= value <= high:
+            raise ValueError(f"must be from {least} to {most}")
+        return value
+
+    return AfterValidator(check)
+
+
 def _resolve(value: object, info: ValidationInfo) -> str:
     """The secret that ``env:NAME``, ``file:PATH`` or ``literal:VALUE`` refers to. Raises ValueError."""
     kind, found, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
@@ -136,13 +148,13 @@ class Queue(Section):
     url: Annotated[str, StringConstraints(pattern=r"^(store:|rediss?://.+|amqps?://.+)$")] = Field(
         default="store:", repr=False
     )
-    linger: Duration = timedelta(0)
+    linger: Annotated[Duration, _between("0s", "1s")] = timedelta(0)
 
 
 class Worker(Section):
     processes: Annotated[int, Field(ge=1, le=64)] = 1
     threads: Annotated[int, Field(ge=3, le=256)] = 8
-    time_limit: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(minutes=5)
+    time_limit: Annotated[Duration, _between("1s", "1d")] = timedelta(minutes=5)
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 12
 
 
@@ -182,7 +194,7 @@ class Person(Section):
 
 
 class Retention(Section):
-    bodies: Annotated[Duration, Field(ge=timedelta(days=1), le=timedelta(days=36500))] = timedelta(days=90)
+    bodies: Annotated[Duration, _between("1d", "36500d")] = timedelta(days=90)
 
 
 class Alerts(Section):
@@ -304,8 +316,6 @@ def _explain(error: Any, given: Mapping[tuple[str, ...], str]) -> str:
         message = "this key is required"
     elif kind == "string_pattern_mismatch":
         message = f"must match {error['ctx']['pattern']}"
-    elif isinstance(bound := next(iter(error.get("ctx", {}).values()), None), timedelta):
-        message = f"must be at {'least' if 'ge' in error['ctx'] else 'most'} {bound.total_seconds():g}s"
     elif kind in ("model_type", "model_attributes_type", "dict_type"):
         message = "must be a table"
     variable = next((name for keys, name in given.items() if keys[: len(location)] == location[: len(keys)]), None)
