@@ -56,13 +56,15 @@ def event(value: Any) -> Event | None:
         if known is None:
             return None
         raise PayloadError(f"{name} is a {known.nature}, not a fact: no source can tell it")
-    told.ident(value.get("id"), "id")
-    return _read(model, _fields(value), value.get("version"))
+    # The event's id is made of the sender's own id, whatever the item's key is.
+    fields = _fields(value) | {"fact": told.ident(value.get("id"), "id")}
+    return _read(model, fields, value.get("version"))
 
 
 def _key(element: Any) -> str:
     try:
-        return told.ident(element["id"], "id")
+        # One id may tell facts of several types: a proposal's own id is both its "sent" and its "viewed".
+        return f"{told.ident(element['id'], 'id')} {told.ident(element['type'], 'type')}"
     except (PayloadError, KeyError, TypeError, IndexError):
         return f"other:{told.digest(element)}"
 

@@ -43,8 +43,8 @@ def told(adapter: Adapter, body: Any) -> list[Event]:
 @each_adapter
 def test_an_item_is_known_by_its_id_wherever_it_comes(adapter: Adapter) -> None:
     other = {**VIEWED, "id": 7}
-    assert [item.key for item in cut(adapter, [VIEWED, other])] == ["view-1", "7"]
-    assert [item.key for item in cut(adapter, other, key="msg_2")] == ["7"]
+    assert [item.key for item in cut(adapter, [VIEWED, other])] == ["view-1 proposal.viewed", "7 proposal.viewed"]
+    assert [item.key for item in cut(adapter, other, key="msg_2")] == ["7 proposal.viewed"]
     (event,) = told(adapter, VIEWED)
     assert isinstance(event, ProposalViewed)
     assert event.proposal_id == "prop_1"
@@ -163,7 +163,7 @@ def test_a_message_of_the_specification_is_known_by_its_header() -> None:
     }
     (item,) = cut(adapter, body, key="msg_9")
     (event,) = adapter.normalize(item)
-    assert item.key == "msg_9"
+    assert item.key == "msg_9 proposal.viewed"
     assert isinstance(event, ProposalViewed)
     assert event.party.email == "jordan@example.com"
     assert event.occurred_at == datetime(2026, 11, 20, 9, 12, tzinfo=UTC)

@@ -16,7 +16,7 @@ from seamline.signature.base import Place
 from seamline.signature.part import Part, body, method, reader, url
 from seamline.signature.place import Body, Query
 from seamline.signature.secret import SIGNING
-from seamline.signature.stamp import FIVE_MINUTES, Unit
+from seamline.signature.stamp import FIVE_MINUTES, UNSAID, Unit
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Signed:
     unit: Unit = "s"
     max_age: timedelta = FIVE_MINUTES
     max_future: timedelta = FIVE_MINUTES
-    no_stamp: str = ""
+    no_stamp: str = UNSAID
     _message: Callable[[Request], bytes] = field(init=False, repr=False, compare=False, default=body)
     _window: tuple[float, float] = field(init=False, repr=False, compare=False, default=(0.0, 0.0))
 

@@ -63,6 +63,10 @@ def fresh(stamp: float, now: datetime, max_age: float, max_future: float) -> Non
         raise SignatureError(f"timestamp {-age:.0f} s in the future")
 
 
+#: What a scheme without a stamp says when its author gave no reason: shown on its page and by ``seamline check``.
+UNSAID = "its author does not say why"
+
+
 def explained(scheme: object, no_stamp: str) -> None:
     """Raise ConfigError where a scheme has neither a stamp nor a word on why it has none."""
     if not no_stamp.strip():

@@ -53,9 +53,8 @@ REQUEST = Request.build(
 
 
 @pytest.mark.parametrize("scheme", [Hmac, Hash, Ed25519, Ecdsa, Rsa])
-def test_a_scheme_without_a_stamp_must_say_why(scheme: Any) -> None:
-    with pytest.raises(ConfigError, match="no_stamp"):
-        scheme(Header("X-Signature"))
+def test_a_scheme_without_a_stamp_says_why_or_that_nobody_said(scheme: Any) -> None:
+    assert scheme(Header("X-Signature")).no_stamp == "its author does not say why"
     with pytest.raises(ConfigError, match="no_stamp"):
         scheme(Header("X-Signature"), no_stamp="  ")
     assert scheme(Header("X-Signature"), no_stamp=WHY)
