@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -65,6 +65,17 @@ def show_handoff(store: Store, id: str) -> Handoff | None:
         where = (handoffs.c.event_seq == key[0], handoffs.c.seat == key[1])
         row = connection.execute(_chosen().where(*where)).first()
         return None if row is None else _shape(row, effects_of(connection, [key]))
+
+
+def handoffs_of(store: Store, seqs: Collection[int]) -> list[Handoff]:
+    """All handoffs of some events, in ledger order."""
+    if not seqs:
+        return []
+    with store.read() as connection:
+        chosen = _chosen().where(handoffs.c.event_seq.in_(seqs)).order_by(handoffs.c.event_seq, handoffs.c.seat)
+        rows = connection.execute(chosen).all()
+        caused = effects_of(connection, [(row.event_seq, row.seat) for row in rows])
+    return [_shape(row, caused) for row in rows]
 
 
 def handoff_id(seq: int, seat: str) -> str:

@@ -1,0 +1,95 @@
+"""`seamline check`: what is wrong, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from seamline_workers.store import schema
+from support.seed import Seed
+
+Run = Callable[..., Any]
+
+
+def codes(told: Any) -> set[tuple[str, str]]:
+    assert set(told.json) == {"ok", "findings"}
+    for finding in told.json["findings"]:
+        assert set(finding) == {"level", "code", "subject", "message", "fix"}
+        assert all(finding.values())
+    return {(finding["level"], finding["code"]) for finding in told.json["findings"]}
+
+
+def edit(company: Path, old: str, new: str) -> None:
+    config = company / "seamline.toml"
+    assert old in config.read_text()
+    config.write_text(config.read_text().replace(old, new))
+
+
+def test_a_new_company_is_well(run: Run) -> None:
+    told = run("check", "--json")
+    assert (told.code, told.json) == (0, {"ok": True, "findings": []})
+    assert "all is well" in run("check").out
+
+
+def test_every_wrong_key_is_named(run: Run, company: Path) -> None:
+    edit(company, "[company]", "[company]\ncolour = 1\nsize = 2")
+    told = run("check", "--json")
+    assert told.code == 1
+    assert codes(told) == {("error", "config")}
+    assert {finding["subject"] for finding in told.json["findings"]} == {"company.colour", "company.size"}
+
+
+def test_a_source_that_is_wrong_hides_no_other_finding(run: Run, company: Path) -> None:
+    edit(company, '[sources.demo]\nadapter = "standard_webhooks"', '[sources.demo]\nadapter = "relay"')
+    edit(company, 'allow = ["lead.*", "proposal.*", "deal.*"]\n', "")
+    (company / "seamline.db").unlink()
+    told = run("check", "--json")
+    assert told.code == 1
+    assert {("error", "source"), ("error", "store")} <= codes(told)
+
+
+def seats(company: Path, text: str) -> None:
+    found = next(company.glob("company_*/seats.py"))
+    found.write_text("from seamline import Roster, Seat\nfrom seamline.events import DealWon\n" + text)
+
+
+def test_an_event_with_two_owners_is_found(run: Run, company: Path) -> None:
+    seats(company, 'roster = Roster([Seat("a", owns=["deal.*"]), Seat("b", owns=["deal.*"])])\n')
+    told = run("check", "--json")
+    assert told.code == 1
+    assert ("error", "two-owners") in codes(told)
+
+
+def test_an_event_that_somebody_consumes_and_nobody_owns_is_found(run: Run, company: Path) -> None:
+    seats(company, 'a = Seat("a", reports_to="nobody")\na.on(DealWon)(lambda e, ctx: None)\nroster = Roster([a])\n')
+    told = run("check", "--json")
+    assert told.code == 1
+    assert {("error", "no-owner"), ("error", "no-seat"), ("warning", "unrouted")} <= codes(told)
+
+
+def test_a_company_whose_seats_cannot_be_imported_is_told_so(run: Run, company: Path) -> None:
+    seats(company, "import nothing_of_this_name\n")
+    assert ("error", "seats") in codes(run("check", "--json"))
+
+
+def test_what_waits_too_long_and_what_died_are_found(run: Run, seed: Seed) -> None:
+    source, account = seed.source("demo"), seed.account()
+    seed.delivery(source, state=schema.RECEIVED)
+    seed.delivery(source, state=schema.QUARANTINED, reason="the body is not JSON")
+    seed.handoff(seed.event(account), "sales", account, schema.DEAD)
+    seed.put(schema.sources, stable="old", name="old", adapter="x", live_from=0, created_at=1)
+    told = run("check", "--json")
+    assert told.code == 1
+    assert codes(told) >= {("error", "behind"), ("warning", "dead"), ("warning", "quarantined")}
+
+
+def test_a_source_that_told_nothing_for_long_is_silent(run: Run, seed: Seed) -> None:
+    seed.put(schema.sources, stable="demo", name="demo", adapter="standard_webhooks", live_from=1, created_at=1)
+    told = run("check", "--json")
+    assert (told.code, codes(told)) == (0, {("warning", "silent")})
+
+
+def test_a_broker_that_cannot_be_reached_is_found(run: Run, company: Path) -> None:
+    edit(company, "[store]", '[queue]\nurl = "redis://127.0.0.1:1/0"\n[store]')
+    assert ("error", "queue") in codes(run("check", "--json"))

@@ -1,0 +1,161 @@
+"""A whole company in real processes: serve with its worker, send, tail, the live feed, replay, and an orderly end."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seamline_workers.store import schema
+from support.seed import Seed
+
+Run = Callable[..., Any]
+COMMAND = [sys.executable, "-c", "from seamline_webhooks.cli import main; main()"]
+#: Longest time that any step of these tests may take, in seconds.
+PATIENCE_S = 60
+
+
+class Running:
+    """A command that goes on; it is killed when it says nothing for too long."""
+
+    def __init__(self, company: Path, *words: str, stream: str) -> None:
+        pipes = {stream: subprocess.PIPE, ("stdout" if stream == "stderr" else "stderr"): subprocess.DEVNULL}
+        self.process = subprocess.Popen([*COMMAND, *words], cwd=company, text=True, **pipes)  # type: ignore[call-overload]
+        self._lines = getattr(self.process, stream)
+        self._watch = threading.Timer(PATIENCE_S, self.process.kill)
+        self._watch.start()
+
+    def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first line, as JSON, that is wanted."""
+        for text in self._lines:
+            if text.startswith("{") and wanted(found := json.loads(text)):
+                return dict(found)
+        raise AssertionError(f"it ended with {self.process.wait()} and did not say what was wanted")
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        try:
+            return self.process.wait(PATIENCE_S)
+        finally:
+            self._watch.cancel()
+            self._lines.close()
+
+
+@pytest.fixture
+def server(company: Path) -> Iterator[Running]:
+    (company / "seamline.db").unlink()
+    running = Running(company, "serve", "--port", "0", stream="stderr")
+    yield running
+    running.end()
+
+
+def token(company: Path) -> str:
+    return (company / "secrets" / "token").read_text().strip().split(":", 2)[2]
+
+
+def test_a_sample_becomes_events_handoffs_and_flags_and_all_of_it_is_seen(
+    server: Running, company: Path, run: Run
+) -> None:
+    port = server.until(lambda said: said["event"] == "serving")["port"]
+    url = f"http://127.0.0.1:{port}"
+    feed = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    headers = {"authorization": f"Bearer {token(company)}", "accept": "text/event-stream"}
+    feed.request("GET", "/api/v1/events.jsonl", headers=headers)
+    followed = feed.getresponse()
+    assert followed.getheader("content-type", "").startswith("text/event-stream")
+    assert followed.readline() == b": following\n"
+
+    first = run("send", "demo", "one", "--url", url, "--json")
+    assert (first.code, first.json["status"], first.json["duplicate"]) == (0, 202, False)
+    again = run("send", "demo", "one", "--url", url, "--json")
+    assert again.json["status"] == 202
+
+    tail = Running(company, "tail", "--json", "--since", "0", stream="stdout")
+    event = tail.until(lambda told: told["kind"] == "event")
+    assert event["type"] == "seamline.proposal.viewed.v1"
+    done = tail.until(lambda told: told["kind"] == "handoff" and told["state"] == "done")
+    assert (done["seat"], done["event"]) == ("sales", event["id"])
+    assert done["effects"][0]["kind"] == "flag"
+    assert tail.end(signal.SIGINT) == 0
+
+    assert followed.readline() == b"\n"
+    assert followed.readline() == b"id: 1\n"
+    assert json.loads(followed.readline().removeprefix(b"data: "))["id"] == event["id"]
+
+    # The stream is still followed: it must not hold up the end.
+    assert server.end() == 0
+    assert b": ping" not in followed.read()
+    feed.close()
+    assert run("send", "demo", "one", "--url", url).code == 3
+
+
+def test_dead_handoffs_are_counted_and_then_run_again_by_a_worker(company: Path, run: Run, seed: Seed) -> None:
+    seed.source("demo", "standard_webhooks")
+    account = seed.account()
+    handoffs = [seed.handoff(seed.event(account), "sales", account, schema.DEAD, attempts=12) for _ in range(3)]
+    seed.lane(account, "sales", done=seed.seq)
+    assert run("replay", "--dry-run", "--json").json == {"total": 3, "by": {"proposal.viewed": 3}, "diff": []}
+    assert run("replay", handoffs[0], "--dry-run", "--json").json["total"] == 1
+    assert run("replay", "1.nobody").code == 1
+    assert run("replay", "events").code == 2
+
+    worker = Running(company, "worker", stream="stderr")
+    worker.until(lambda said: said["event"] == "worker_started")
+    replayed = run("replay", "--seat", "sales", "--json")
+    assert replayed.code == 0
+    assert (replayed.json["state"], replayed.json["done"], replayed.json["total"]) == ("done", 3, 3)
+    assert run("replay", "--dry-run", "--json").json["total"] == 0
+    tail = Running(company, "tail", "--json", "--since", "0", stream="stdout")
+    ended = [tail.until(lambda told: told["kind"] == "handoff" and told["state"] == "done") for _ in handoffs]
+    assert {handoff["id"] for handoff in ended} == set(handoffs)
+    assert tail.end(signal.SIGINT) == 0
+    assert worker.end() == 0
+
+
+def test_a_worker_refuses_a_seat_that_is_not_there(run: Run) -> None:
+    told = run("worker", "--seats", "nobody")
+    assert told.code == 2
+    assert "sales" in told.err
+
+
+def test_a_sample_or_a_source_that_is_not_there_is_named_with_what_there_is(run: Run) -> None:
+    told = run("send", "demo", "nothing")
+    assert told.code == 2
+    assert "batch" in told.err
+    told = run("send", "nobody", "one")
+    assert told.code == 2
+    assert "demo" in told.err
+
+
+def test_adapters_are_listed_checked_and_their_samples_named(run: Run) -> None:
+    adapters = {adapter["name"]: adapter for adapter in run("adapters", "list", "--json").json}
+    assert adapters["standard_webhooks"]["stories"]
+    samples = run("adapters", "samples", "standard_webhooks", "--json").json
+    assert "one" in {sample["sample"] for sample in samples}
+    told = run("adapter", "check", "standard_webhooks", "--json")
+    assert (told.code, told.json["ok"]) == (0, True)
+    assert told.json["checks"] > 10
+    assert run("adapters", "check", "nobody").code == 2
+
+
+def test_a_new_adapter_keeps_its_contract_at_once(run: Run, tmp_path: Path) -> None:
+    told = run("adapters", "new", "acme", "--dir", str(tmp_path / "acme"))
+    assert told.code == 0
+    assert (tmp_path / "acme" / "acme_adapter.py").exists()
+    assert "keeps its contract" in told.out
+    assert run("adapters", "new", "Not A Name", "--dir", str(tmp_path)).code == 2
+
+
+def test_json_comes_alone_from_a_process_of_its_own(spawn: Run) -> None:
+    told = spawn("events", "list", "--json")
+    assert (told.code, told.json, told.err) == (0, {"items": [], "next": None}, "")
+    assert spawn("events", "list", "--limit", "many").code == 2

@@ -1,0 +1,25 @@
+"""``seamline check``: whether all is well, and if not, what to do."""
+
+from __future__ import annotations
+
+import typer
+
+from seamline_webhooks.cli.company import ConfigOption, JsonOption
+from seamline_webhooks.cli.output import WANTING, document, line, plain
+
+
+def check(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Check configuration, store, queue, sources, and who owns what; exit 1 where something is wrong."""
+    from seamline_webhooks.inspection import inspect
+
+    findings = inspect(config)
+    wrong = [finding for finding in findings if finding.level == "error"]
+    if json:
+        document({"ok": not wrong, "findings": [finding.shape() for finding in findings]})
+    else:
+        for finding in findings:
+            line(f"{finding.level}: {finding.subject}: {plain(finding.message)}")
+            line(f"    {finding.fix}")
+        line(f"{len(wrong)} to mend" if wrong else "all is well")
+    if wrong:
+        raise typer.Exit(WANTING)

@@ -1,0 +1,186 @@
+"""``seamline deliveries|events|handoffs|dead``: lists and single things, as the API gives them, from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration, import_seats, store_of
+from seamline_webhooks.cli.output import WANTING, document, fail, line, note, plain, table
+
+if TYPE_CHECKING:
+    from seamline_workers.store.reading.query import Query
+    from seamline_workers.store.store import Store
+
+SourceOption = Annotated[str | None, typer.Option("--source", help="The name of a source.")]
+TypeOption = Annotated[
+    str | None, typer.Option("--type", help="An event type, with or without prefix and version, or a glob.")
+]
+AccountOption = Annotated[
+    str | None, typer.Option("--account", help="An id, e-mail, phone, domain, or provider:kind:id.")
+]
+SeatOption = Annotated[str | None, typer.Option("--seat", help="The name of a seat.")]
+StateOption = Annotated[str | None, typer.Option("--state", help="A state.")]
+SinceOption = Annotated[str | None, typer.Option("--since", help="Inclusive: RFC 3339, or a span such as 2h or 7d.")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="Exclusive: RFC 3339, or a span such as 2h or 7d.")]
+LimitOption = Annotated[int, typer.Option("--limit", help="At most so many, up to 1000.")]
+CursorOption = Annotated[str | None, typer.Option("--cursor", help="`next` of the page before.")]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a list is read and printed. ``fixed`` are filters that always hold."""
+
+    noun: str
+    columns: Sequence[str]
+    read: Callable[[Store, Query, str], Any]
+    one: Callable[[Store, str, str], Any]
+    states: Callable[[], Sequence[str]]
+    fixed: Mapping[str, str]
+
+
+def _deliveries(store: Store, query: Query, _prefix: str) -> Any:
+    from seamline_workers.store.reading.deliveries import list_deliveries
+
+    return list_deliveries(store, query)
+
+
+def _delivery(store: Store, key: str, _prefix: str) -> Any:
+    from seamline_workers.store.reading.deliveries import show_delivery
+
+    return show_delivery(store, key, unmasked=True)
+
+
+def _delivery_states() -> Sequence[str]:
+    from seamline_workers.store.schema import DELIVERY_STATES
+
+    return DELIVERY_STATES
+
+
+def _events(store: Store, query: Query, prefix: str) -> Any:
+    from seamline_workers.store.reading.events import Wire, list_events
+
+    return list_events(store, query, Wire(prefix, unmasked=True))
+
+
+def _event(store: Store, key: str, prefix: str) -> Any:
+    from seamline_workers.store.reading.events import Wire, show_event
+
+    return show_event(store, key, Wire(prefix, unmasked=True))
+
+
+def _handoffs(store: Store, query: Query, _prefix: str) -> Any:
+    from seamline_workers.store.reading.handoffs import list_handoffs
+
+    return list_handoffs(store, query)
+
+
+def _handoff(store: Store, key: str, _prefix: str) -> Any:
+    from seamline_workers.store.reading.handoffs import show_handoff
+
+    return show_handoff(store, key)
+
+
+def _handoff_states() -> Sequence[str]:
+    from seamline_workers.store.reading.handoffs import STATES
+
+    return STATES
+
+
+_HANDOFF_COLUMNS = ("id", "type", "seat", "as", "account", "state", "attempts", "due_at", "reason")
+DELIVERIES = Shown(
+    "delivery",
+    ("id", "source", "state", "received_at", "key", "size", "duplicates", "reason"),
+    _deliveries,
+    _delivery,
+    _delivery_states,
+    {},
+)
+EVENTS = Shown(
+    "event", ("sequence", "time", "type", "subject", "source", "trust", "id"), _events, _event, _handoff_states, {}
+)
+HANDOFFS = Shown("handoff", _HANDOFF_COLUMNS, _handoffs, _handoff, _handoff_states, {})
+DEAD = Shown("dead handoff", _HANDOFF_COLUMNS, _handoffs, _handoff, _handoff_states, {"state": "dead"})
+
+
+def make(shown: Shown, text: str) -> typer.Typer:
+    """The commands ``list`` and ``show`` of a noun."""
+    app = typer.Typer(help=text, no_args_is_help=True)
+
+    def every(
+        source: SourceOption = None,
+        type: TypeOption = None,
+        account: AccountOption = None,
+        seat: SeatOption = None,
+        state: StateOption = None,
+        since: SinceOption = None,
+        until: UntilOption = None,
+        limit: LimitOption = 100,
+        cursor: CursorOption = None,
+        config: ConfigOption = None,
+        json: JsonOption = False,
+    ) -> None:
+        """List them, newest first."""
+        from seamline_workers.store.reading.query import Query
+        from seamline_workers.store.store import now_us
+
+        found = configuration(config)
+        given = {
+            "source": source, "type": type, "account": account, "seat": seat, "state": state, "since": since,
+            "until": until, "limit": str(limit), "cursor": cursor,
+        }  # fmt: skip
+        words = {name: word for name, word in given.items() if word is not None} | dict(shown.fixed)
+        prefix = found.company.event_prefix
+        query = Query.read(words, states=shown.states(), prefix=prefix, now=now_us())
+        with store_of(found) as store:
+            _with_types(found, shown)
+            page = shown.read(store, query, prefix)
+        if json:
+            document(page)
+            return
+        table(shown.columns, ([item.get(column) for column in shown.columns] for item in page["items"]))
+        if page["next"]:
+            note(f"there are more: --cursor {page['next']}")
+
+    def one(
+        key: Annotated[str, typer.Argument(metavar="ID")], config: ConfigOption = None, json: JsonOption = False
+    ) -> None:
+        """Show one of them, whole."""
+        found = configuration(config)
+        with store_of(found) as store:
+            _with_types(found, shown)
+            thing = shown.one(store, key, found.company.event_prefix)
+        if thing is None or any(thing.get(name) != value for name, value in shown.fixed.items()):
+            fail(WANTING, f"there is no {shown.noun} {plain(key)}")
+        if json:
+            document(thing)
+        else:
+            whole(thing)
+
+    app.command("list")(every)
+    app.command("show")(one)
+    return app
+
+
+def whole(thing: Mapping[str, Any]) -> None:
+    """Print one thing for people, a field a line."""
+    import json
+
+    width = max(map(len, thing))
+    for name, value in thing.items():
+        text = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else plain(value)
+        line(f"{name:<{width}}  {text}")
+
+
+def _with_types(config: Any, shown: Shown) -> None:
+    if shown is EVENTS:
+        import_seats(config)
+
+
+deliveries = make(DELIVERIES, "Authentic requests as received.")
+events = make(EVENTS, "The ledger.")
+handoffs = make(HANDOFFS, "Events given to seats, and where each stands.")
+dead = make(DEAD, "Handoffs that were given up; run them again with: seamline replay.")

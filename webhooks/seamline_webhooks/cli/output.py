@@ -1,0 +1,71 @@
+"""What commands print: documents for programs, tables for people, and nothing else on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+import typer
+
+#: Exit codes.
+DONE, WANTING, WRONG_USE, NOT_REACHABLE = range(4)
+
+
+def document(value: object) -> None:
+    """Print one JSON document."""
+    line(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def record(value: object) -> None:
+    """Print one line of a stream of JSON, at once."""
+    line(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    sys.stdout.flush()
+
+
+def line(text: str) -> None:
+    """Print a line on standard output. Where nobody reads any more, the command ends quietly."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter would complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(DONE) from None
+
+
+def note(text: str) -> None:
+    """Tell a person something on standard error."""
+    sys.stderr.write(text + "\n")
+
+
+def fail(code: int, text: str) -> NoReturn:
+    """End with an exit code and a word on standard error."""
+    note(f"seamline: {text}")
+    raise typer.Exit(code)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table for people."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(plain(cell)) for cell in row))
+    # Elsewhere than on a terminal nothing is cut: width is what the widest row needs.
+    console = Console(width=None if sys.stdout.isatty() else 400, highlight=False, soft_wrap=False)
+    console.print(shown)
+
+
+def plain(cell: Any) -> str:
+    """A cell as text. What came from outside may hold control characters; a terminal must not obey them."""
+    if cell is None:
+        return ""
+    text = ", ".join(map(str, cell)) if isinstance(cell, (list, tuple)) else str(cell)
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)

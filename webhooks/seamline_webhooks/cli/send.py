@@ -1,0 +1,99 @@
+"""``seamline send``: a signed sample of a source's adapter, as its provider would send it."""
+
+from __future__ import annotations
+
+import json as jsons
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
+
+import typer
+
+from seamline.errors import ConfigError, PayloadError
+from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration
+from seamline_webhooks.cli.output import NOT_REACHABLE, WANTING, document, fail, line, plain
+
+if TYPE_CHECKING:
+    from seamline import delivery
+    from seamline_workers.config import Config
+
+#: Longest wait for the answer, in seconds.
+PATIENCE_S = 15
+
+
+def send(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The name of a source.")],
+    sample: Annotated[str, typer.Argument(metavar="SAMPLE", help="As `seamline adapters samples` lists them.")],
+    url: Annotated[str | None, typer.Option(help="Where the server is; else company.public_url.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Send a sample, signed with the source's secret, to a running server."""
+    found = configuration(config)
+    request = signed(found, source, sample)
+    base = (url or found.company.public_url).rstrip("/")
+    status, body = _post(request, base)
+    answer = _answer(status, body)
+    if json:
+        document(answer)
+    elif answer["delivery"] is not None:
+        again = ", which it had already" if answer["duplicate"] else ""
+        line(f"{status}: delivery {plain(answer['delivery'])}{again}")
+    else:
+        line(f"{status}: {plain(body.decode(errors='replace')[:500])}")
+    if not 200 <= status < 300:
+        raise typer.Exit(WANTING)
+
+
+def signed(config: Config, source: str, wanted: str) -> delivery.Request:
+    """The request of a sample, signed as the provider would. Raises ConfigError."""
+    from seamline.testing import Signer, load_suite
+    from seamline_webhooks.cli.adapter import find_sample, sample_names
+    from seamline_workers.registry import build_adapters
+
+    if source not in config.sources:
+        raise ConfigError(f"there is no source {source!r}; there are: {', '.join(sorted(config.sources)) or 'none'}")
+    section = config.sources[source]
+    adapter = build_adapters(config)[source]
+    suite = load_suite(section.adapter)
+    sample = find_sample(suite, wanted)
+    if sample is None:
+        raise ConfigError(f"{section.adapter} has no sample {wanted!r}; there are: {', '.join(sample_names(suite))}")
+    # Signed for the public address, wherever it is sent: that is what the server verifies.
+    address = f"{config.company.public_url.rstrip('/')}/webhooks/{source}"
+    request = sample.request(suite.root, address)
+    try:
+        return Signer(adapter, section.secrets)(request, datetime.now(UTC))
+    except PayloadError as error:
+        raise ConfigError(f"the sample {wanted!r} cannot be signed: {error}") from None
+
+
+def _post(request: delivery.Request, base: str) -> tuple[int, bytes]:
+    signed_for = urlsplit(request.url)
+    path = "/webhooks/" + signed_for.path.rsplit("/webhooks/", 1)[1]
+    if urlsplit(base).scheme not in ("http", "https"):
+        raise ConfigError("--url: write http://host:port or https://host")
+    target = base + path + (f"?{signed_for.query}" if signed_for.query else "")
+    asked = Request(target, request.body or None, dict(request.headers), method=request.method)  # noqa: S310
+    # No proxy: what is sent is signed, and goes where it was told to go.
+    opener = build_opener(ProxyHandler({}))
+    try:
+        with opener.open(asked, timeout=PATIENCE_S) as answer:
+            return answer.status, answer.read(65_536)
+    except HTTPError as error:
+        with error:
+            return error.code, error.read(65_536)
+    except (URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        fail(NOT_REACHABLE, f"nobody answers at {base} ({reason}); start it with: seamline serve")
+
+
+def _answer(status: int, body: bytes) -> dict[str, Any]:
+    try:
+        found = jsons.loads(body)
+    except ValueError:
+        found = None
+    told = found if isinstance(found, dict) else {}
+    return {"status": status, "delivery": told.get("delivery"), "duplicate": told.get("duplicate")}

@@ -1,0 +1,223 @@
+"""What is wrong with a company, and what to do about it: its configuration, store, queue, sources and routing."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+import seamline.events  # noqa: F401  (declares the catalogue)
+from seamline.adapter import Adapter
+from seamline.boundary import Roster
+from seamline.errors import ConfigError
+from seamline.events.base import catalogue
+from seamline_workers.config import Config, load_config
+from seamline_workers.registry import build_adapters, load_roster
+from seamline_workers.store.migrate import current, newest
+from seamline_workers.store.reading.backlog import backlog
+from seamline_workers.store.reading.sources import list_sources
+from seamline_workers.store.schema import QUARANTINED, deliveries, workers
+from seamline_workers.store.store import Store, now_us, open_store, sqlite_path
+
+#: A source that has told nothing for so long is said to be silent.
+SILENT = timedelta(days=7)
+#: A delivery or a handoff that waits for so long says that no worker gets to it.
+BEHIND_S = 15 * 60
+#: Deliveries that are looked through for quarantined ones.
+LOOK_BACK = 10_000
+_PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong (error) or should be looked at (warning)."""
+
+    level: Literal["error", "warning"]
+    code: str
+    subject: str
+    message: str
+    fix: str
+
+    def shape(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def inspect(config_path: Path | None) -> list[Finding]:
+    """Look at everything; errors first."""
+    try:
+        config = load_config(config_path)
+    except ConfigError as error:
+        return [
+            Finding("error", "config", text.split(":", 1)[0], text, "Mend this key in the configuration.")
+            for text in str(error).splitlines()
+        ]
+    found = [*_idle(config), *_sources(config), *_routing(config), *_queue(config), *_store(config)]
+    return sorted(found, key=lambda finding: finding.level)
+
+
+def _idle(config: Config) -> Iterator[Finding]:
+    for key in config.idle:
+        yield Finding("warning", "idle", key, "is set, but this version does nothing with it", "Leave it out for now.")
+
+
+def _sources(config: Config) -> Iterator[Finding]:
+    """Each source alone, so that one that is wrong hides no other."""
+    for name, section in config.sources.items():
+        alone = config.model_copy(update={"sources": {name: section}})
+        try:
+            adapter = build_adapters(alone)[name]
+        except ConfigError as error:
+            yield Finding("error", "source", f"sources.{name}", str(error), "Mend this source in the configuration.")
+            continue
+        if adapter.scheme is None:
+            yield Finding(
+                "warning",
+                "unverified",
+                f"sources.{name}",
+                "anybody who knows its address can send to it",
+                "Use a source that signs where there is one; gates do not count what this one tells.",
+            )
+    if config.sources and config.company.public_url == "http://localhost:8000":
+        yield Finding(
+            "warning",
+            "public-url",
+            "company.public_url",
+            "is not set; signatures over the URL will not match",
+            "Write the address that providers call.",
+        )
+
+
+def _routing(config: Config) -> Iterator[Finding]:
+    """Every event that somebody consumes has exactly one owner."""
+    try:
+        roster = load_roster(config)
+    except ConfigError as error:
+        yield Finding("error", "seats", "company.seats", str(error), "Mend the company's seats.")
+        return
+    unrouted: list[str] = []
+    told = set().union(*(_tells(config, name) for name in config.sources))
+    for event_type in catalogue():
+        try:
+            owner = roster.owner(event_type)
+        except ConfigError as error:
+            yield Finding("error", "two-owners", event_type, str(error), "Make one seat's `owns` more specific.")
+            continue
+        consumers = [seat.name for seat in roster.seats if seat.consumes(event_type)]
+        if owner is None and consumers:
+            names = ", ".join(consumers)
+            message = f"is consumed by {names}, but no seat owns it"
+            yield Finding("error", "no-owner", event_type, message, "Add it to the `owns` of one seat.")
+        elif owner is None and event_type in told and roster.seats:
+            unrouted.append(event_type)
+    if unrouted:
+        message = f"are told by sources, and no seat owns them: {', '.join(unrouted)}"
+        yield Finding(
+            "warning", "unrouted", "events", message, "They are kept and handed to nobody; add them to `owns`."
+        )
+    yield from _reports(roster)
+
+
+def _reports(roster: Roster) -> Iterator[Finding]:
+    names = {seat.name for seat in roster.seats}
+    for seat in roster.seats:
+        for word, other in (("reports_to", seat.reports_to), ("escalates_to", seat.escalates_to)):
+            if other is not None and other not in names:
+                message = f"{word} names {other}, and there is no such seat"
+                yield Finding("error", "no-seat", seat.name, message, f"There are: {', '.join(sorted(names))}.")
+
+
+def _tells(config: Config, name: str) -> set[str]:
+    from seamline_workers.registry import Source, load_adapter
+
+    section = config.sources[name]
+    try:
+        adapter: type[Adapter] = load_adapter(section.adapter)
+        built = adapter(section.settings)
+    except ConfigError:
+        return set()
+    source = Source(0, name, name, built, {}, "", 0, section.allow, section.max_body)
+    return {event.event_type for event in built.emits if source.may_tell(event.event_type)}
+
+
+def _queue(config: Config) -> Iterator[Finding]:
+    url = urlsplit(config.queue.url)
+    if url.scheme not in _PORTS:
+        return
+    try:
+        address = (url.hostname or "localhost", url.port or _PORTS[url.scheme])
+        with socket.create_connection(address, timeout=2.0):
+            return
+    except (OSError, ValueError):
+        message = "the broker cannot be reached; nothing is lost, work goes on by the slow poll"
+        yield Finding("error", "queue", "queue.url", message, 'Start the broker, or write url = "store:".')
+
+
+def _store(config: Config) -> Iterator[Finding]:
+    if config.store.url.startswith("sqlite:") and not sqlite_path(config.store.url, config.folder).exists():
+        yield Finding("error", "store", "store.url", "there is no store yet", "Run: seamline db upgrade")
+        return
+    try:
+        store = open_store(config.store.url, base=config.folder, pool=1)
+    except ConfigError as error:
+        yield Finding("error", "store", "store.url", str(error), "Mend store.url.")
+        return
+    try:
+        have, need = current(store), newest()
+        if have != need:
+            message = f"its schema is {have or 'empty'}, this version needs {need}"
+            yield Finding("error", "schema", "store", message, "Run: seamline db upgrade")
+            return
+        yield from _work(store, config)
+    except SQLAlchemyError as error:
+        reason = type(getattr(error, "orig", None) or error).__name__
+        yield Finding(
+            "error", "store", "store.url", f"cannot be used ({reason})", "See whether it runs, and who may use it."
+        )
+    finally:
+        store.close()
+
+
+def _work(store: Store, config: Config) -> Iterator[Finding]:
+    now, waiting = now_us(), backlog(store)
+    late = [kind for kind in ("deliveries", "handoffs") if waiting[kind].age_s(now) > BEHIND_S]
+    with store.read() as connection:
+        alive = connection.execute(select(workers.c.id).limit(1)).first() is not None
+        # Only the newest are looked through, so that a store without any costs no scan.
+        newest_id = connection.execute(select(func.max(deliveries.c.id))).scalar() or 0
+        unread = (deliveries.c.id > newest_id - LOOK_BACK, deliveries.c.state == QUARANTINED)
+        quarantined = connection.execute(select(deliveries.c.id).where(*unread).limit(1)).first()
+    for kind in late:
+        who = "the workers do not get to them" if alive else "no worker runs"
+        message = f"{waiting[kind].count} wait, the oldest for {int(waiting[kind].age_s(now) // 60)} minutes: {who}"
+        yield Finding("error", "behind", kind, message, "Start one: seamline worker")
+    if waiting["dead"].count:
+        message = f"{waiting['dead'].count} were given up"
+        yield Finding("warning", "dead", "handoffs", message, "Look: seamline dead list; again: seamline replay")
+    if quarantined is not None:
+        fix = "Look: seamline deliveries list --state quarantined; again: seamline replay deliveries"
+        yield Finding("warning", "quarantined", "deliveries", "some could not be read", fix)
+    yield from _silent(store, config, now)
+
+
+def _silent(store: Store, config: Config, now: int) -> Iterator[Finding]:
+    from seamline_workers.store.reading.moment import read
+    from seamline_workers.store.reading.sources import Described
+
+    limit = int(SILENT.total_seconds() * 1_000_000)
+    described = {name: Described("", "", silent_us=limit) for name in config.sources}
+    for source in list_sources(store, described, now):
+        if source["name"] not in config.sources or source["state"] != "silent":
+            continue
+        last = source["last_delivery_at"]
+        days = "" if last is None else f" for {(now - read(last, now)) // 86_400_000_000} days"
+        message = f"has told nothing{days}" if last else "has never told anything"
+        yield Finding(
+            "warning", "silent", f"sources.{source['name']}", message, "See whether its webhook is still set up."
+        )
