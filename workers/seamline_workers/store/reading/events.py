@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, or_, select
 
 from seamline.cloudevents import to_cloudevent, wire_type
 from seamline.errors import PayloadError
@@ -16,9 +15,19 @@ from seamline.events.base import Envelope, Event
 from seamline_workers.store.reading import group, moment
 from seamline_workers.store.reading.masking import masked, masked_data
 from seamline_workers.store.reading.page import page
+from seamline_workers.store.reading.partial import PUT_ASIDE, UNFINISHED
 from seamline_workers.store.reading.query import Query
 from seamline_workers.store.reading.shapes import CloudEvent, Page
-from seamline_workers.store.schema import HANDOFF_STATES, accounts, events, handoffs, ledger_head
+from seamline_workers.store.schema import (
+    CANCELLED,
+    DONE,
+    HANDOFF_STATES,
+    PENDING,
+    accounts,
+    events,
+    handoffs,
+    ledger_head,
+)
 from seamline_workers.store.store import Store
 
 _COLUMNS = (*events.c, accounts.c.provisional)
@@ -92,24 +101,21 @@ def told(connection: Connection, query: Query) -> list[ColumnElement[bool]]:
 
 
 def _handed(query: Query) -> ColumnElement[bool]:
-    about = [handoffs.c.event_seq == events.c.seq]
+    about: list[ColumnElement[bool]] = []
     if query.seat is not None:
         about.append(handoffs.c.seat == query.seat)
     if query.state is not None:
         # Before it is done, retried or put aside, a handoff waits, is ready, or runs: all of them are pending rows.
-        about.append(handoffs.c.state == (HANDOFF_STATES.index(query.state) if query.state in HANDOFF_STATES else 0))
-    handed = select(1).where(and_(*about)).correlate(events).exists()
+        state = HANDOFF_STATES.index(query.state) if query.state in HANDOFF_STATES else PENDING
+        about.append(handoffs.c.state == state)
+        if state not in (DONE, CANCELLED):
+            # These are few, and found by their partial index; from there to their events.
+            about.append(UNFINISHED if state == PENDING else PUT_ASIDE)
+            return events.c.seq.in_(select(handoffs.c.event_seq).where(*about))
+    handed = select(1).where(handoffs.c.event_seq == events.c.seq, *about).correlate(events).exists()
     if query.seat is not None and query.state is None:
         return or_(handed, events.c.source == f"/seats/{query.seat}")
     return handed
-
-
-def ids_of(connection: Connection, seqs: Sequence[int]) -> dict[int, str]:
-    """The ids of events by ledger number."""
-    if not seqs:
-        return {}
-    rows = connection.execute(select(events.c.seq, events.c.id).where(events.c.seq.in_(seqs)))
-    return {seq: str(UUID(bytes=uid)) for seq, uid in rows}
 
 
 def cloud(row: Row[Any], wire: Wire) -> CloudEvent:
