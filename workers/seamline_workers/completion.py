@@ -1,7 +1,8 @@
 """Completion: outcomes, effects and emitted events of a batch of handoffs, in one transaction, or not at all.
 
-Order of locks: account groups ascending, then lanes, then the ledger's head. Only what emits or parks needs the
-accounts: a parked handoff must not miss the fact that it waits for, an emitted event is a guard's business.
+Order of locks: account groups ascending, then lanes, then the ledger's head. Only a batch in which somebody emits or
+parks needs the accounts: a parked handoff must not miss the fact that it waits for, an emitted event is a guard's
+business. It needs those of all its lanes then: who appends to one of them waits for its lane with the head in hand.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from seamline.boundary import Requires, Roster
 from seamline_workers.crashpoint import reach
-from seamline_workers.handoff import Result
+from seamline_workers.handoff import Result, unwritable
+from seamline_workers.log import log
 from seamline_workers.store import lanes, ledger
 from seamline_workers.store.effects import Outcome, complete
 from seamline_workers.store.lanes import LaneEnd
 from seamline_workers.store.ledger import Draft, Locked, Routes, control
-from seamline_workers.store.schema import DONE, PARKED
-from seamline_workers.store.store import Store, now_us
+from seamline_workers.store.schema import PARKED, RETRYING
+from seamline_workers.store.store import Store, deadlocked, now_us, transient
 from seamline_workers.translate import again
 
 
@@ -31,6 +34,11 @@ class Completion:
     ends: list[LaneEnd] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
 
+    def of(self, ends: Sequence[LaneEnd]) -> Completion:
+        """The part of it that is about these lanes."""
+        lanes = {(end.key, end.seat) for end in ends}
+        return Completion(list(ends), [r for r in self.results if (r.outcome.lane, r.outcome.seat) in lanes])
+
 
 @dataclass(frozen=True)
 class Completer:
@@ -39,12 +47,43 @@ class Completer:
     store: Store
     roster: Roster
     routes: Routes
+    max_attempts: int = 12
 
     def commit(self, completion: Completion) -> int:
-        """Write a completion. Returns how many handoffs were completed; what lost its lease is not among them."""
-        if not completion.ends:
+        """Write a completion. Returns how many handoffs were completed; what lost its lease is not among them.
+
+        What cannot be written spoils nothing else: then each lane is written alone, and in it the handoffs before it.
+        """
+        ends = completion.ends
+        if not ends:
             return 0
-        return again(lambda: self._commit(completion))
+        try:
+            return again(lambda: self._commit(completion))
+        except Exception as error:
+            if deadlocked(error) and len(ends) > 1:
+                middle = len(ends) // 2
+                return sum(self.commit(completion.of(half)) for half in (ends[:middle], ends[middle:]))
+            if isinstance(error, DBAPIError) and transient(error):
+                raise
+            log.warning("completion_refused", handoffs=len(completion.results), error=type(error).__name__)
+        return sum(self._apart(end, completion.of([end]).results) for end in ends)
+
+    def _apart(self, end: LaneEnd, results: Sequence[Result]) -> int:
+        """Write one lane; the first handoff whose effects no store takes has failed, what comes after it runs again."""
+        refused: Exception | None = None
+        for n in range(len(results), -1, -1):
+            written = Completion([end], list(results))
+            if n < len(results):
+                assert refused is not None
+                written = _up_to(end, results[:n], unwritable(results[n].outcome, refused, self.max_attempts))
+            try:
+                return again(lambda written=written: self._commit(written))  # type: ignore[misc]
+            except Exception as error:
+                if isinstance(error, DBAPIError) and transient(error):
+                    raise
+                refused = error
+        assert refused is not None
+        raise refused
 
     def _commit(self, completion: Completion) -> int:
         now = now_us()
@@ -57,16 +96,19 @@ class Completer:
             done = complete(connection, completion.ends, [r.outcome for r in results], now)
             reach("handoff.completed")
             if locked and done:
-                self._append(connection, results, locked, now)
+                ended = [r for r in results if (r.outcome.event_seq, r.outcome.seat) in done]
+                self._append(connection, ended, locked, now)
             reach("handoff.commit")
         reach("handoff.committed")
-        return done
+        return len(done)
 
     def _lock(self, connection: Connection, results: Sequence[Result]) -> Locked:
-        """Lock the accounts of what emits or parks."""
+        """Lock the accounts of a batch in which somebody emits or parks."""
+        if not any(result.drafts or result.outcome.awaits for result in results):
+            return {}
         wanted = {draft.account_id for result in results for draft in result.drafts}
-        wanted |= {result.outcome.lane for result in results if result.outcome.awaits}
-        return ledger.lock(connection, wanted) if wanted else {}
+        wanted |= {account for r in results for account in (r.outcome.lane, r.outcome.subject or r.outcome.lane)}
+        return ledger.lock(connection, wanted)
 
     def _guarded(self, connection: Connection, result: Result, locked: Locked) -> Result:
         """Park a handoff that asks for what its account is not ready for; its effects wait with it."""
@@ -77,21 +119,35 @@ class Completer:
             projection = locked[draft.account_id].projection
             voided_by = None if guard.voided_by is None else guard.voided_by.event_type
             if not projection.permits(draft.fields, guard.fact.event_type, voided_by):
-                return _parked(connection, result, draft, guard)
+                return _parked(connection, result, draft, guard, locked)
         return result
 
     def _append(self, connection: Connection, results: Sequence[Result], locked: Locked, now: int) -> None:
-        finished = _finished(connection, [r.outcome for r in results if r.drafts])
-        drafts = [d for r in results if (r.outcome.event_seq, r.outcome.seat) in finished for d in r.drafts]
+        drafts = [draft for result in results for draft in result.drafts]
         ledger.append(connection, drafts, self.routes, locked, now)
         waits = [r.outcome for r in results if r.outcome.state == PARKED and r.outcome.awaits]
-        lanes.reopen(connection, _already_told(connection, waits))
+        lanes.reopen(connection, _already_told(connection, waits, locked))
+
+
+def _up_to(end: LaneEnd, results: Sequence[Result], failed: Outcome) -> Completion:
+    """A lane that ends with a handoff that failed."""
+    upto = results[-1].outcome.event_seq if results else end.start
+    if failed.state == RETRYING:
+        end = end._replace(upto=upto, due=failed.due)
+    else:
+        end = end._replace(upto=failed.event_seq, due=0)
+    return Completion([end], [*results, Result(failed)])
+
+
+def _group(outcome: Outcome, locked: Locked) -> int:
+    """The group of a handoff's account: not its lane where the account was linked or unlinked while it ran."""
+    return locked[outcome.subject or outcome.lane].id
 
 
 _HEAD = text("SELECT seq FROM ledger_head WHERE id = 1")
 
 
-def _parked(connection: Connection, result: Result, asked: Draft, guard: Requires) -> Result:
+def _parked(connection: Connection, result: Result, asked: Draft, guard: Requires, locked: Locked) -> Result:
     """The handoff as it waits, and what says that it was refused.
 
     A handler that could not know of the newest such fact yet was not refused: it runs again at once, with it.
@@ -99,7 +155,7 @@ def _parked(connection: Connection, result: Result, asked: Draft, guard: Require
     waiting = result.outcome._replace(
         state=PARKED, due=0, reason=guard.reason, awaits=guard.fact.event_type, effects=()
     )
-    if _newer(connection, waiting) is not None:
+    if _newer(connection, waiting, locked) is not None:
         return Result(waiting)
     fields = {
         "rule": guard.rule,
@@ -115,19 +171,7 @@ def _parked(connection: Connection, result: Result, asked: Draft, guard: Require
     return Result(waiting, [refused])
 
 
-_STATE = text("SELECT state, attempts FROM handoffs WHERE event_seq = :seq AND seat = :seat")
-
-
-def _finished(connection: Connection, outcomes: Sequence[Outcome]) -> set[tuple[int, str]]:
-    """The handoffs whose outcome this transaction wrote: a fenced one has another state, or had it before."""
-    found = set()
-    for o in outcomes:
-        row = connection.execute(_STATE, {"seq": o.event_seq, "seat": o.seat}).first()
-        if row is not None and row.state == o.state and row.state in (DONE, PARKED):
-            found.add((o.event_seq, o.seat))
-    return found
-
-
+_MOVE = text("UPDATE handoffs SET account_id = :group WHERE event_seq = :seq AND seat = :seat")
 _NEWER = text("""
 SELECT max(seq) FROM events WHERE account_id IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group)
 AND type = :type AND seq > (SELECT CASE WHEN as_of > event_seq THEN as_of ELSE event_seq END
@@ -135,18 +179,22 @@ AND type = :type AND seq > (SELECT CASE WHEN as_of > event_seq THEN as_of ELSE e
 """)
 
 
-def _already_told(connection: Connection, waits: Sequence[Outcome]) -> list[tuple[int, str, int]]:
+def _already_told(connection: Connection, waits: Sequence[Outcome], locked: Locked) -> list[tuple[int, str, int]]:
     """What was parked for a fact that came while the handler ran: it is ready again at once."""
     told = {}
     for o in waits:
-        seq = _newer(connection, o)
+        group = _group(o, locked)
+        if group != o.lane:
+            # It waits where the facts about its account arrive.
+            connection.execute(_MOVE, {"group": group, "seq": o.event_seq, "seat": o.seat})
+        seq = _newer(connection, o, locked)
         if seq is not None:
-            told[o.lane, o.awaits or ""] = seq
+            told[group, o.awaits or ""] = seq
     return ledger.release(connection, told)
 
 
-def _newer(connection: Connection, o: Outcome) -> int | None:
+def _newer(connection: Connection, o: Outcome, locked: Locked) -> int | None:
     """The newest fact of the kind that a handoff waits for, if it is newer than what its handler could read."""
-    binds = {"group": o.lane, "type": o.awaits, "seq": o.event_seq, "seat": o.seat}
+    binds = {"group": _group(o, locked), "type": o.awaits, "seq": o.event_seq, "seat": o.seat}
     seq = connection.execute(_NEWER, binds).scalar()
     return None if seq is None else int(seq)

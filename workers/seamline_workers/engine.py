@@ -87,7 +87,7 @@ class Engine:
             store, self.routes, config.company.public_url.rstrip("/"), frozenset(config.company.domains)
         )
         self.runner = Runner(store, roster, max_attempts=config.worker.max_attempts)
-        self.completer = Completer(store, roster, self.routes)
+        self.completer = Completer(store, roster, self.routes, config.worker.max_attempts)
         transport = transport or Transport()
         self.fetcher = fetch.Fetcher(self.translator, self.sources, transport)
         self.poller = poll.Poller(store, self.sources, transport)

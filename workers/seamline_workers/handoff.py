@@ -35,6 +35,8 @@ from seamline_workers.store.store import Store, now_us
 FIRST_BACKOFF = 40.0
 #: A wait that the handler or a provider asks for beyond this parks the handoff, so that its lane goes on.
 LONGEST_HOLD = timedelta(minutes=15)
+#: Longest wait that a handler may ask for, in seconds.
+LONGEST_WAIT = 366 * 86_400.0
 #: An event that was caused through more than so many others waits for a human.
 MAX_HOPS = 16
 
@@ -71,6 +73,23 @@ class Loops:
 def backoff(attempts: int, jitter: Callable[[], float] = random.random) -> float:
     """Seconds until the next attempt after ``attempts`` have failed: exponential, full jitter."""
     return jitter() * FIRST_BACKOFF * 2.0 ** min(attempts - 1, 30)
+
+
+def unwritable(outcome: Outcome, error: Exception, max_attempts: int) -> Outcome:
+    """A handoff whose effects no store takes: it has failed, like one whose handler raised."""
+    attempts = outcome.attempts + (outcome.state in (schema.PARKED, schema.NEEDS_HUMAN))
+    reason = f"what it asked for cannot be written: {type(error).__name__}"
+    failed = outcome._replace(attempts=attempts, effects=(), awaits=None)
+    if attempts >= max_attempts:
+        return failed._replace(state=schema.DEAD, due=0, reason=f"{reason} (attempt {attempts})")
+    wait = backoff(attempts)
+    parked = wait > LONGEST_HOLD.total_seconds()
+    return failed._replace(
+        state=schema.PARKED if parked else schema.RETRYING,
+        awaits=UNTIL_DUE if parked else None,
+        due=now_us() + int(wait * 1_000_000),
+        reason=reason,
+    )
 
 
 class Runner:
@@ -161,7 +180,9 @@ class Runner:
                     handoff.event_seq, seat.name, kind, key, handoff.account_id, cause, effect, data=line, ref=ref
                 )
             )
-        outcome = self._outcome(seat, handoff, schema.DONE, effects=tuple(rows))
+        # Asked twice under one key it is one effect: the later word counts.
+        once = {(row.kind, row.key): row for row in rows}
+        outcome = self._outcome(seat, handoff, schema.DONE, effects=tuple(once.values()))
         if drafts and handoff.hops >= MAX_HOPS:
             return self._to_human(seat, handoff, f"a chain of more than {MAX_HOPS} events causing each other")
         return Result(outcome, drafts)
@@ -194,7 +215,7 @@ class Runner:
         attempts = handoff.attempts + 1
         if attempts >= self._max_attempts:
             return Result(self._outcome(seat, handoff, schema.DEAD, reason=f"{reason} (attempt {attempts})"))
-        wait = backoff(attempts) if after is None else after.total_seconds()
+        wait = backoff(attempts) if after is None else min(max(after.total_seconds(), 0.0), LONGEST_WAIT)
         due = self._clock() + int(wait * 1_000_000)
         if wait > LONGEST_HOLD.total_seconds():
             return Result(
@@ -233,6 +254,7 @@ class Runner:
             awaits,
             bool(handoff.again),
             effects,
+            handoff.subject,
         )
 
 

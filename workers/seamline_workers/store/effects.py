@@ -43,6 +43,7 @@ class Outcome(NamedTuple):
     awaits: str | None = None
     again: bool = False  # ended before: its effects may exist already
     effects: tuple[EffectRow, ...] = ()
+    subject: int = 0  # the event's own account
 
 
 _PG_COMPLETE = text("""
@@ -69,22 +70,24 @@ ON CONFLICT (event_seq, seat, kind, key) DO NOTHING
 """
 
 
-def complete(connection: Connection, ends: Sequence[LaneEnd], outcomes: Sequence[Outcome], now: int) -> int:
+def complete(
+    connection: Connection, ends: Sequence[LaneEnd], outcomes: Sequence[Outcome], now: int
+) -> set[tuple[int, str]]:
     """Finish lanes and write their outcomes' effects, in the caller's transaction.
 
-    What lost its lease changes nothing. Returns how many handoffs were completed.
+    What lost its lease changes nothing. Returns the handoffs that were completed: (ledger number, seat).
     """
     kept = finish_lanes(connection, ends)
     alive = [outcome for outcome in outcomes if (outcome.lane, outcome.seat) in kept]
     if not alive:
-        return 0
+        return set()
     done = _complete(connection, alive, now)
     ended = [o for o in alive if (o.event_seq, o.seat) in done]
     rows = [row for o in ended if not o.again for row in o.effects]
     rows += _new(connection, [row for o in ended if o.again for row in o.effects])
     if rows:
         write_effects(connection, rows, now)
-    return len(done)
+    return done
 
 
 def _complete(connection: Connection, alive: Sequence[Outcome], now: int) -> set[tuple[int, str]]:

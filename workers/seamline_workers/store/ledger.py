@@ -18,6 +18,7 @@ from seamline.events.base import event_id
 from seamline.projection import Projection
 from seamline.stages import Fact, fold, needs_refold, refold
 from seamline_workers.store import lanes
+from seamline_workers.store.accounts import LostRace
 from seamline_workers.store.lanes import raw
 from seamline_workers.store.schema import PARKED
 
@@ -76,10 +77,13 @@ class Group:
 #: The locked group of each account of a transaction.
 Locked = dict[int, Group]
 
+# The group's row is locked before its member's: who holds a group may take any of its members without a circle.
 _PG_LOCK = text("""
-SELECT a.id, g.id, g.projection, g.last_event_at FROM accounts a JOIN accounts g ON g.id = coalesce(a.group_id, a.id)
+SELECT a.id, g.id, g.projection, g.last_event_at FROM accounts g JOIN accounts a ON g.id = coalesce(a.group_id, a.id)
 WHERE a.id = ANY(CAST(:ids AS bigint[])) ORDER BY g.id, a.id FOR NO KEY UPDATE
 """)
+#: How often groups that change under our eyes are looked for, before the transaction is done again.
+_LOOKS = 4
 _LITE_LOCK = """
 SELECT a.id, g.id, g.projection, g.last_event_at FROM accounts a JOIN accounts g ON g.id = coalesce(a.group_id, a.id)
 WHERE a.id = ?
@@ -87,10 +91,17 @@ WHERE a.id = ?
 
 
 def lock(connection: Connection, account_ids: Iterable[int]) -> Locked:
-    """Lock the groups of these accounts, ascending, and read their projections."""
+    """Lock the groups of these accounts, ascending, and read their projections. Raises LostRace."""
     wanted = sorted(set(account_ids))
     if connection.dialect.name == "postgresql":
         rows: Sequence[Any] = connection.execute(_PG_LOCK, {"ids": wanted}).all()
+        for _ in range(_LOOKS):
+            if len(rows) == len(wanted):
+                break
+            # While we waited an account was linked or unlinked: its row and its group's do not belong together now.
+            rows = connection.execute(_PG_LOCK, {"ids": wanted}).all()
+        else:
+            raise LostRace
     else:
         cursor = raw(connection).cursor()
         rows = [cursor.execute(_LITE_LOCK, (account_id,)).fetchone() for account_id in wanted]
@@ -128,6 +139,8 @@ def append(connection: Connection, drafts: Sequence[Draft], routes: Routes, lock
     _insert_events(connection, new)
     lanes.add(connection, _insert_handoffs(connection, new, routes, locked, now))
     lanes.reopen(connection, released)
+    for group in locked.values():
+        group.pending.clear()
     return new
 
 

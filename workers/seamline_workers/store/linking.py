@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from seamline import stages
 from seamline.context import Task
@@ -18,7 +18,7 @@ from seamline_workers.store import lanes, ledger
 from seamline_workers.store.accounts import Resolved
 from seamline_workers.store.effects import give_task
 from seamline_workers.store.ledger import Draft, control
-from seamline_workers.store.schema import JOINING, OPEN, SEAT_LANE
+from seamline_workers.store.schema import HELD, JOINING, OPEN, PARKED, RETRYING, SEAT_LANE, SUSPECT
 
 
 def settle_identities(connection: Connection, resolved: Resolved, drafts: Sequence[Draft], now: int) -> list[Draft]:
@@ -37,6 +37,9 @@ def settle_identities(connection: Connection, resolved: Resolved, drafts: Sequen
     for conflict in resolved.conflicts:
         cause = next((d for d in drafts if d.account_id == conflict.account_id), drafts[0])
         kinds = " and ".join(key[0] for key in conflict.keys)
+        words = f"An event's {kinds} belong to the accounts {conflict.account_id} and {conflict.other_id}."
+        if connection.execute(_ASKED, {"account": conflict.account_id, "text": words}).first() is not None:
+            continue  # every later event about them would ask the same again
         fields = {
             "account": str(conflict.account_id),
             "candidates": [str(conflict.other_id)],
@@ -45,13 +48,9 @@ def settle_identities(connection: Connection, resolved: Resolved, drafts: Sequen
         }
         event = _about(control("identity.conflict", fields, cause, str(conflict.other_id)), conflict.account_id)
         said.append(event)
-        task = Task(
-            "Two customers, or one?",
-            f"An event's {kinds} belong to the accounts {conflict.account_id} and {conflict.other_id}.",
-        )
         give_task(
             connection,
-            task,
+            Task("Two customers, or one?", words),
             kind="identity",
             account_id=conflict.account_id,
             seat=None,
@@ -59,6 +58,9 @@ def settle_identities(connection: Connection, resolved: Resolved, drafts: Sequen
             now=now,
         )
     return said
+
+
+_ASKED = text("SELECT 1 FROM tasks WHERE account_id = :account AND kind = 'identity' AND text = :text")
 
 
 def _hex(draft: Draft) -> str:
@@ -103,13 +105,15 @@ def part(connection: Connection, edge: int, now: int) -> None:
     ).first()
     if found is None:
         return
-    group, other = found
-    ledger.lock(connection, [group, other])
+    other = found.other_id
+    # The group that they are in now: the one that they were linked to may have been linked on since.
+    group = ledger.lock(connection, [found.account_id, other])[other].id
     connection.execute(text("UPDATE links SET undone_at = :now WHERE id = :id"), {"now": now, "id": edge})
     members = _side(connection, other)
-    connection.execute(text("UPDATE accounts SET group_id = NULL WHERE id = :id"), {"id": other})
-    for member in members - {other}:
-        connection.execute(text("UPDATE accounts SET group_id = :group WHERE id = :id"), {"group": other, "id": member})
+    for member in sorted(members):
+        binds = {"group": None if member == other else other, "id": member}
+        connection.execute(text("UPDATE accounts SET group_id = :group WHERE id = :id"), binds)
+    connection.execute(_NOT_JOINING, {"keys": sorted(members)})
     _move(connection, group, other, members)
     for one in (group, other):
         refold(connection, one)
@@ -128,68 +132,72 @@ def _side(connection: Connection, account_id: int) -> set[int]:
     return found
 
 
+_LANES = f"SELECT seat, lease, held, due FROM lanes WHERE kind = {SEAT_LANE} AND key = :key ORDER BY seat"
 _OPEN_WORK = """
-SELECT h.event_seq, h.seat, h.state FROM handoffs h JOIN events e ON e.seq = h.event_seq
-WHERE h.account_id = :source AND h.state IN (0, 1, 3) AND h.seat = :seat
+UPDATE handoffs SET account_id = :target
+WHERE account_id = :source AND seat = :seat AND state IN (0, 1, 3){only} RETURNING event_seq, state
 """
+_PARKED_WORK = """
+UPDATE handoffs SET account_id = :target WHERE account_id = :source AND seat = :seat AND state = 3{only}
+"""
+_ONLY = " AND event_seq IN (SELECT seq FROM events WHERE account_id IN ({accounts}))"
+_EMPTY = text(f"""
+UPDATE lanes SET done = last, held = {OPEN}, due = 0, crashes = 0, joins = NULL
+WHERE kind = {SEAT_LANE} AND key = :source AND seat = :seat
+""")
+_JOINED = text(f"UPDATE lanes SET joins = :target WHERE kind = {SEAT_LANE} AND joins = :source AND seat = :seat")
+_JOINS = text(f"UPDATE lanes SET joins = :target WHERE kind = {SEAT_LANE} AND key = :source AND seat = :seat")
+_WAIT = text(f"""
+INSERT INTO lanes (kind, key, seat, held) VALUES ({SEAT_LANE}, :target, :seat, {JOINING})
+ON CONFLICT (kind, key, seat) DO UPDATE SET held = {JOINING}
+""")
+_HOLD = text(f"""
+UPDATE lanes SET held = {HELD}, due = :due
+WHERE kind = {SEAT_LANE} AND key = :target AND seat = :seat AND held = {OPEN} AND lease IS NULL
+""")
 
 
 def _move(connection: Connection, source: int, target: int, subjects: set[int] | None) -> None:
-    """Move open handoffs from one group's lanes to another's; ``subjects``: only those of these accounts."""
-    seats = connection.execute(
-        text(f"SELECT seat, lease FROM lanes WHERE kind = {SEAT_LANE} AND key = :key ORDER BY seat"), {"key": source}
-    ).all()
-    for seat, lease in seats:
-        if lease is not None and subjects is None:
-            _let_drain(connection, source, target, seat)
+    """Move open handoffs from one group's lanes to another's; ``subjects``: only those of these accounts.
+
+    A lane in which something has started (it runs, or is tried again, or lost its process) goes on to its end where
+    it is, and the other one waits for that; only what is parked moves at once. Both groups are locked.
+    """
+    lock = " FOR NO KEY UPDATE" if connection.dialect.name == "postgresql" else ""
+    only = "" if subjects is None else _ONLY.format(accounts=", ".join(str(one) for one in sorted(subjects)))
+    for seat, lease, held, due in connection.execute(text(_LANES + lock), {"key": source}).all():
+        binds = {"source": source, "target": target, "seat": seat}
+        if lease is not None or (subjects is None and held in (HELD, SUSPECT)):
+            connection.execute(text(_PARKED_WORK.format(only=only)), binds)
+            connection.execute(_JOINS, binds)
+            connection.execute(_WAIT, binds)
             continue
-        query, binds = _OPEN_WORK, {"source": source, "seat": seat}
-        rows = connection.execute(text(query), binds).all()
-        if subjects is not None:
-            mine = {row.event_seq for row in rows if _subject(connection, row.event_seq) in subjects}
-            rows = [row for row in rows if row.event_seq in mine]
-        for row in rows:
-            connection.execute(
-                text("UPDATE handoffs SET account_id = :target WHERE event_seq = :seq AND seat = :seat"),
-                {"target": target, "seq": row.event_seq, "seat": seat},
-            )
-        ready = [(target, seat, row.event_seq) for row in rows if row.state != 3]
-        lanes.reopen(connection, ready)
+        rows = connection.execute(text(_OPEN_WORK.format(only=only)), binds).all()
+        lanes.reopen(connection, [(target, seat, row.event_seq) for row in rows if row.state != PARKED])
+        if any(row.state == RETRYING for row in rows):
+            connection.execute(_HOLD, binds | {"due": due})
         if subjects is None:
-            connection.execute(_EMPTY, {"k": source, "s": seat})
+            connection.execute(_EMPTY, binds)
+            if connection.execute(_JOINED, binds).rowcount:
+                connection.execute(_WAIT, binds)
 
 
-_EMPTY = text(f"UPDATE lanes SET done = last, held = {OPEN} WHERE kind = {SEAT_LANE} AND key = :k AND seat = :s")
-_MOVE_PARKED = text(
-    "UPDATE handoffs SET account_id = :target WHERE account_id = :source AND seat = :seat AND state = 3"
-)
-
-
-def _subject(connection: Connection, seq: int) -> int:
-    return int(connection.execute(text("SELECT account_id FROM events WHERE seq = :seq"), {"seq": seq}).scalar_one())
-
-
-def _let_drain(connection: Connection, source: int, target: int, seat: str) -> None:
-    """The running lane goes on to its end; the lane that it joins waits for that. What is parked moves at once."""
-    binds = {"source": source, "target": target, "seat": seat}
-    connection.execute(_MOVE_PARKED, binds)
-    connection.execute(
-        text(f"UPDATE lanes SET joins = :target WHERE kind = {SEAT_LANE} AND key = :source AND seat = :seat"), binds
-    )
-    connection.execute(
-        text(f"""
-        INSERT INTO lanes (kind, key, seat, held) VALUES ({SEAT_LANE}, :target, :seat, {JOINING})
-        ON CONFLICT (kind, key, seat) DO UPDATE SET held = {JOINING}
-        """),
-        binds,
-    )
+_NOT_JOINING = text(
+    f"UPDATE lanes SET joins = NULL WHERE kind = {SEAT_LANE} AND joins IS NOT NULL AND key IN :keys"
+).bindparams(bindparam("keys", expanding=True))
 
 
 def refold(connection: Connection, group_id: int) -> Projection:
     """Make a group's projection anew from the ledger and write it."""
-    projection = stages.refold(ledger.facts_of(connection, group_id))
+    facts = ledger.facts_of(connection, group_id)
+    projection = stages.refold(facts)
+    binds = {
+        "projection": projection.to_json().decode(),
+        "stage": projection.stage,
+        "at": max((fact.at for fact in facts), default=None),
+        "id": group_id,
+    }
     connection.execute(
-        text("UPDATE accounts SET projection = :projection, stage = :stage WHERE id = :id"),
-        {"projection": projection.to_json().decode(), "stage": projection.stage, "id": group_id},
+        text("UPDATE accounts SET projection = :projection, stage = :stage, last_event_at = :at WHERE id = :id"), binds
     )
     return projection

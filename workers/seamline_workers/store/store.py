@@ -140,6 +140,11 @@ def _postgres(url: str, pool: int) -> Engine:
     )
 
 
+def deadlocked(error: BaseException) -> bool:
+    """Whether a transaction lost against another that it may pass when it is done again."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
+
+
 def transient(error: BaseException) -> bool:
     """Whether a database error goes away by itself: a lock, a deadlock, a lost connection."""
     if isinstance(error, DBAPIError):
@@ -164,6 +169,7 @@ __all__ = [
     "NullPool",
     "Store",
     "connect_sqlite",
+    "deadlocked",
     "now_us",
     "open_store",
     "sqlite_path",
