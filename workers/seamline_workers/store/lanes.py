@@ -77,13 +77,13 @@ _HANDOFF_COLUMNS = (
     "e.correlation, e.hops, e.adapter_version"
 )
 
+# By row address: a join on the key takes a bad plan while the table is young and has no statistics.
 _PG_LEASE = text(f"""
-WITH x AS (
-    SELECT key FROM lanes
+WITH x AS MATERIALIZED (
+    SELECT ctid FROM lanes
     WHERE kind = {SEAT_LANE} AND seat = :seat AND last > done AND held = {OPEN} AND lease IS NULL
     ORDER BY done LIMIT :n FOR UPDATE SKIP LOCKED)
-UPDATE lanes l SET lease = :token FROM x
-WHERE l.kind = {SEAT_LANE} AND l.key = x.key AND l.seat = :seat RETURNING l.key, l.done
+UPDATE lanes l SET lease = :token FROM x WHERE l.ctid = x.ctid RETURNING l.key, l.done
 """)
 
 # A statement of its own: its snapshot is younger than the lanes' locks, so it sees all that moved their cursors.
