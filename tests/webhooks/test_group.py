@@ -118,7 +118,7 @@ def test_while_another_process_writes_the_loop_goes_on_and_the_group_grows() -> 
         while len(kept.trouble) > 3:
             await asyncio.sleep(0)  # the loop is free between two tries
         second = group.submit(arrival(2))
-        assert await asyncio.gather(first, second) == [Accepted(1), Accepted(2)]
+        assert list(await asyncio.gather(first, second)) == [Accepted(1), Accepted(2)]
         assert kept.groups == [["1", "2"]]
         await group.close()
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from seamline.errors import ConfigError
-from seamline_workers.config import load_config
+from seamline_workers.config import Config, load_config
 
 SOURCE = '[sources.crm]\nadapter = "hubspot"\n'
 
 
-def load(folder: Path, text: str, **environ: str):  # type: ignore[no-untyped-def]
+def load(folder: Path, text: str, **environ: str) -> Config:
     path = folder / "seamline.toml"
     path.write_text(text)
     return load_config(path, environ)
