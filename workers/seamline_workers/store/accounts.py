@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from seamline_workers.identity import Key, Keys
+from seamline_workers.store.array import array
 from seamline_workers.store.lanes import raw
 
 
@@ -124,7 +125,7 @@ class Resolver:
         if not wanted:
             return
         if self._postgres:
-            binds = {"kinds": [kind for kind, _ in wanted], "values": [value for _, value in wanted]}
+            binds = {"kinds": array([kind for kind, _ in wanted]), "values": array([value for _, value in wanted])}
             rows = self._connection.execute(_PG_FIND, binds).all()
         else:
             cursor = raw(self._connection).cursor()
@@ -251,7 +252,7 @@ class Resolver:
             return int(cursor.rowcount)
         arrays = ", ".join(f"CAST(:c{n} AS {kind}[])" for n, kind in enumerate(types))
         source = statement.format("@").replace("VALUES (@)", f"SELECT * FROM unnest({arrays})")
-        binds = {f"c{n}": list(column) for n, column in enumerate(zip(*rows, strict=True))}
+        binds = {f"c{n}": array(column) for n, column in enumerate(zip(*rows, strict=True))}
         return self._connection.execute(text(source), binds).rowcount
 
     def _write(self) -> None:

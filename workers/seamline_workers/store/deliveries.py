@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
+from seamline_workers.store.array import array
 from seamline_workers.store.lanes import raw
 from seamline_workers.store.schema import FETCHING, QUARANTINED
 
@@ -79,7 +80,7 @@ _LITE_FINISH = "UPDATE deliveries SET state = ?, reason = ? WHERE id = ?"
 def finish(connection: Connection, ends: Sequence[tuple[int, int, str | None]]) -> None:
     """Write the state of translated deliveries: (id, state, reason)."""
     if connection.dialect.name == "postgresql":
-        ids, states, reasons = (list(column) for column in zip(*ends, strict=True))
+        ids, states, reasons = (array(column) for column in zip(*ends, strict=True))
         connection.execute(_PG_FINISH, {"ids": ids, "states": states, "reasons": reasons})
     else:
         raw(connection).executemany(_LITE_FINISH, [(state, reason, id_) for id_, state, reason in ends])
@@ -108,7 +109,7 @@ def add_items(connection: Connection, rows: Sequence[ItemRow]) -> set[tuple[int,
         return set()
     if connection.dialect.name == "postgresql":
         columns = zip(*rows, strict=True)
-        binds = {name: list(column) for name, column in zip(ItemRow._fields, columns, strict=True)}
+        binds = {name: array(column) for name, column in zip(ItemRow._fields, columns, strict=True)}
         return {(d, n) for d, n in connection.execute(_PG_ITEMS, binds)}
     cursor, new = raw(connection).cursor(), set()
     for row in rows:

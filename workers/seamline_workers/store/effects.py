@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, text
 
 from seamline.context import Flag, Message, Task
+from seamline_workers.store.array import array
 from seamline_workers.store.lanes import LaneEnd, finish_lanes, raw
 from seamline_workers.store.schema import DONE, FLAG, MESSAGE, NEEDS_HUMAN, PARKED, RETRYING, TASK
 
@@ -94,13 +95,13 @@ def _complete(connection: Connection, alive: Sequence[Outcome], now: int) -> set
     if connection.dialect.name == "postgresql":
         binds = {
             "now": now,
-            "seqs": [o.event_seq for o in alive],
-            "seats": [o.seat for o in alive],
-            "states": [o.state for o in alive],
-            "attempts": [o.attempts for o in alive],
-            "dues": [o.due for o in alive],
-            "reasons": [o.reason for o in alive],
-            "awaits": [o.awaits for o in alive],
+            "seqs": array([o.event_seq for o in alive]),
+            "seats": array([o.seat for o in alive]),
+            "states": array([o.state for o in alive]),
+            "attempts": array([o.attempts for o in alive]),
+            "dues": array([o.due for o in alive]),
+            "reasons": array([o.reason for o in alive]),
+            "awaits": array([o.awaits for o in alive]),
         }
         return {(seq, seat) for seq, seat in connection.execute(_PG_COMPLETE, binds)}
     cursor, done = raw(connection).cursor(), set()
@@ -126,12 +127,12 @@ def write_effects(connection: Connection, rows: Sequence[EffectRow], now: int) -
     if connection.dialect.name == "postgresql":
         binds = {
             "now": now,
-            "seqs": [r.event_seq for r in written],
-            "seats": [r.seat for r in written],
-            "kinds": [r.kind for r in written],
-            "keys": [r.key for r in written],
-            "refs": [r.ref for r in written],
-            "datas": [r.data for r in written],
+            "seqs": array([r.event_seq for r in written]),
+            "seats": array([r.seat for r in written]),
+            "kinds": array([r.kind for r in written]),
+            "keys": array([r.key for r in written]),
+            "refs": array([r.ref for r in written]),
+            "datas": array([r.data for r in written]),
         }
         connection.execute(_PG_EFFECTS, binds)
     else:
@@ -191,7 +192,7 @@ def _raise_flags(connection: Connection, rows: Sequence[EffectRow], now: int) ->
     table = [(*key, told, severity, json.dumps(found), n) for key, (told, severity, found, n) in sorted(merged.items())]
     if connection.dialect.name == "postgresql":
         names = ("accounts", "seats", "names", "keys", "texts", "severities", "evidences", "counts")
-        binds: dict[str, Any] = {n: list(c) for n, c in zip(names, zip(*table, strict=True), strict=True)}
+        binds: dict[str, Any] = {n: array(c) for n, c in zip(names, zip(*table, strict=True), strict=True)}
         found_ids = connection.execute(_PG_FLAGS, binds | {"now": now})
         return {(account, seat, name, key): flag_id for account, seat, name, key, flag_id in found_ids}
     cursor = raw(connection).cursor()

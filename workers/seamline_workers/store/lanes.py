@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
+from seamline_workers.store.array import array
 from seamline_workers.store.schema import FETCHING, HELD, JOINING, OPEN, PARKED, SEAT_LANE, SOURCE_LANE, SUSPECT
 
 
@@ -125,7 +126,8 @@ def lease_lanes(connection: Connection, seat: str, token: int, n: int, per_lane:
         if not leased:
             return []
         lanes = {key: Lane(key, seat, token, done) for key, done in leased}
-        binds = {"keys": list(lanes), "starts": [lane.start for lane in lanes.values()], "seat": seat, "per": per_lane}
+        starts = array([lane.start for lane in lanes.values()])
+        binds = {"keys": array(list(lanes)), "starts": starts, "seat": seat, "per": per_lane}
         for row in connection.execute(_PG_READ, binds):
             lanes[row[0]].handoffs.append(Handoff._make(row))
         return list(lanes.values())
@@ -175,7 +177,7 @@ def lease_suspect(connection: Connection, token: int) -> Suspect | None:
 def read_lane(connection: Connection, key: int, seat: str, token: int, start: int, per_lane: int) -> Lane:
     """The next handoffs of one leased lane."""
     if connection.dialect.name == "postgresql":
-        binds = {"keys": [key], "starts": [start], "seat": seat, "per": per_lane}
+        binds = {"keys": array([key]), "starts": array([start]), "seat": seat, "per": per_lane}
         rows = connection.execute(_PG_READ, binds).all()
     else:
         rows = raw(connection).execute(_LITE_READ, (key, seat, start, per_lane)).fetchall()
@@ -223,7 +225,7 @@ def finish_lanes(connection: Connection, ends: Sequence[LaneEnd]) -> set[tuple[i
     if connection.dialect.name == "postgresql":
         columns = list(zip(*ends, strict=True))
         names = ("keys", "seats", "tokens", "starts", "uptos", "dues")
-        found = connection.execute(_PG_FINISH, {n: list(c) for n, c in zip(names, columns, strict=True)})
+        found = connection.execute(_PG_FINISH, {n: array(c) for n, c in zip(names, columns, strict=True)})
         return {(key, seat) for key, seat in found}
     cursor = raw(connection).cursor()
     kept = set()
@@ -303,7 +305,7 @@ def _spans(work: Sequence[tuple[int, str, int]]) -> list[tuple[int, str, int, in
 
 def _write_spans(connection: Connection, spans: Sequence[tuple[int, str, int, int]], reopen: bool) -> None:
     if connection.dialect.name == "postgresql":
-        keys, seats, firsts, lasts = (list(column) for column in zip(*spans, strict=True))
+        keys, seats, firsts, lasts = (array(column) for column in zip(*spans, strict=True))
         binds = {"keys": keys, "seats": seats, "firsts": firsts, "lasts": lasts}
         connection.execute(_PG_REOPEN if reopen else _PG_ADD, binds)
     else:
@@ -397,7 +399,7 @@ SELECT s FROM unnest(CAST(:seats AS text[])) s WHERE EXISTS (
 def ready_seats(connection: Connection, seats: Sequence[str]) -> list[str]:
     """The seats that have a lane to lease."""
     if connection.dialect.name == "postgresql":
-        return [row[0] for row in connection.execute(_PG_READY, {"seats": list(seats)})]
+        return [row[0] for row in connection.execute(_PG_READY, {"seats": array(seats)})]
     peek = raw(connection).cursor()
     return [seat for seat in seats if peek.execute(_LITE_PEEK, (seat,)).fetchone() is not None]
 

@@ -19,6 +19,7 @@ from seamline.projection import Projection
 from seamline.stages import Fact, fold, needs_refold, refold
 from seamline_workers.store import lanes
 from seamline_workers.store.accounts import LostRace
+from seamline_workers.store.array import array
 from seamline_workers.store.lanes import raw
 from seamline_workers.store.schema import PARKED
 
@@ -94,12 +95,12 @@ def lock(connection: Connection, account_ids: Iterable[int]) -> Locked:
     """Lock the groups of these accounts, ascending, and read their projections. Raises LostRace."""
     wanted = sorted(set(account_ids))
     if connection.dialect.name == "postgresql":
-        rows: Sequence[Any] = connection.execute(_PG_LOCK, {"ids": wanted}).all()
+        rows: Sequence[Any] = connection.execute(_PG_LOCK, {"ids": array(wanted)}).all()
         for _ in range(_LOOKS):
             if len(rows) == len(wanted):
                 break
             # While we waited an account was linked or unlinked: its row and its group's do not belong together now.
-            rows = connection.execute(_PG_LOCK, {"ids": wanted}).all()
+            rows = connection.execute(_PG_LOCK, {"ids": array(wanted)}).all()
         else:
             raise LostRace
     else:
@@ -160,7 +161,7 @@ def _unknown(connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
         by_id.setdefault(draft.id, draft)
     if connection.dialect.name == "postgresql":
         if by_id:
-            for row in connection.execute(_PG_KNOWN, {"ids": list(by_id)}):
+            for row in connection.execute(_PG_KNOWN, {"ids": array(list(by_id))}):
                 by_id.pop(bytes(row[0]), None)
         return list(by_id.values())
     cursor = raw(connection).cursor()
@@ -241,7 +242,7 @@ def _write_groups(connection: Connection, locked: Locked) -> None:
         return
     rows = [(g.projection.to_json().decode(), g.projection.stage, g.last_event_at, g.id) for g in changed.values()]
     if connection.dialect.name == "postgresql":
-        projections, stages, ats, ids = (list(column) for column in zip(*rows, strict=True))
+        projections, stages, ats, ids = (array(column) for column in zip(*rows, strict=True))
         binds = {"ids": ids, "projections": projections, "stages": stages, "ats": ats}
         connection.execute(_PG_GROUPS, binds)
     else:
@@ -271,7 +272,7 @@ def release(connection: Connection, told: Mapping[tuple[int, str], int]) -> list
         return []
     if connection.dialect.name == "postgresql":
         groups, types = zip(*told, strict=True)
-        binds = {"groups": list(groups), "types": list(types), "seqs": list(told.values())}
+        binds = {"groups": array(groups), "types": array(types), "seqs": array(list(told.values()))}
         return [tuple(row) for row in connection.execute(_PG_RELEASE, binds)]
     cursor, found = raw(connection).cursor(), []
     for (group, type_), seq in told.items():
@@ -372,7 +373,7 @@ def _insert_events(connection: Connection, new: Sequence[Draft]) -> None:
     rows = [_row(draft) for draft in new]
     if connection.dialect.name == "postgresql":
         columns = zip(*rows, strict=True)
-        binds = {name: list(column) for (name, _), column in zip(_EVENT_COLUMNS, columns, strict=True)}
+        binds = {name: array(column) for (name, _), column in zip(_EVENT_COLUMNS, columns, strict=True)}
         connection.execute(_PG_EVENTS, binds)
     else:
         raw(connection).executemany(_LITE_EVENTS, rows)
@@ -399,7 +400,7 @@ def _insert_handoffs(
     if not rows:
         return []
     if connection.dialect.name == "postgresql":
-        seqs, seats, accounts, owners = (list(column) for column in zip(*rows, strict=True))
+        seqs, seats, accounts, owners = (array(column) for column in zip(*rows, strict=True))
         binds = {"seqs": seqs, "seats": seats, "accounts": accounts, "owners": owners, "now": now}
         connection.execute(_PG_HANDOFFS, binds)
     else:

@@ -40,6 +40,8 @@ def members(connection: Connection, key: str) -> tuple[int, ...]:
 def accounts_of(connection: Connection, key: str) -> tuple[int, ...]:
     """The accounts that an id, e-mail address, phone number, domain or ``provider:kind:id`` names."""
     word = key.strip().removeprefix("accounts/").removeprefix("leads/")
+    if not word.isprintable():  # neither store could even be asked for some of these
+        return ()
     number = row_id(word)
     if number is not None:
         found = connection.execute(select(accounts.c.id).where(accounts.c.id == number)).scalar()

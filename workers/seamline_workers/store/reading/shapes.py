@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, NotRequired, TypedDict, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar
 
 T = TypeVar("T")
 
@@ -17,9 +17,7 @@ class Page(TypedDict, Generic[T]):
     next: str | None
 
 
-class Delivery(TypedDict):
-    """One authentic request as received. ``headers`` and ``body`` (base64) only alone and from operator upwards."""
-
+class _Received(TypedDict):
     id: str
     source: str
     adapter: str
@@ -34,8 +32,13 @@ class Delivery(TypedDict):
     duplicates: int
     attempts: int
     events: list[str]
-    headers: NotRequired[dict[str, str]]
-    body: NotRequired[str | None]
+
+
+class Delivery(_Received, total=False):
+    """One authentic request as received. ``headers`` and ``body`` (base64) only alone and from operator upwards."""
+
+    headers: dict[str, str]
+    body: str | None
 
 
 class Item(TypedDict):
