@@ -15,6 +15,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from seamline.boundary import Requires, Roster
+from seamline.projection import Projection
+from seamline.stages import fold
 from seamline_workers.crashpoint import reach
 from seamline_workers.handoff import Result, unwritable
 from seamline_workers.log import log
@@ -92,7 +94,8 @@ class Completer:
             locked = self._lock(connection, completion.results)
             results = completion.results
             if locked:
-                results = [self._guarded(connection, result, locked) for result in results]
+                ahead: dict[int, Projection] = {}
+                results = [self._guarded(connection, result, locked, ahead) for result in results]
             done = complete(connection, completion.ends, [r.outcome for r in results], now)
             reach("handoff.completed")
             if locked and done:
@@ -110,16 +113,22 @@ class Completer:
         wanted |= {account for r in results for account in (r.outcome.lane, r.outcome.subject or r.outcome.lane)}
         return ledger.lock(connection, wanted)
 
-    def _guarded(self, connection: Connection, result: Result, locked: Locked) -> Result:
-        """Park a handoff that asks for what its account is not ready for; its effects wait with it."""
+    def _guarded(self, connection: Connection, result: Result, locked: Locked, ahead: dict[int, Projection]) -> Result:
+        """Park a handoff that asks for what its account is not ready for; its effects wait with it.
+
+        ``ahead`` holds what the guarded ones before it in this batch have made of their groups: of two projects that
+        ask for the one contract at once, one gets it.
+        """
         for draft in result.drafts:
             guard = self.roster.guard(draft.type)
             if guard is None:
                 continue
-            projection = locked[draft.account_id].projection
+            group = locked[draft.account_id]
+            projection = ahead.get(group.id, group.projection)
             voided_by = None if guard.voided_by is None else guard.voided_by.event_type
             if not projection.permits(draft.fields, guard.fact.event_type, voided_by):
                 return _parked(connection, result, draft, guard, locked)
+            ahead[group.id] = fold(projection, *draft.fact)
         return result
 
     def _append(self, connection: Connection, results: Sequence[Result], locked: Locked, now: int) -> None:
