@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from seamline_webhooks.api.noun import PARAMETERS
 from seamline_workers.store import schema
 from support.seed import Seed
 
@@ -80,8 +84,8 @@ def test_every_list_gives_pages_and_every_thing_is_shown_alone(client: Client, b
 
 def test_without_a_known_token_nothing_is_told(client: Client) -> None:
     for name in [*LISTS, "events.jsonl", "accounts/1/timeline", "deliveries/1"]:
-        for given in ("", "Bearer", "Bearer nobody-0123456789", "Basic eDp5", "viewer-0123456789abcdef"):
-            answer = client.get(f"/api/v1/{name}", headers={"authorization": given})
+        for value in ("", "Bearer", "Bearer nobody-0123456789", "Basic eDp5", "viewer-0123456789abcdef"):
+            answer = client.get(f"/api/v1/{name}", headers={"authorization": value})
             problem(answer, 401, "unauthenticated")
             assert answer.headers["www-authenticate"] == "Bearer"
 
@@ -176,3 +180,28 @@ def test_schema_and_catalogue_are_open_and_say_what_there_is(client: Client) -> 
     assert client.get(viewed["schema"]).json()["$id"] == viewed["schema"]
     assert client.get("/catalog/asyncapi.json").json()["asyncapi"].startswith("3.")
     problem(client.get("/catalog/nothing.v1.json"), 404, "not-found")
+
+
+WORDS = st.text() | st.sampled_from(["2h", "-1", "proposal.*", "\x00", "a@b", "1:2:3", "+1", "%", "\ud7ff", "9" * 40])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from([*LISTS, "events.jsonl", "accounts/1/timeline"]),
+    st.dictionaries(st.sampled_from([*PARAMETERS, "colour"]), WORDS, max_size=3),
+    st.none() | WORDS,
+)
+def test_whatever_is_asked_is_answered_or_refused_but_never_a_fault(
+    client: Client, bearer: Bearer, name: str, words: dict[str, str], key: str | None
+) -> None:
+    path = f"/api/v1/{name}" + ("" if key is None else f"/{quote(key, safe='')}")
+    answer = client.get(path, params=words, headers=bearer("admin"))
+    assert answer.status_code in (200, 400, 404, 405, 409)
+    if answer.status_code != 200:
+        assert answer.json()["type"].startswith("urn:seamline:problem:")
+
+
+def test_a_method_that_is_not_allowed_is_told_which_are(client: Client, bearer: Bearer) -> None:
+    answer = client.delete("/api/v1/replays", headers=bearer("admin"))
+    problem(answer, 405, "method")
+    assert {"GET", "POST"} <= set(answer.headers["allow"].split(", "))

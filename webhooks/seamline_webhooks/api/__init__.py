@@ -27,6 +27,8 @@ def api_routers(api: Api) -> list[Router]:
 
     def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         actor, needed = api.admit(connection), handler.opt.get("role", "viewer")
+        if not connection.scope["path"].isprintable():  # no id has such a character, and no store takes it
+            raise Problem("not-found", "There is nothing at this address; /schema lists what there is.")
         if not actor.may(needed):
             raise Problem("forbidden", f"This needs the role {needed}; {actor.name}'s token is a {actor.role}'s.")
         connection.scope["user"] = actor

@@ -15,7 +15,7 @@ from seamline.asyncapi import document
 from seamline.cloudevents import wire_type
 from seamline.events.base import versions
 from seamline.schema import schema, schema_name
-from seamline_webhooks.api.problem import Problem
+from seamline_webhooks.api.problem import Problem, documented
 
 
 def catalog_routes(prefix: str) -> list[HTTPRouteHandler]:
@@ -25,7 +25,13 @@ def catalog_routes(prefix: str) -> list[HTTPRouteHandler]:
     async def listed() -> dict[str, Any]:
         return _listed(prefix)
 
-    @get("/catalog/{name:str}", operation_id="catalog_schema", summary="The JSON Schema of an event", tags=["catalog"])
+    @get(
+        "/catalog/{name:str}",
+        operation_id="catalog_schema",
+        summary="The JSON Schema of an event",
+        responses=documented(404),
+        tags=["catalog"],
+    )
     async def one(name: FromPath[str]) -> dict[str, Any]:
         found = _asyncapi(prefix) if name == "asyncapi.json" else _schemas().get(name)
         if found is None:

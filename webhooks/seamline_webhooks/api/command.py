@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from seamline_webhooks.api.context import Actor, Api
 from seamline_webhooks.api.noun import NOUNS, found, nothing_asked
-from seamline_webhooks.api.problem import Problem
+from seamline_webhooks.api.problem import Problem, documented
 from seamline_workers.desk.flag import clear_flag
 from seamline_workers.desk.handoff import cancel_handoff, replay_handoff
 from seamline_workers.desk.once import Order, carry_out
@@ -26,7 +26,7 @@ from seamline_workers.store.reading.replays import Selector, plan
 from seamline_workers.store.store import now_us
 
 AnyRequest = Request[Actor, Any, Any]
-Words = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+Words = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
 
 
 class Clearing(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,7 +79,10 @@ def _simple(api: Api, path: str, role: str, shape: Any, says: str, work: Work) -
         operation_id=f"{action}_{noun}",
         summary=says,
         opt={"role": role},
-        responses={200: ResponseSpec(data_container=shape, description="as it is afterwards")},
+        responses={
+            200: ResponseSpec(data_container=shape, description="as it is afterwards"),
+            **documented(400, 401, 403, 404, 409),
+        },
         tags=[noun],
         sync_to_thread=True,
     )(order)
@@ -104,7 +107,10 @@ def _clear(api: Api) -> HTTPRouteHandler:
         operation_id="clear_flags",
         summary="Clear a flag, with a reason",
         opt={"role": "approver"},
-        responses={200: ResponseSpec(data_container=shapes.Flag, description="as it is afterwards")},
+        responses={
+            200: ResponseSpec(data_container=shapes.Flag, description="as it is afterwards"),
+            **documented(400, 401, 403, 404, 409),
+        },
         tags=["flags"],
         sync_to_thread=True,
     )(order)
@@ -136,6 +142,7 @@ def _plan(api: Api) -> HTTPRouteHandler:
         responses={
             200: ResponseSpec(data_container=shapes.Plan, description="a dry run's counts"),
             201: ResponseSpec(data_container=shapes.Replay, description="planned; a worker runs it"),
+            **documented(400, 401, 403, 409),
         },
         tags=["replays"],
         sync_to_thread=True,

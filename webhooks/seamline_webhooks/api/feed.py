@@ -12,12 +12,13 @@ import msgspec
 from anyio.to_thread import run_sync
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Operation
 from litestar.response import Stream
 
 from seamline_webhooks.api.context import Actor, Api
 from seamline_webhooks.api.noun import described, single
-from seamline_webhooks.api.problem import Problem
+from seamline_webhooks.api.problem import Problem, documented
 from seamline_workers.store.reading.events import Wire, feed, head
 from seamline_workers.store.reading.handoffs import STATES
 from seamline_workers.store.reading.query import FILTERS, Query
@@ -29,6 +30,7 @@ AnyRequest = Request[Actor, Any, Any]
 PAGE = 500
 #: Seconds between two looks at the ledger, and between two comments that keep a quiet connection open.
 LOOK_S, PING_S = 0.25, 15.0
+_LINES: Any = "application/jsonl"
 _SEQUENCE = re.compile(r"[0-9]{1,18}")
 
 
@@ -50,17 +52,21 @@ def feed_route(api: Api) -> HTTPRouteHandler:
             )
         return Stream(
             _lines(api, after, limit, query, wire),
-            media_type="application/jsonl",
+            media_type=_LINES,
             headers={"cache-control": "no-store"},
         )
 
-    operation: type[Operation] = described((*FILTERS, "limit"), STATES)
+    operation: type[Operation] = described((*FILTERS, "limit"), STATES, feed=True)
     return get(
         "/events.jsonl",
         operation_id="follow_events",
         operation_class=operation,
         summary="Events oldest first, one a line; with Accept: text/event-stream followed live",
         description="`since` is an exclusive sequence, or a time. A live feed without it begins now.",
+        responses={
+            200: ResponseSpec(None, description="CloudEvents, one a line", media_type=_LINES),
+            **documented(400, 401),
+        },
         tags=["events"],
     )(follow)
 

@@ -15,7 +15,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath
 
 from seamline_webhooks.api.context import Actor, Api
-from seamline_webhooks.api.problem import Problem
+from seamline_webhooks.api.problem import Problem, documented
 from seamline_workers.store.reading import (
     accounts,
     deliveries,
@@ -53,6 +53,9 @@ class Noun:
 
 
 _WHEN = "RFC 3339, or a span back from now such as 2h or 7d"
+_TIME = r"^([0-9]{1,6}[smhdw]|[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?)$"
+#: A feed's ``since`` may be a sequence too.
+_AFTER = _TIME.replace("^(", "^([0-9]{1,18}|")
 #: What each parameter of a list means.
 PARAMETERS = {
     "source": "the name of a source",
@@ -67,26 +70,28 @@ PARAMETERS = {
 }
 
 
-def parameters(names: Sequence[str], states: Sequence[str]) -> list[Parameter]:
+def parameters(names: Sequence[str], states: Sequence[str], *, feed: bool = False) -> list[Parameter]:
     """The parameters of a query, for the OpenAPI document."""
     found = []
     for name in names:
         schema = Schema(type=OpenAPIType.STRING)
         if name == "limit":
             schema = Schema(type=OpenAPIType.INTEGER, minimum=1, maximum=1000, default=100)
+        elif name in ("since", "until"):
+            schema = Schema(type=OpenAPIType.STRING, pattern=_AFTER if feed and name == "since" else _TIME)
         elif name == "state" and states:
             schema = Schema(type=OpenAPIType.STRING, enum=list(states))
         found.append(Parameter(name=name, param_in="query", description=PARAMETERS[name], schema=schema))
     return found
 
 
-def described(names: Sequence[str], states: Sequence[str]) -> type[Operation]:
+def described(names: Sequence[str], states: Sequence[str], *, feed: bool = False) -> type[Operation]:
     """The class of operations whose parameters are these: how Litestar takes parameters that no signature names."""
 
     @dataclass
     class WithParameters(Operation):
         def __post_init__(self) -> None:
-            self.parameters = [*(self.parameters or ()), *parameters(names, states)]
+            self.parameters = [*(self.parameters or ()), *parameters(names, states, feed=feed)]
 
     return WithParameters
 
@@ -139,7 +144,7 @@ def _list(api: Api, noun: Noun) -> HTTPRouteHandler:
         operation_class=described((*noun.filters, "limit", "cursor"), noun.states),
         summary=f"List {noun.name}",
         description=noun.says or None,
-        responses={200: ResponseSpec(data_container=noun.page, description="one page")},
+        responses={200: ResponseSpec(data_container=noun.page, description="one page"), **documented(400, 401)},
         tags=[noun.name],
         sync_to_thread=True,
     )(read)
@@ -154,7 +159,7 @@ def _show(api: Api, noun: Noun) -> HTTPRouteHandler:
         f"/{noun.name}/{{id:str}}",
         operation_id=f"show_{noun.name}",
         summary=f"Show one of {noun.name}",
-        responses={200: ResponseSpec(data_container=noun.shape, description="the thing")},
+        responses={200: ResponseSpec(data_container=noun.shape, description="the thing"), **documented(400, 401, 404)},
         tags=[noun.name],
         sync_to_thread=True,
     )(read)
@@ -171,7 +176,10 @@ def _timeline(api: Api) -> HTTPRouteHandler:
         operation_id="account_timeline",
         operation_class=described((*timeline.FILTERS, "limit", "cursor"), ()),
         summary="An account's timeline, oldest first",
-        responses={200: ResponseSpec(data_container=shapes.Page[shapes.TimelineItem], description="one page")},
+        responses={
+            200: ResponseSpec(data_container=shapes.Page[shapes.TimelineItem], description="one page"),
+            **documented(400, 401, 404),
+        },
         tags=["accounts"],
         sync_to_thread=True,
     )(read)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypedDict
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -16,6 +17,8 @@ from seamline_workers.store.reading.query import InvalidQuery
 from seamline_workers.store.store import transient
 
 PROBLEM_JSON = "application/problem+json"
+# Litestar takes any media type here, and says that it takes its own.
+_MEDIA: Any = PROBLEM_JSON
 #: Status and title by code.
 CODES: Mapping[str, tuple[int, str]] = {
     "unauthenticated": (401, "Unauthenticated"),
@@ -34,6 +37,27 @@ RETRY_AFTER_S = 5
 
 AnyRequest = Request[Any, Any, Any]
 Errors = list[dict[str, str]]
+
+
+class ProblemShape(TypedDict):
+    """What went wrong, and what to do about it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str
+
+
+def documented(*statuses: int) -> dict[int, ResponseSpec]:
+    """The problems that a route may answer with, for the OpenAPI document."""
+    return {
+        status: ResponseSpec(
+            ProblemShape, generate_examples=False, description=CODES[_BY_STATUS[status]][1], media_type=_MEDIA
+        )
+        for status in (*statuses, 503)
+    }
 
 
 class Problem(HTTPException):
@@ -58,11 +82,25 @@ def problem(request: AnyRequest, error: Problem) -> Response[dict[str, Any]]:
     if error.errors is not None:
         content["errors"] = error.errors
     headers = {"cache-control": "no-store"}
+    if error.code == "method":
+        headers["allow"] = ", ".join(_allowed(request))
     if error.code == "unauthenticated":
         headers["www-authenticate"] = "Bearer"
     if error.code == "busy":
         headers["retry-after"] = str(RETRY_AFTER_S)
     return Response(content, status_code=status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def _allowed(request: AnyRequest) -> list[str]:
+    """The methods that are served at this path, by asking the router for each."""
+    found = []
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        try:
+            request.app.asgi_router.handle_routing(request.scope["path"], method)
+        except HTTPException:
+            continue
+        found.append(method)
+    return found
 
 
 def _problem(request: AnyRequest, error: Problem) -> Response[dict[str, Any]]:
