@@ -14,6 +14,7 @@ import psycopg
 from psycopg import errors
 
 from seamline_workers.crashpoint import reach
+from seamline_workers.store.array import array
 from seamline_workers.store.arrival import Accepted, Arrival, Group, StoreBusy, Verdicts, collapse
 from seamline_workers.store.store import now_us
 from seamline_workers.store.tally import hour_of
@@ -23,14 +24,15 @@ TIMEOUT_MS = 3_000
 #: Longest wait for a connection, in seconds.
 CONNECT_S = 3
 
-# Parameters are binary: bodies as text would have to be escaped. A key's other bodies are looked for in the statement's
-# own snapshot, which holds nothing of this group: repetitions of a key inside the group are told beforehand (`twin`).
+# Bodies are binary: as text they would be twice as long. The rest are arrays as text (see `array`). A key's other
+# bodies are looked for in the statement's own snapshot, which holds nothing of this group: repetitions of a key inside
+# the group are told beforehand (`twin`).
 # Workers listen on the channel `seamline`.
 _KEEP = """
 WITH g AS (
     SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bytea[], %b::text[], %b::text[], %b::text[], %b::bytea[],
         %b::bigint[], %b::bigint[], %b::text[], %b::text[], %b::bigint[], %b::text[], %b::text[], %b::bigint[],
-        %b::bigint[], %b::bool[])
+        %b::bigint[], %b::int[]::bool[])
     WITH ORDINALITY AS g(source_id, key, digest, method, target, headers, body, size, received_at, trust, scheme,
         secret, poll, scope, baseline, copies, twin, n)
 ), kept AS (
@@ -116,8 +118,9 @@ class PostgresIntake:
     def _transact(self, arrivals: Sequence[Arrival]) -> Verdicts:
         connection = self._connected()
         group = collapse(arrivals)
-        columns = [list(column) for column in zip(*group.unique, strict=True)]
-        binds = [*columns, group.copies, _twins(group), hour_of(now_us())]
+        columns = zip(Arrival._fields, zip(*group.unique, strict=True), strict=True)
+        kept: list[object] = [list(column) if name == "body" else array(column) for name, column in columns]
+        binds = [*kept, array(group.copies), array(_twins(group)), hour_of(now_us())]
         reach("front.begun")
         # One statement on an autocommit connection is one transaction and one round trip.
         with connection.cursor(binary=True) as cursor:
