@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from seamline.call import drive
 from seamline.context import Task
-from seamline.errors import NeedsHuman, RetryLater, SeamlineError
+from seamline.errors import NeedsHuman, RetryLater, SeamlineError, SecretMissing, Uncertain
 from seamline.transport import Transport
 from seamline_workers import interpret
 from seamline_workers.handoff import backoff
@@ -62,10 +62,18 @@ class Fetcher:
             told.item = replace(told.item, before=json.loads(item.before))
         try:
             _, answers = drive(source.adapter.fetch(told.item), self.transport.sender(source.adapter, source.secrets))
+        except SecretMissing as error:
+            if interpret.lacks_optional(source, error.name):
+                skipped = f"fetch skipped: the source has no secret {error.name!r}"
+                self._tell(item, token, source, row, Told(told.n, told.item, reason=skipped))
+            else:
+                self._to_human(item, token, source, error.reason)
         except RetryLater as error:
             self._later(item, token, error)
         except NeedsHuman as error:
             self._to_human(item, token, source, error.reason)
+        except Uncertain as error:
+            self._to_human(item, token, source, str(error))
         except SeamlineError as error:
             self._end(item, token, QUARANTINED, f"fetch: {error}")
         except Exception as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,8 @@ _US = timedelta(microseconds=1)
 MAX_ITEMS = 1_000
 #: Longest key, kind or entity of an item, in characters.
 MAX_KEY = 500
+
+_FIELD = re.compile(r"[a-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 
 #: Fields of an event that stand in columns, or are used up in its id.
 _NOT_DATA = {"occurred_at", "part", "fact"}
@@ -90,11 +93,17 @@ def guarded(what: str, work: Callable[[], Any]) -> Any:
     except (PayloadError, RetryLater, NeedsHuman):
         raise
     except KeyError as error:
-        raise PayloadError(f"{what}: a field is missing: {str(error.args[0])[:60] if error.args else '?'}") from None
+        raise PayloadError(f"{what}: a field is missing{_field(error)}") from None
     except ValueError as error:
         raise PayloadError(f"{what}: {reasons(error)}") from None
     except Exception as error:
         raise PayloadError(f"{what}: {type(error).__name__}") from None
+
+
+def _field(error: KeyError) -> str:
+    """The name of a missing field, if it looks like one: a look-up by a value must not show the value."""
+    name = error.args[0] if error.args else None
+    return f": {name}" if isinstance(name, str) and _FIELD.fullmatch(name) else ""
 
 
 def split(source: Source, row: DeliveryRow, public_url: str) -> Reading:
@@ -139,10 +148,16 @@ def wants_fetch(source: Source, told: Told) -> bool:
         return False
     finally:
         calls.close()
-    if call.secret in source.adapter.optional_secrets and not source.secrets.get(call.secret or ""):
+    if call.secret is not None and lacks_optional(source, call.secret):
         told.reason = f"fetch skipped: the source has no secret {call.secret!r}"
         return False
     return True
+
+
+def lacks_optional(source: Source, secret: str) -> bool:
+    """Whether a secret is not there and need not be: ``page_token`` stands for every ``page_token.<page>``."""
+    names = {secret, secret.partition(".")[0]}
+    return not any(source.secrets.get(name) for name in names) and bool(names & set(source.adapter.optional_secrets))
 
 
 def read(source: Source, row: DeliveryRow, told: Told, own_domains: Collection[str]) -> None:
