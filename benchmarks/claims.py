@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Protocol
 
-from benchmarks.contestant import END_TO_END, HALF_LOAD, HOT, INGEST
+from benchmarks.contestant import AS_SHIPPED, END_TO_END, HALF_LOAD, HOT, INGEST
 from benchmarks.measure import Run
 
 SQLITE, POSTGRES = "seamline on SQLite", "seamline on PostgreSQL"
@@ -119,5 +119,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     *_both(lambda us: Ratio(f"{us}: hot account over uniform", (us, HOT), (us, END_TO_END), at_most=1.2)),
     *_both(lambda us: Latency(f"{us}: front door at half of the saturating load", (us, HALF_LOAD), p99_ms=30)),
-    *_both(lambda us: Latency(f"{us}: as shipped, worker busy", (us, END_TO_END), p99_ms=100, p50_ms=10)),
+    *_both(
+        lambda us: Latency(f"{us}: as shipped, worker busy", (f"{us}, as shipped", AS_SHIPPED), p99_ms=100, p50_ms=10)
+    ),
 )

@@ -16,6 +16,9 @@ from support.servers import Postgres, Redis
 
 #: The phases; report.py says what each is.
 INGEST, END_TO_END, HOT, HALF_LOAD = "ingest", "end to end", "end to end, hot account", "ingest at half load"
+AS_SHIPPED = "as shipped"
+#: Those in which workers run, and that end when all is done.
+WHOLE = (END_TO_END, HOT, AS_SHIPPED)
 
 
 @dataclass(frozen=True)

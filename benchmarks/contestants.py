@@ -9,7 +9,9 @@ from functools import partial
 import psycopg
 from sqlalchemy import create_engine
 
-from benchmarks.contestant import END_TO_END, HOT, INGEST, Contestant, Running, Site
+from benchmarks import ours
+from benchmarks.claims import POSTGRES, SQLITE
+from benchmarks.contestant import AS_SHIPPED, END_TO_END, HALF_LOAD, HOT, INGEST, Contestant, Running, Site
 from benchmarks.cpu import Trees
 from benchmarks.fair_rival.schema import TABLES
 from benchmarks.rival.models import Base
@@ -129,4 +131,23 @@ FAIR_RIVAL_SINGLE = Contestant(
     events=2_000,
 )
 
-CONTESTANTS = (BASELINE, RIVAL, FAIR_RIVAL, FAIR_RIVAL_SINGLE)
+OURS = tuple(
+    Contestant(
+        name,
+        f"an adapter, a roster of two seats, {store}; `seamline serve --no-worker` and one worker with 4 threads",
+        partial(ours.start, postgres=postgres),
+        phases=(INGEST, HALF_LOAD, END_TO_END, HOT),
+    )
+    for name, store, postgres in ((SQLITE, "an SQLite file", False), (POSTGRES, "PostgreSQL", True))
+)
+SHIPPED = tuple(
+    Contestant(
+        f"{name}, as shipped",
+        "`seamline serve`, which starts the worker itself: its processes count as one part",
+        partial(ours.start, postgres=postgres, shipped=True),
+        phases=(AS_SHIPPED,),
+    )
+    for name, postgres in ((SQLITE, False), (POSTGRES, True))
+)
+
+CONTESTANTS = (BASELINE, RIVAL, FAIR_RIVAL, FAIR_RIVAL_SINGLE, *OURS, *SHIPPED)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.contestant import END_TO_END, HALF_LOAD, HOT, Contestant, Running, Site
+from benchmarks.contestant import HALF_LOAD, HOT, WHOLE, Contestant, Running, Site
 from benchmarks.cpu import spent, usage
 from benchmarks.load import Load, prepared
 from benchmarks.workload import Workload
@@ -50,7 +50,7 @@ def measure(
     contestant: Contestant, phase: str, number: int, servers: tuple[Postgres, Redis], rate: float | None = None
 ) -> Run:
     """Start the contestant, warm it up, load it, wait until all is done, check, and stop it."""
-    workers = phase in (END_TO_END, HOT)
+    workers = phase in WHOLE
     workload = Workload(
         contestant.events if workers else contestant.requests,
         run=f"m{number}",
@@ -84,7 +84,7 @@ def _measured(
         time.sleep(SETTLE_S)
         before, begun = usage(running.trees), time.perf_counter()
         outcome = sender.run()
-        if phase in (END_TO_END, HOT):
+        if phase in WHOLE:
             _drain(running, warmed + outcome.accepted)
         done_s = time.perf_counter() - begun
         time.sleep(SETTLE_S)

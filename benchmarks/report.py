@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from benchmarks.claims import Claim, Spread, Verdict
-from benchmarks.contestant import END_TO_END, HALF_LOAD, HOT, INGEST, Contestant
+from benchmarks.contestant import AS_SHIPPED, END_TO_END, HALF_LOAD, HOT, INGEST, Contestant
 from benchmarks.measure import Run
 
 PARTS = ("server", "worker", "database", "broker")
@@ -15,6 +15,8 @@ ABOUT = {
     END_TO_END: "In, durable, normalized, account, event, two seats' handlers with one effect each, exactly once; 32 "
     "connections, closed loop, then drained. CPU from the first request to the last effect row.",
     HOT: "The same with a fifth of all events about one account.",
+    AS_SHIPPED: "`seamline serve` as it starts by itself, with its worker, and the same load as end to end: the "
+    "acknowledgements while the worker is busy.",
     HALF_LOAD: "The front door alone at half of the requests per second that it reached in the same round.",
 }
 METHOD = """\

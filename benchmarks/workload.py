@@ -95,7 +95,7 @@ def _lead(message_id: str, account: int, occurred_at: str) -> dict[str, object]:
         "occurred_at": occurred_at,
         "party": {
             "name": f"Robin Example {account}",
-            "email": f"robin.{contact}@example.com",
+            "email": f"robin@{contact}.example.com",  # a company is known by its domain too
             "company": f"Example Works {account} Ltd",
             "refs": [{"of": "person", "kind": "crm_contact", "id": str(65_000_000_000 + account)}],
         },
