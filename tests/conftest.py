@@ -1,7 +1,8 @@
-"""Stores for tests: the same tests run on SQLite and on a real PostgreSQL."""
+"""Stores for tests: the same tests run on SQLite and on a real PostgreSQL. And no test is left out silently."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -55,3 +56,28 @@ def store(store_url: str) -> Iterator[Store]:
     found = open_store(store_url, pool=4)
     yield found
     found.close()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long forms to `make check-long`."""
+    if "long" in str(config.getoption("markexpr")):
+        return
+    for item in items:
+        if item.get_closest_marker("long") is not None:
+            item.add_marker(pytest.mark.skip(reason="the long form; make check-long runs it"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end of the run what it did not prove, and why."""
+    reasons = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
+    terminalreporter.section("not run")
+    for reason, many in sorted(reasons.items()):
+        terminalreporter.line(f"{many:>5}  {reason}")
+    if not reasons:
+        terminalreporter.line("nothing was skipped")
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    told = report.longrepr
+    path, reason = (told[0], told[2]) if isinstance(told, tuple) else ("", str(told))
+    return f"{Path(path).name}: {reason.removeprefix('Skipped: ')}"

@@ -1,0 +1,1 @@
+"""The engine: store, translation, handoffs, and the workers that run them."""
