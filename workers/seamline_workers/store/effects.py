@@ -49,14 +49,15 @@ class Outcome(NamedTuple):
 
 _PG_COMPLETE = text("""
 UPDATE handoffs h SET state = x.state, attempts = x.attempts, due = x.due, reason = x.reason, awaits = x.awaits,
-    done_at = CASE WHEN x.state = 1 THEN NULL ELSE CAST(:now AS bigint) END
+    done_at = CASE WHEN x.state = 1 THEN NULL ELSE CAST(:now AS bigint) END,
+    again = CASE WHEN x.state = 1 THEN h.again ELSE 1 END
 FROM unnest(CAST(:seqs AS bigint[]), CAST(:seats AS text[]), CAST(:states AS smallint[]), CAST(:attempts AS smallint[]),
             CAST(:dues AS bigint[]), CAST(:reasons AS text[]), CAST(:awaits AS text[]))
      x(seq, seat, state, attempts, due, reason, awaits)
 WHERE h.event_seq = x.seq AND h.seat = x.seat AND h.state < 2 RETURNING h.event_seq, h.seat
 """)
 _LITE_COMPLETE = """
-UPDATE handoffs SET state = ?, attempts = ?, due = ?, reason = ?, awaits = ?, done_at = ?
+UPDATE handoffs SET state = ?, attempts = ?, due = ?, reason = ?, awaits = ?, done_at = ?, again = max(again, ?)
 WHERE event_seq = ? AND seat = ? AND state < 2
 """
 _PG_EFFECTS = text("""
@@ -107,7 +108,8 @@ def _complete(connection: Connection, alive: Sequence[Outcome], now: int) -> set
     cursor, done = raw(connection).cursor(), set()
     for o in alive:
         at = None if o.state == RETRYING else now
-        cursor.execute(_LITE_COMPLETE, (o.state, o.attempts, o.due, o.reason, o.awaits, at, o.event_seq, o.seat))
+        ended = 0 if at is None else 1
+        cursor.execute(_LITE_COMPLETE, (o.state, o.attempts, o.due, o.reason, o.awaits, at, ended, o.event_seq, o.seat))
         if cursor.rowcount:
             done.add((o.event_seq, o.seat))
     return done

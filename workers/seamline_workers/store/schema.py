@@ -291,7 +291,7 @@ handoffs = _table(
     _col("due", BigInteger, 0),
     _col("reason", Text, null=True),
     _col("awaits", Text, null=True),  # the event type that makes a parked one ready
-    _col("again", SmallInteger, 0),  # 1: it was ended before and is replayed; its effects may exist
+    _col("again", SmallInteger, 0),  # 1: it has ended or been put aside before; run again, its effects may exist
     _col("as_of", BigInteger, 0),  # the ledger number of the fact that released it: it reads up to there
     _col("created_at", BigInteger),
     _col("done_at", BigInteger, null=True),
