@@ -37,6 +37,8 @@ FIRST_BACKOFF = 40.0
 LONGEST_HOLD = timedelta(minutes=15)
 #: Longest wait that a handler may ask for, in seconds.
 LONGEST_WAIT = 366 * 86_400.0
+#: Seconds that a stopping process waits for a seat's event loop.
+CLOSE_S = 1.0
 #: An event that was caused through more than so many others waits for a human.
 MAX_HOPS = 16
 
@@ -54,6 +56,7 @@ class Loops:
 
     def __init__(self) -> None:
         self._loops: dict[str, asyncio.AbstractEventLoop] = {}
+        self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
     def start(self, seat: str, work: Coroutine[Any, Any, None]) -> Future[None]:
@@ -62,12 +65,27 @@ class Loops:
             loop = self._loops.get(seat)
             if loop is None:
                 loop = self._loops[seat] = asyncio.new_event_loop()
-                threading.Thread(target=loop.run_forever, name=f"seat-{seat}", daemon=True).start()
+                thread = threading.Thread(target=_run, args=(loop,), name=f"seat-{seat}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
         return asyncio.run_coroutine_threadsafe(work, loop)
 
     def close(self) -> None:
-        for loop in self._loops.values():
+        """End the loops. One that a handler blocks is left behind: its thread ends with the process."""
+        with self._lock:
+            loops, self._loops = list(self._loops.values()), {}
+            threads, self._threads = self._threads, []
+        for loop in loops:
             loop.call_soon_threadsafe(loop.stop)
+        for thread in threads:
+            thread.join(CLOSE_S)
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
 def backoff(attempts: int, jitter: Callable[[], float] = random.random) -> float:
