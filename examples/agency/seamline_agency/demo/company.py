@@ -62,7 +62,17 @@ class Company:
 
 
 def found_company(folder: Path) -> Company:
-    """Write a company's folder with new secrets and an empty store."""
+    """Write a company's folder, and make its empty store."""
+    company = write_company(folder)
+    config = load_config(company.path, environ=company.environment())
+    store = open_store(config.store.url, base=folder)
+    upgrade(store)
+    store.close()
+    return company
+
+
+def write_company(folder: Path) -> Company:
+    """Write a company's folder: its configuration and new secrets."""
     made = _new_secrets()
     token = secrets.token_urlsafe(24)
     made["token"] = f"demo:operator:{token}"
@@ -73,10 +83,6 @@ def found_company(folder: Path) -> Company:
         path.write_text(value, encoding="utf-8")
     company = Company(folder, made, token)
     company.path.write_text(CONFIGURATION.read_text(encoding="utf-8"), encoding="utf-8")
-    config = load_config(company.path, environ=company.environment())
-    store = open_store(config.store.url, base=folder)
-    upgrade(store)
-    store.close()
     return company
 
 
