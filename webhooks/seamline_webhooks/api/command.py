@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from seamline_webhooks.api.context import Actor, Api
 from seamline_webhooks.api.noun import NOUNS, found, nothing_asked
 from seamline_webhooks.api.problem import Problem, documented
+from seamline_workers.desk.fact import read_fact, state_fact
 from seamline_workers.desk.flag import clear_flag
 from seamline_workers.desk.handoff import cancel_handoff, replay_handoff
 from seamline_workers.desk.once import Order, carry_out
@@ -44,6 +45,14 @@ class ReplayOrder(msgspec.Struct, forbid_unknown_fields=True):
     per_second: Annotated[int, msgspec.Meta(ge=1, le=MOST_PER_SECOND)] = 50
 
 
+class Statement(msgspec.Struct, forbid_unknown_fields=True):
+    """What happened, and when: without a time, now."""
+
+    type: Annotated[str, msgspec.Meta(max_length=200)]
+    data: dict[str, Any] = {}
+    occurred_at: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+
+
 def command_routes(api: Api) -> list[HTTPRouteHandler]:
     """Every order."""
     simple: list[tuple[str, str, Any, str, Work]] = [
@@ -60,7 +69,7 @@ def command_routes(api: Api) -> list[HTTPRouteHandler]:
         ("sources/{id:str}/resume", "admin", shapes.Source, "Go on with a paused source",
          lambda connection, key, _by, _now: set_source(connection, key, "active")),
     ]  # fmt: skip
-    return [*(_simple(api, *row) for row in simple), _clear(api), _plan(api)]
+    return [*(_simple(api, *row) for row in simple), _clear(api), _plan(api), _state(api)]
 
 
 #: An order on one thing: by its id, by whom, and when.
@@ -145,6 +154,33 @@ def _plan(api: Api) -> HTTPRouteHandler:
             **documented(400, 401, 403, 409),
         },
         tags=["replays"],
+        sync_to_thread=True,
+    )(order)
+
+
+def _state(api: Api) -> HTTPRouteHandler:
+    def order(request: AnyRequest, id: FromPath[str], data: JSONBody[Statement]) -> dict[str, Any]:
+        fact, actor = read_fact(data.type, data.data, data.occurred_at, prefix=api.prefix), request.user
+        name, now = request.headers.get("idempotency-key"), now_us()
+        return _carried_out(
+            api,
+            request,
+            actor,
+            msgspec.json.encode(data, order="sorted").decode(),
+            lambda connection: state_fact(connection, id, fact, api.roster, by=actor.name, name=name, now=now),
+        )
+
+    return post(
+        "/accounts/{id:str}/events",
+        operation_id="state_fact",
+        summary="State a fact about an account, as a human",
+        description="Facts only; judgements are made by the seats that own them. Stated twice it is one event.",
+        opt={"role": "approver"},
+        responses={
+            201: ResponseSpec(data_container=shapes.CloudEvent, description="the event in the ledger"),
+            **documented(400, 401, 403, 404, 409),
+        },
+        tags=["accounts"],
         sync_to_thread=True,
     )(order)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Row, select, update
 
+from seamline_workers.desk.bell import ring
 from seamline_workers.desk.refusal import Conflict, NoSuch
 from seamline_workers.store import lanes, ledger
 from seamline_workers.store.reading.handoffs import handoff_id, key_of_id
@@ -39,6 +40,7 @@ def again(connection: Connection, seq: int, seat: str, group: int) -> None:
         .values(account_id=group, state=PENDING, attempts=0, due=0, reason=None, awaits=None, done_at=None, as_of=0)
     )
     lanes.reopen(connection, [(group, seat, seq)])
+    ring(connection)
 
 
 def cancel_handoff(connection: Connection, id: str, *, by: str, now: int) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, insert, select, update
 
+from seamline_workers.desk.bell import ring
 from seamline_workers.desk.refusal import Conflict, NoSuch
 from seamline_workers.store.reading.query import row_id
 from seamline_workers.store.reading.replays import Selector, counted, upto_now
@@ -26,7 +27,9 @@ def plan_replay(connection: Connection, selector: Selector, *, by: str, now: int
         "by": by,
         "created_at": now,
     }
-    return f"replays/{connection.execute(insert(replays).values(**row).returning(replays.c.id)).scalar_one()}"
+    number = connection.execute(insert(replays).values(**row).returning(replays.c.id)).scalar_one()
+    ring(connection)
+    return f"replays/{number}"
 
 
 def cancel_replay(connection: Connection, id: str) -> str:

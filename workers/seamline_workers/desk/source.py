@@ -6,6 +6,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, update
 
+from seamline_workers.desk.bell import ring
 from seamline_workers.desk.refusal import NoSuch
 from seamline_workers.store.schema import sources
 
@@ -15,4 +16,5 @@ def set_source(connection: Connection, name: str, state: Literal["active", "paus
     found = connection.execute(update(sources).where(sources.c.name == name).values(state=state))
     if not found.rowcount:
         raise NoSuch(f"there is no source {name}")
+    ring(connection)
     return f"sources/{name}"

@@ -1,0 +1,94 @@
+"""A human states a fact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from support.seed import Seed
+
+Client = TestClient[Litestar]
+Bearer = Callable[[str], dict[str, str]]
+
+
+def state(client: Client, headers: dict[str, str], account: str, **body: Any) -> Any:
+    return client.post(f"/api/v1/accounts/{account}/events", json=body, headers=headers)
+
+
+def test_a_fact_that_a_human_states_is_in_the_ledger_and_handed_to_its_owner(
+    client: Client, bearer: Bearer, seed: Seed
+) -> None:
+    account = seed.account()
+    seed.identity(account, "email", "dana@example.com")
+    told = state(
+        client,
+        bearer("approver"),
+        "dana@example.com",
+        type="seamline.invoice.paid.v1",
+        data={"invoice_id": "I1", "amount": 4200, "currency": "USD"},
+        occurred_at="2026-11-20T09:30:00Z",
+    )
+    assert told.status_code == 201
+    event = told.json()
+    assert (event["trust"], event["source"], event["time"]) == ("human", "/people/approver", "2026-11-20T09:30:00Z")
+    assert event["subject"] == f"accounts/{account}"
+    assert client.get(f"/api/v1/events/{event['id']}", headers=bearer("approver")).json() == event
+    handoffs = client.get("/api/v1/handoffs", headers=bearer("viewer")).json()["items"]
+    assert [(handoff["seat"], handoff["as"], handoff["event"]) for handoff in handoffs] == [
+        ("coo", "owner", event["id"])
+    ]
+
+
+def test_a_fact_moves_the_account_s_stage(client: Client, bearer: Bearer, seed: Seed) -> None:
+    account = seed.account(stage=None)
+    state(client, bearer("approver"), str(account), type="relationship.ended", data={})
+    assert client.get(f"/api/v1/accounts/{account}", headers=bearer("viewer")).json()["stage"] == "exit"
+
+
+def test_the_same_words_stated_twice_are_one_event(client: Client, bearer: Bearer, seed: Seed) -> None:
+    account = str(seed.account())
+    once, again, other = (
+        state(client, bearer("approver"), account, type="call.noted", data={"call_id": call})
+        for call in ("1", "1", "2")
+    )
+    assert once.json()["id"] == again.json()["id"] != other.json()["id"]
+    keyed = [
+        state(client, bearer("approver") | {"idempotency-key": key}, account, type="call.noted", data={"call_id": "1"})
+        for key in ("a", "a", "b")
+    ]
+    first, second, third = (answer.json()["id"] for answer in keyed)
+    assert first == second
+    assert len({first, third, once.json()["id"]}) == 3
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"type": "stage.changed", "data": {"to_stage": "exit"}}, "type"),
+    ({"type": "lead.triaged", "data": {}}, "type"),
+    ({"type": "comet.seen"}, "type"),
+    ({"type": "call.*"}, "type"),
+    ({"type": "call.noted", "data": {}}, "data"),
+    ({"type": "call.noted", "data": {"call_id": "1", "colour": "red"}}, "data.colour"),
+    ({"type": "call.noted", "data": {"call_id": "1"}, "occurred_at": "yesterday"}, "occurred_at"),
+    ({"type": "call.noted", "data": {"call_id": "1"}, "occurred_at": "2h"}, "occurred_at"),
+]
+
+
+def test_what_is_no_fact_or_does_not_fit_is_refused(client: Client, bearer: Bearer, seed: Seed) -> None:
+    account = str(seed.account())
+    for body, path in WRONG:
+        answer = state(client, bearer("approver"), account, **body)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+        assert answer.json()["errors"][0]["path"] == path
+
+
+def test_only_an_approver_states_facts_and_only_of_somebody(client: Client, bearer: Bearer, seed: Seed) -> None:
+    account = str(seed.account())
+    fact = {"type": "call.noted", "data": {"call_id": "1"}}
+    assert state(client, bearer("operator"), account, **fact).status_code == 403
+    assert state(client, bearer("approver"), "nobody@example.com", **fact).status_code == 404
+    for realm in ("one", "two"):
+        seed.identity(seed.account(), "ref", f"meta\n{realm}\nlead\n77")
+    assert state(client, bearer("approver"), "meta:lead:77", **fact).status_code == 409

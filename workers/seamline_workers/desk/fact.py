@@ -1,0 +1,116 @@
+"""A human states a fact: it goes into the ledger like any other, at the trust of a human."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import to_json
+from sqlalchemy import Connection, select
+
+import seamline.events  # noqa: F401  (declares the catalogue)
+from seamline.boundary import Roster
+from seamline.cloudevents import NOT_DATA
+from seamline.errors import PayloadError
+from seamline.events.base import Event, event_id, versions
+from seamline_workers.desk.bell import ring
+from seamline_workers.desk.refusal import Conflict, NoSuch
+from seamline_workers.store import ledger
+from seamline_workers.store.ledger import Draft
+from seamline_workers.store.reading import group, moment
+from seamline_workers.store.reading.query import InvalidQuery, TypeGlob
+from seamline_workers.store.schema import accounts
+
+
+def read_fact(type: str, data: Mapping[str, Any], occurred_at: str | None, *, prefix: str) -> Event:
+    """The fact that a human states. Raises InvalidQuery, which names what does not fit, never its value."""
+    try:
+        asked = TypeGlob.read(type, prefix)
+    except ValueError as error:
+        raise InvalidQuery([{"path": "type", "message": str(error)}]) from None
+    model = next((m for (name, _), m in reversed(versions().items()) if name == asked.pattern), None)
+    if model is None:
+        raise InvalidQuery([{"path": "type", "message": "is no event of the catalogue; GET /catalog lists them"}])
+    if model.nature != "fact":
+        message = (
+            f"is a {model.nature}: it is made by the {'engine' if model.nature == 'control' else 'seat that owns it'}"
+        )
+        raise InvalidQuery([{"path": "type", "message": message}])
+    fields = {name: value for name, value in data.items() if name not in NOT_DATA}
+    if (occurred_at is not None) and not _is_time(occurred_at):
+        raise InvalidQuery([{"path": "occurred_at", "message": "write a time as 2026-11-22T09:00:00Z"}])
+    try:
+        found = Event.load(asked.pattern, asked.version or model.event_version, fields | {"occurred_at": occurred_at})
+    except PayloadError as error:
+        raise InvalidQuery([{"path": "data", "message": str(error)}]) from None
+    unknown = sorted(data.keys() - type_fields(model))
+    if unknown:
+        raise InvalidQuery([{"path": f"data.{name}"[:200], "message": "is no field of this event"} for name in unknown])
+    return found
+
+
+def type_fields(model: type[Event]) -> set[str]:
+    """The fields of an event that its data may have."""
+    return set(model.model_fields) - NOT_DATA
+
+
+def _is_time(value: str) -> bool:
+    try:
+        moment.read(value, 0)
+    except ValueError:
+        return False
+    return "T" in value.upper() or " " in value
+
+
+def state_fact(
+    connection: Connection, key: str, event: Event, roster: Roster, *, by: str, name: str | None, now: int
+) -> str:
+    """Append the fact to the ledger and hand it to its seats; stated twice it is one event.
+
+    ``key`` is the account's id or key; ``name`` is the human's own name of the statement (an Idempotency-Key).
+    """
+    account = _account(connection, key)
+    draft = _draft(event, account, by, name, now)
+    locked = ledger.lock(connection, [account])
+    ledger.append(connection, [draft], lambda event_type: _routes(roster, event_type), locked, now)
+    ring(connection)
+    return f"events/{UUID(bytes=draft.id)}"
+
+
+def _account(connection: Connection, key: str) -> int:
+    found = group.accounts_of(connection, key)
+    if not found:
+        raise NoSuch("nobody has this id or key")
+    if len(set(group.groups(connection, found).values())) > 1:
+        raise Conflict(f"this key names several accounts: {', '.join(map(str, found))}; state it of one of these ids")
+    return int(connection.execute(select(accounts.c.id).where(accounts.c.id == min(found))).scalar_one())
+
+
+def _draft(event: Event, account: int, by: str, name: str | None, now: int) -> Draft:
+    source = f"/people/{by}"
+    fields = event.model_dump(mode="json", exclude_defaults=True, exclude=NOT_DATA)
+    occurred = now if event.occurred_at is None else moment.micros(event.occurred_at)
+    # The same words about the same account at the same time are one statement.
+    said = [account, fields, None if event.occurred_at is None else occurred]
+    key = name or sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return Draft(
+        id=event_id(source, event.event_type, key).bytes,
+        type=event.event_type,
+        version=event.event_version,
+        account_id=account,
+        source=source,
+        data=to_json(fields).decode(),
+        fields=fields,
+        occurred_at=occurred,
+        timebasis="received" if event.occurred_at is None else "provider",
+        received_at=now,
+        trust="human",
+    )
+
+
+def _routes(roster: Roster, event_type: str) -> list[tuple[str, int]]:
+    owner, informed = roster.route(event_type)
+    return [*([(owner.name, 1)] if owner is not None else []), *((seat.name, 0) for seat in informed)]
