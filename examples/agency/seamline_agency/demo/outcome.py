@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from seamline_agency.demo import cast
-from seamline_agency.demo.api import Api, View
+from seamline_agency.demo.api import View
 from seamline_agency.demo.scene import Noted
 
 
@@ -50,7 +50,15 @@ class _Evidence:
         return int(found[0]["sequence"]) if found else 0
 
 
-def read_outcomes(api: Api, noted: Noted) -> list[Outcome]:
+class Listing(Protocol):
+    """Where outcomes are read: the API."""
+
+    def view(self) -> View: ...
+
+    def list(self, what: str) -> list[dict[str, Any]]: ...
+
+
+def read_outcomes(api: Listing, noted: Noted) -> list[Outcome]:
     """Compare the company as its API shows it with what must have come of the stories."""
     evidence = _Evidence(api.view(), noted, api.list("accounts"), api.list("sources"))
     return [Outcome(text, *judge(evidence)) for text, judge in _EXPECTED]

@@ -46,7 +46,7 @@ def _play(once: bool, port: int, console: Console) -> int:
         folder = stack.enter_context(TemporaryDirectory(prefix="seamline-demo-"))
         company = found_company(Path(folder))
         tokens = {"graph.facebook.com": company.secrets["leads_page"], "api.hubapi.com": company.secrets["crm_api"]}
-        providers = stack.enter_context(ProviderApi(tokens, lead_at(now)))
+        providers = stack.enter_context(ProviderApi(tokens, lead_at(now), limited=True))
         try:
             server = stack.enter_context(Server(company, port, providers.url))
         except NotServing as error:

@@ -17,10 +17,10 @@ from seamline_agency.demo import cast
 class ProviderApi:
     """A server on a free port of this machine; a context manager. Paths begin with the provider's host.
 
-    HubSpot's limit is reached at the first call, as it happens: whoever asks again a second later gets the answer.
+    ``limited``: HubSpot's limit is reached at the first call; whoever asks again a second later gets the answer.
     """
 
-    def __init__(self, tokens: Mapping[str, str], lead_at: datetime) -> None:
+    def __init__(self, tokens: Mapping[str, str], lead_at: datetime, *, limited: bool = False) -> None:
         self.calls: list[str] = []
         api, answers = self, _answers(lead_at)
 
@@ -34,7 +34,7 @@ class ProviderApi:
                 if self.headers.get("Authorization") != f"Bearer {tokens.get(host)}":
                     return self._answer(401, {"message": "not authenticated"})
                 api.calls.append(f"{self.command} {path}")
-                if "hubapi" in host and sum("hubapi" in call for call in api.calls) == 1:
+                if limited and "hubapi" in host and sum("hubapi" in call for call in api.calls) == 1:
                     return self._answer(429, {"policyName": "SECONDLY", "message": "You have reached your limit."})
                 answer = answers.get(f"{self.command} {path}")
                 return self._answer(404 if answer is None else 200, answer or {"message": "not found"})
