@@ -43,7 +43,8 @@ def create_app(
     """Make the application of one configuration.
 
     ``route_handlers`` are served beside the front door and the API; ``app.state`` holds ``config`` and, while it runs,
-    ``store`` and ``sources``. ``app.state.closing``, where it is set, says that streams are to end.
+    ``store`` and ``sources``. ``app.state.closing``, where it is set, says that streams are to end;
+    ``app.state.reread_workers`` has the workers read their sources again after the server did.
     ``worker_alive`` tells of the worker that this process started. ``fetch_key`` gets remote verification keys.
     """
 
@@ -131,6 +132,8 @@ def _reload(app: Litestar, config: Config, store: Store, front_door: FrontDoor) 
         return
     front_door.open(sources.values(), config.company.public_url)
     app.state.sources = sources
+    if (reread_workers := app.state.get("reread_workers")) is not None:
+        reread_workers()
     log.info("sources read again", sources=sorted(sources))
 
 

@@ -23,7 +23,7 @@ from seamline_workers.registry import build_adapters, load_roster
 from seamline_workers.store.migrate import current, newest
 from seamline_workers.store.reading.backlog import backlog
 from seamline_workers.store.reading.sources import list_sources
-from seamline_workers.store.schema import QUARANTINED, deliveries, workers
+from seamline_workers.store.schema import QUARANTINED, RECEIVED, deliveries, sources, workers
 from seamline_workers.store.store import Store, now_us, open_store, sqlite_path
 
 #: A source that has told nothing for so long is said to be silent.
@@ -197,6 +197,7 @@ def _work(store: Store, config: Config) -> Iterator[Finding]:
         who = "the workers do not get to them" if alive else "no worker runs"
         message = f"{waiting[kind].count} wait, the oldest for {int(waiting[kind].age_s(now) // 60)} minutes: {who}"
         yield Finding("error", "behind", kind, message, "Start one: seamline worker")
+    yield from _held_up(store, config)
     if waiting["dead"].count:
         message = f"{waiting['dead'].count} were given up"
         yield Finding("warning", "dead", "handoffs", message, "Look: seamline dead list; again: seamline replay")
@@ -204,6 +205,25 @@ def _work(store: Store, config: Config) -> Iterator[Finding]:
         fix = "Look: seamline deliveries list --state quarantined; again: seamline replay deliveries"
         yield Finding("warning", "quarantined", "deliveries", "some could not be read", fix)
     yield from _silent(store, config, now)
+
+
+def _held_up(store: Store, config: Config) -> Iterator[Finding]:
+    """Sources whose deliveries no worker takes: those that are paused, and those that the configuration lost."""
+    waiting = (
+        select(func.count())
+        .select_from(deliveries)
+        .where(deliveries.c.source_id == sources.c.id, deliveries.c.state == RECEIVED)
+        .scalar_subquery()
+    )
+    with store.read() as connection:
+        rows = connection.execute(select(sources.c.name, sources.c.state, waiting).order_by(sources.c.name)).all()
+    for name, state, count in rows:
+        subject = f"sources.{name}"
+        if state == "paused":
+            yield Finding("warning", "paused", subject, f"is paused; {count} wait", f"Go on: seamline resume {name}")
+        if name not in config.sources and count:
+            fix = f'Put it back, or write formerly = "{name}" in the source that it is now.'
+            yield Finding("error", "not-configured", subject, f"{count} wait, but the source is gone", fix)
 
 
 def _silent(store: Store, config: Config, now: int) -> Iterator[Finding]:

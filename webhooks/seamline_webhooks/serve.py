@@ -66,6 +66,7 @@ def serve(
         app.state.closing = lambda: server.should_exit  # streams that are followed end by themselves
         _heed_signals(server)
         if workers is not None:
+            app.state.reread_workers = workers.reread
             workers.watch(lambda: setattr(server, "should_exit", True))
         pids = workers.pids if workers else []
         log.info("serving", host=host, port=bound, sources=sorted(config.sources), workers=pids)

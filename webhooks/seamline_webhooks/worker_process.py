@@ -87,6 +87,12 @@ class Workers:
     def misconfigured(self) -> bool:
         return any(child.process.poll() == MISCONFIGURED for child in self._children)
 
+    def reread(self) -> None:
+        """Have them read their sources again."""
+        for child in self._children:
+            if child.process.poll() is None:
+                child.process.send_signal(signal.SIGHUP)
+
     def watch(self, give_up: Callable[[], None]) -> None:
         """Replace those that crash, from a thread; ``give_up`` is called where starting again cannot help."""
 
@@ -125,6 +131,8 @@ def _die_with(parent: int) -> Callable[[], None] | None:
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
     def ask() -> None:
+        # Until it listens to hangups it ignores them; the configuration is read after that.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:  # it died before we asked
             os._exit(1)

@@ -127,6 +127,16 @@ class Engine:
             processes.leave(connection, self.worker_id)
         self.runner.close()
 
+    def reread(self, config: Config) -> list[str]:
+        """Take the sources of a configuration from now on; returns their names. Raises ConfigError.
+
+        One that is not named any more is served until the process ends: what it was acknowledged is not left behind.
+        """
+        fresh = register_sources(self.store, config)
+        self.sources.update({source.id: source for source in fresh.values()})
+        self.poller.arm()
+        return sorted(fresh)
+
     def token(self) -> int:
         return (self.worker_id << TOKEN_BITS) + next(self._counter)
 

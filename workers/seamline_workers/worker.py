@@ -51,6 +51,8 @@ def run_worker(
     transport: Transport | None = None,
 ) -> int:
     """Work until SIGTERM or SIGINT. Returns the exit status. ``transport`` is the network that sources are read by."""
+    reread = threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: reread.set())  # before the configuration is read: none is missed
     config = load_config(config_path)
     store, engine = _open(config, transport)
     engine.enter(process_name(os.getpid()))
@@ -69,7 +71,9 @@ def run_worker(
         threading.Thread(target=schedule.rounds, args=(ring,), name="schedule", daemon=True).start()
     log.info("worker_started", pid=os.getpid(), threads=n)
     while not stop.wait(1.0):
-        pass
+        if reread.is_set():
+            reread.clear()
+            _reread(engine, schedule)
     schedule.stopping.set()
     worker.stop(timeout=int(STOP_S * 1000))
     schedule.close()
@@ -81,12 +85,29 @@ def run_worker(
     return 0
 
 
+def _reread(engine: Engine, schedule: Schedule) -> None:
+    """Read ``[sources.*]`` again. A configuration that is wrong changes nothing."""
+    try:
+        sources = engine.reread(load_config(engine.config.path))
+    except Exception as error:
+        log.error("sources not read again", error=type(error).__name__, reason=str(error))
+        return
+    schedule.ring()
+    log.info("sources read again", pid=os.getpid(), sources=sources)
+
+
 def run_suspects(config_path: Path | None) -> int:
-    """Run suspect lanes one at a time until there is none: whatever kills this process kills nobody else."""
+    """Run suspect lanes one at a time until there is none: whatever kills this process kills nobody else.
+
+    Being told to end is no crash: what runs is given back as it was, for the next process like this one.
+    """
+    told = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
     _end_with_parent()
     store, engine = _open(load_config(config_path))
     engine.enter(process_name(os.getpid()))
     beating = threading.Event()
+    threading.Thread(target=_leave_when, args=(told, engine), name="ending", daemon=True).start()
 
     def beat() -> None:
         while not beating.wait(LEASE_S / 5):
@@ -94,12 +115,23 @@ def run_suspects(config_path: Path | None) -> int:
                 processes.beat(connection, engine.worker_id)
 
     threading.Thread(target=beat, name="beat", daemon=True).start()
-    while engine.run_suspect():
+    while not told.is_set() and engine.run_suspect():
         pass
     beating.set()
     engine.leave()
     store.close()
     return 0
+
+
+def _leave_when(told: threading.Event, engine: Engine) -> None:
+    """Give the leases back and end the process as soon as it is told to, whatever its handler is doing.
+
+    Where the store cannot be told, it finds the process silent.
+    """
+    told.wait()
+    with contextlib.suppress(Exception):
+        engine.leave()
+    os._exit(0)
 
 
 def run_processes(config_path: Path | None, processes: int, arguments: Sequence[str]) -> int:
@@ -109,19 +141,30 @@ def run_processes(config_path: Path | None, processes: int, arguments: Sequence[
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    children = [subprocess.Popen(command) for _ in range(processes)]
+    children = [_start(command) for _ in range(processes)]
+    reread = threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: reread.set())
     while not stop.wait(0.2):
+        if reread.is_set():
+            reread.clear()
+            for child in children:
+                child.send_signal(signal.SIGHUP)
         for n, child in enumerate(children):
             if child.poll() is not None:
                 log.warning("worker_ended", pid=child.pid, status=child.returncode)
                 declare_dead(config, child.pid)
                 time.sleep(0.2)
-                children[n] = subprocess.Popen(command)
+                children[n] = _start(command)
     for child in children:
         child.terminate()
     for child in children:
         child.wait()
     return 0
+
+
+def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    # Until it listens to hangups it ignores them; the configuration is read after that.
+    return subprocess.Popen(command, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
 
 
 def declare_dead(config: Config, pid: int) -> None:

@@ -90,6 +90,19 @@ def test_a_source_that_told_nothing_for_long_is_silent(run: Run, seed: Seed) -> 
     assert (told.code, codes(told)) == (0, {("warning", "silent")})
 
 
+def test_a_source_that_is_paused_or_gone_is_named_with_what_waits_there(run: Run, seed: Seed) -> None:
+    long_live = {"adapter": "standard_webhooks", "live_from": 1, "created_at": 1}
+    paused = seed.put(schema.sources, stable="demo", name="demo", state="paused", **long_live)
+    gone = seed.put(schema.sources, stable="old", name="old", **long_live)
+    seed.put(schema.sources, stable="done", name="done", **long_live)
+    for source in (paused, gone, gone):
+        seed.delivery(source, state=schema.RECEIVED)
+    told = {(one["code"], one["subject"]): one for one in run("check", "--json").json["findings"]}
+    assert "seamline resume demo" in told["paused", "sources.demo"]["fix"]
+    assert told["not-configured", "sources.old"]["message"].startswith("2 wait")
+    assert ("not-configured", "sources.done") not in told
+
+
 def test_a_broker_that_cannot_be_reached_is_found(run: Run, company: Path) -> None:
     edit(company, "[store]", '[queue]\nurl = "redis://127.0.0.1:1/0"\n[store]')
     assert ("error", "queue") in codes(run("check", "--json"))

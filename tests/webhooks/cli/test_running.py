@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from seamline_workers.store import schema
 from support.seed import Seed
@@ -21,6 +22,19 @@ Run = Callable[..., Any]
 COMMAND = [sys.executable, "-c", "from seamline_webhooks.cli import main; main()"]
 #: Longest time that any step of these tests may take, in seconds.
 PATIENCE_S = 60
+
+SECOND = """
+[sources.second]
+adapter = "standard_webhooks"
+secrets = ["file:secrets/demo"]
+allow = ["proposal.*"]
+live_from = "2020-01-01T00:00:00Z"
+"""
+#: The beginning of a handler that does not return.
+WAITS = """
+    print("it runs", flush=True)
+    __import__("threading").Event().wait()
+"""
 
 
 class Running:
@@ -35,8 +49,8 @@ class Running:
 
     def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The first line, as JSON, that is wanted."""
-        for text in self._lines:
-            if text.startswith("{") and wanted(found := json.loads(text)):
+        for line in self._lines:
+            if line.startswith("{") and wanted(found := json.loads(line)):
                 return dict(found)
         raise AssertionError(f"it ended with {self.process.wait()} and did not say what was wanted")
 
@@ -119,6 +133,55 @@ def test_dead_handoffs_are_counted_and_then_run_again_by_a_worker(company: Path,
     assert {handoff["id"] for handoff in ended} == set(handoffs)
     assert tail.end(signal.SIGINT) == 0
     assert worker.end() == 0
+
+
+def test_a_source_that_a_hangup_brought_is_translated_by_the_worker_that_runs(
+    server: Running, company: Path, run: Run
+) -> None:
+    port = server.until(lambda said: said["event"] == "serving")["port"]
+    server.until(lambda said: said["event"] == "worker_started")
+    config = company / "seamline.toml"
+    config.write_text(config.read_text() + SECOND)
+    server.process.send_signal(signal.SIGHUP)
+    server.until(lambda said: said["event"] == "sources read again" and "pid" in said)
+    assert run("send", "second", "one", "--url", f"http://127.0.0.1:{port}").code == 0
+    tail = Running(company, "tail", "--json", "--since", "0", stream="stdout")
+    assert tail.until(lambda told: told["kind"] == "event")["source"] == "/sources/second"
+    assert tail.end(signal.SIGINT) == 0
+
+
+def test_a_hangup_ends_none_of_several_workers_and_a_broken_configuration_changes_nothing(company: Path) -> None:
+    worker = Running(company, "worker", "--processes", "2", stream="stderr")
+    started = {worker.until(lambda said: said["event"] == "worker_started")["pid"] for _ in range(2)}
+    (company / "seamline.toml").write_text("[company")
+    worker.process.send_signal(signal.SIGHUP)
+    for _ in started:
+        worker.until(lambda said: said["event"] == "sources not read again")
+    worker.process.send_signal(signal.SIGTERM)
+    assert {worker.until(lambda said: said["event"] == "worker_stopped")["pid"] for _ in started} == started
+    assert worker.end() == 0
+
+
+def test_a_suspect_whose_process_is_told_to_end_has_not_crashed(company: Path, seed: Seed) -> None:
+    [seats] = company.glob("company_*/seats.py")
+    seats.write_text(seats.read_text().replace("    ctx.flag(", WAITS + "    ctx.flag(", 1))
+    seed.source("demo", "standard_webhooks")
+    account = seed.account()
+    seed.handoff(seed.event(account), "sales", account)
+    seed.lane(account, "sales", held=schema.SUSPECT, due=seed.seq)
+    command = [sys.executable, "-m", "seamline_workers", "--suspects", "--config", str(company / "seamline.toml")]
+    with subprocess.Popen(command, cwd=company, stdout=subprocess.PIPE, text=True) as alone:
+        watch = threading.Timer(PATIENCE_S, alone.kill)
+        watch.start()
+        assert alone.stdout is not None
+        assert alone.stdout.readline() == "it runs\n"
+        alone.terminate()
+        assert alone.wait() == 0
+        watch.cancel()
+    with seed.store.read() as connection:
+        lane = connection.execute(text("SELECT held, lease, crashes, done FROM lanes WHERE seat = 'sales'")).one()
+        assert tuple(lane) == (schema.SUSPECT, None, 0, 0)
+        assert connection.execute(text("SELECT count(*) FROM workers")).scalar() == 0
 
 
 def test_a_worker_refuses_a_seat_that_is_not_there(run: Run) -> None:
