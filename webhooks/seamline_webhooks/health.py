@@ -13,8 +13,9 @@ from sqlalchemy import text
 
 from seamline.errors import ConfigError
 from seamline_workers.config import Config
+from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.migrate import current, newest
-from seamline_workers.store.store import PG_NOW, Store, now_us
+from seamline_workers.store.store import PG_NOW, Store, now_us, sqlite_path
 
 #: Longest wait for the answer of a store or a broker, in seconds.
 PATIENCE_S = 2.0
@@ -33,6 +34,7 @@ class Health:
         self._broker = urlsplit(config.queue.url)
         self._worker_alive = worker_alive
         self._needed = newest()
+        self._path = None if store.postgres else sqlite_path(config.store.url, config.folder)
         self._look: asyncio.Task[dict[str, str]] | None = None
 
     async def checks(self) -> tuple[bool, dict[str, str]]:
@@ -57,6 +59,8 @@ class Health:
                 found["schema"] = f"is {have or 'empty'}, must be {self._needed}; run: seamline db upgrade"
             elif self._worker_alive is None:
                 found["worker"] = OK if self._beats() else "none is running"
+            if self._path is not None and (full := want_of_room(self._path)) is not None:
+                found["store"] = full
         except Exception as error:
             found |= {"store": f"cannot be read ({type(error).__name__})", "schema": "unknown", "worker": "unknown"}
         if self._broker.scheme != "store":

@@ -20,6 +20,7 @@ from seamline.errors import ConfigError
 from seamline.events.base import catalogue
 from seamline_workers.config import Config, load_config
 from seamline_workers.registry import build_adapters, load_roster
+from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.migrate import current, newest
 from seamline_workers.store.reading.backlog import backlog
 from seamline_workers.store.reading.sources import list_sources
@@ -174,6 +175,9 @@ def _store(config: Config) -> Iterator[Finding]:
             message = f"its schema is {have or 'empty'}, this version needs {need}"
             yield Finding("error", "schema", "store", message, "Run: seamline db upgrade")
             return
+        if not store.postgres and (full := want_of_room(sqlite_path(config.store.url, config.folder))) is not None:
+            message = f"{full}; every delivery is answered 503"
+            yield Finding("error", "disk", "store.url", message, "Make room; what providers send again is then taken.")
         yield from _work(store, config)
     except SQLAlchemyError as error:
         reason = type(getattr(error, "orig", None) or error).__name__

@@ -6,12 +6,15 @@ import argparse
 import sys
 from pathlib import Path
 
+from sqlalchemy.exc import DBAPIError
+
 from seamline.errors import ConfigError
+from seamline_workers.log import log
 from seamline_workers.worker import run_suspects, run_worker
 
 
 def main() -> int:
-    """Run a worker; exit status 2 says what to mend in the configuration."""
+    """Run a worker; exit status 2: the configuration is to be mended, 3: the store does not answer."""
     parser = argparse.ArgumentParser(prog="python -m seamline_workers")
     parser.add_argument("--config", type=Path)
     parser.add_argument("--threads", type=int)
@@ -25,6 +28,10 @@ def main() -> int:
     except ConfigError as error:
         print(f"seamline: {error}", file=sys.stderr)  # noqa: T201
         return 2
+    except DBAPIError as error:
+        # Whoever started this process starts it again; the error's text may hold the store's address.
+        log.error("store_unreachable", error=type(error).__name__)
+        return 3
 
 
 if __name__ == "__main__":

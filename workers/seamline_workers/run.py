@@ -117,9 +117,9 @@ class Run:
             return waiting
 
     def take_handoff(self) -> Handoff | None:
-        """The handoff whose handler runs, for revoking."""
+        """The handoff whose handler runs, for revoking; None: there is none, or it has been revoked already."""
         with self.lock:
-            return self._handoff
+            return None if self._revoked else self._handoff
 
     def revoke(self, handoff: Handoff, result: Result) -> Completion | None:
         """Take the lease of the running handler away. Returns the lane's end; None: it has just returned."""

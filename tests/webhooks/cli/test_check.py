@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from seamline_workers.store import schema
+import pytest
+
+from seamline_webhooks.health import Health
+from seamline_workers.config import load_config
+from seamline_workers.store import intake_sqlite, schema
 from support.seed import Seed
 
 Run = Callable[..., Any]
@@ -82,6 +87,19 @@ def test_what_waits_too_long_and_what_died_are_found(run: Run, seed: Seed) -> No
     told = run("check", "--json")
     assert told.code == 1
     assert codes(told) >= {("error", "behind"), ("warning", "dead"), ("warning", "quarantined")}
+
+
+def test_a_disk_that_is_too_full_to_take_anything_in_is_found_and_not_ready(
+    run: Run, seed: Seed, company: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    health = Health(load_config(company / "seamline.toml"), seed.store, lambda: True)
+    assert asyncio.run(health.checks())[0]
+    monkeypatch.setattr(intake_sqlite, "MIN_FREE", 2**62)
+    told = run("check", "--json")
+    assert (told.code, codes(told)) == (1, {("error", "disk")})
+    ready, checks = asyncio.run(health.checks())
+    assert not ready
+    assert "MiB are free" in checks["store"]
 
 
 def test_a_source_that_told_nothing_for_long_is_silent(run: Run, seed: Seed) -> None:

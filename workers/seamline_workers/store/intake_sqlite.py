@@ -42,6 +42,14 @@ _TALLY = (
 )
 
 
+def want_of_room(path: Path) -> str | None:
+    """Why nothing is taken in: too little space is free where the store is. None: there is enough."""
+    room = os.statvfs(path.parent)
+    if room.f_bavail * room.f_frsize >= MIN_FREE:
+        return None
+    return f"less than {MIN_FREE >> 20} MiB are free where the store is"
+
+
 class SqliteIntake:
     """The one connection over which this process takes in. Not for several threads at once."""
 
@@ -118,9 +126,8 @@ class SqliteIntake:
         now = time.monotonic()
         if now < self._look_at:
             return
-        room = os.statvfs(self._path.parent)
-        if room.f_bavail * room.f_frsize < MIN_FREE:
-            raise StoreBusy(f"less than {MIN_FREE >> 20} MiB are free where the store is")
+        if (full := want_of_room(self._path)) is not None:
+            raise StoreBusy(full)
         self._look_at = now + LOOK_S
         log = Path(f"{self._path}-wal")
         if log.exists() and log.stat().st_size > WAL_BOUND:
