@@ -367,7 +367,8 @@ def end_source(connection: Connection, source_id: int, token: int) -> None:
 
 _JOINED = f"""
 SELECT l.kind, l.key, l.seat FROM lanes l WHERE l.held = {JOINING} AND l.lease IS NULL AND NOT EXISTS (
-    SELECT 1 FROM lanes j WHERE j.joins = l.key AND j.kind = l.kind AND j.seat = l.seat AND j.last > j.done)
+    SELECT 1 FROM lanes j WHERE j.joins = l.key AND j.kind = l.kind AND j.seat = l.seat
+    AND (j.last > j.done OR j.held = {JOINING}))
 """
 _DUE = f"SELECT kind, key, seat FROM lanes l WHERE held = {HELD} AND due <= :now AND lease IS NULL"
 _WAKE = """

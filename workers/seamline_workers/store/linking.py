@@ -1,15 +1,15 @@
 """Linking: two accounts turn out to be one customer, reversibly.
 
 Only handoffs that have not started move. A lane that is running at that moment is drained where it is, and the lane
-that it joined starts when it has ended.
+that it joined starts when it has ended. Where a link is undone, what runs for those who leave loses its lease.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, Row, bindparam, text
 
 from seamline import stages
 from seamline.context import Task
@@ -18,7 +18,7 @@ from seamline_workers.store import lanes, ledger
 from seamline_workers.store.accounts import Resolved
 from seamline_workers.store.effects import give_task
 from seamline_workers.store.ledger import Draft, control
-from seamline_workers.store.schema import HELD, JOINING, OPEN, PARKED, RETRYING, SEAT_LANE, SUSPECT
+from seamline_workers.store.schema import HELD, JOINING, OPEN, PARKED, SEAT_LANE, SUSPECT
 
 
 def settle_identities(connection: Connection, resolved: Resolved, drafts: Sequence[Draft], now: int) -> list[Draft]:
@@ -93,13 +93,13 @@ def join(connection: Connection, keep: int, joined: int, *, evidence: str, now: 
         ),
         {"group": group, "other": other, "evidence": evidence, "now": now},
     ).scalar_one()
-    _move(connection, other, group, None)
+    _bring(connection, other, group)
     refold(connection, group)
     return int(edge)
 
 
 def part(connection: Connection, edge: int, now: int) -> None:
-    """Undo a link: the accounts of its other side are their own group again; what has not started moves back."""
+    """Undo a link: the accounts of its other side are their own group again, and their open handoffs go with them."""
     found = connection.execute(
         text("SELECT account_id, other_id FROM links WHERE id = :id AND undone_at IS NULL"), {"id": edge}
     ).first()
@@ -108,13 +108,13 @@ def part(connection: Connection, edge: int, now: int) -> None:
     other = found.other_id
     # The group that they are in now: the one that they were linked to may have been linked on since.
     group = ledger.lock(connection, [found.account_id, other])[other].id
+    everybody = set(connection.execute(_MEMBERS, {"group": group}).scalars())
     connection.execute(text("UPDATE links SET undone_at = :now WHERE id = :id"), {"now": now, "id": edge})
-    members = _side(connection, other)
-    for member in sorted(members):
+    leaving = _side(connection, other)
+    for member in sorted(leaving):
         binds = {"group": None if member == other else other, "id": member}
         connection.execute(text("UPDATE accounts SET group_id = :group WHERE id = :id"), binds)
-    connection.execute(_NOT_JOINING, {"keys": sorted(members)})
-    _move(connection, group, other, members)
+    _take_along(connection, other, leaving, everybody - leaving)
     for one in (group, other):
         refold(connection, one)
 
@@ -132,15 +132,20 @@ def _side(connection: Connection, account_id: int) -> set[int]:
     return found
 
 
-_LANES = f"SELECT seat, lease, held, due FROM lanes WHERE kind = {SEAT_LANE} AND key = :key ORDER BY seat"
-_OPEN_WORK = """
+_MEMBERS = text("SELECT id FROM accounts WHERE id = :group OR group_id = :group")
+_LANES = f"SELECT key, seat, lease, held FROM lanes WHERE kind = {SEAT_LANE} AND key IN :keys ORDER BY key, seat"
+_OPEN_WORK = text("""
 UPDATE handoffs SET account_id = :target
-WHERE account_id = :source AND seat = :seat AND state IN (0, 1, 3){only} RETURNING event_seq, state
-"""
-_PARKED_WORK = """
-UPDATE handoffs SET account_id = :target WHERE account_id = :source AND seat = :seat AND state = 3{only}
-"""
-_ONLY = " AND event_seq IN (SELECT seq FROM events WHERE account_id IN ({accounts}))"
+WHERE account_id = :source AND seat = :seat AND state IN (0, 1, 3) RETURNING event_seq, state
+""")
+_PARKED_WORK = text("""
+UPDATE handoffs SET account_id = :target WHERE account_id = :source AND seat = :seat AND state = 3
+""")
+_THEIR_WORK = text("""
+UPDATE handoffs SET account_id = :target
+WHERE account_id = :source AND seat = :seat AND state IN (0, 1, 3)
+AND event_seq IN (SELECT seq FROM events WHERE account_id IN :accounts) RETURNING event_seq, state
+""").bindparams(bindparam("accounts", expanding=True))
 _EMPTY = text(f"""
 UPDATE lanes SET done = last, held = {OPEN}, due = 0, crashes = 0, joins = NULL
 WHERE kind = {SEAT_LANE} AND key = :source AND seat = :seat
@@ -151,40 +156,56 @@ _WAIT = text(f"""
 INSERT INTO lanes (kind, key, seat, held) VALUES ({SEAT_LANE}, :target, :seat, {JOINING})
 ON CONFLICT (kind, key, seat) DO UPDATE SET held = {JOINING}
 """)
-_HOLD = text(f"""
-UPDATE lanes SET held = {HELD}, due = :due
-WHERE kind = {SEAT_LANE} AND key = :target AND seat = :seat AND held = {OPEN} AND lease IS NULL
-""")
+_TAKE_AWAY = text(f"UPDATE lanes SET lease = NULL WHERE kind = {SEAT_LANE} AND key = :source AND seat = :seat")
+_COME_BACK = text(f"""
+UPDATE lanes SET joins = CASE WHEN key = :target THEN NULL ELSE :target END
+WHERE kind = {SEAT_LANE} AND joins IS NOT NULL AND key IN :keys RETURNING key, seat
+""").bindparams(bindparam("keys", expanding=True))
 
 
-def _move(connection: Connection, source: int, target: int, subjects: set[int] | None) -> None:
-    """Move open handoffs from one group's lanes to another's; ``subjects``: only those of these accounts.
+def _lanes(connection: Connection, accounts: Iterable[int]) -> Sequence[Row[int, str, int | None, int]]:
+    """The lanes of these accounts, locked: whoever runs one cannot end it, nobody begins one."""
+    lock = " FOR NO KEY UPDATE" if connection.dialect.name == "postgresql" else ""
+    query = text(_LANES + lock).bindparams(bindparam("keys", expanding=True))
+    return connection.execute(query, {"keys": sorted(accounts)}).all()
+
+
+def _bring(connection: Connection, source: int, target: int) -> None:
+    """Move the open handoffs of a group that joins another into its lanes. Both groups are locked.
 
     A lane in which something has started (it runs, or is tried again, or lost its process) goes on to its end where
-    it is, and the other one waits for that; only what is parked moves at once. Both groups are locked.
+    it is, and the one that it joins waits for that; only what is parked moves at once.
     """
-    lock = " FOR NO KEY UPDATE" if connection.dialect.name == "postgresql" else ""
-    only = "" if subjects is None else _ONLY.format(accounts=", ".join(str(one) for one in sorted(subjects)))
-    for seat, lease, held, due in connection.execute(text(_LANES + lock), {"key": source}).all():
+    for _, seat, lease, held in _lanes(connection, [source]):
         binds = {"source": source, "target": target, "seat": seat}
-        if lease is not None or (subjects is None and held in (HELD, SUSPECT)):
-            connection.execute(text(_PARKED_WORK.format(only=only)), binds)
+        if lease is not None or held in (HELD, SUSPECT):
+            connection.execute(_PARKED_WORK, binds)
             connection.execute(_JOINS, binds)
             connection.execute(_WAIT, binds)
             continue
-        rows = connection.execute(text(_OPEN_WORK.format(only=only)), binds).all()
+        rows = connection.execute(_OPEN_WORK, binds).all()
         lanes.reopen(connection, [(target, seat, row.event_seq) for row in rows if row.state != PARKED])
-        if any(row.state == RETRYING for row in rows):
-            connection.execute(_HOLD, binds | {"due": due})
-        if subjects is None:
-            connection.execute(_EMPTY, binds)
-            if connection.execute(_JOINED, binds).rowcount:
-                connection.execute(_WAIT, binds)
+        connection.execute(_EMPTY, binds)
+        # Lanes that go on to their end before this one do so before the one that it became.
+        if connection.execute(_JOINED, binds).rowcount:
+            connection.execute(_WAIT, binds)
 
 
-_NOT_JOINING = text(
-    f"UPDATE lanes SET joins = NULL WHERE kind = {SEAT_LANE} AND joins IS NOT NULL AND key IN :keys"
-).bindparams(bindparam("keys", expanding=True))
+def _take_along(connection: Connection, target: int, accounts: set[int], others: set[int]) -> None:
+    """Move the open handoffs of ``accounts`` out of the lanes of those whom they leave.
+
+    A lane that runs them at this moment loses its lease: what has started there counts for nothing and runs again.
+    """
+    for source, seat, lease, _ in _lanes(connection, others):
+        binds = {"source": source, "target": target, "seat": seat}
+        rows = connection.execute(_THEIR_WORK, binds | {"accounts": sorted(accounts)}).all()
+        ready = [(target, seat, row.event_seq) for row in rows if row.state != PARKED]
+        lanes.reopen(connection, ready)
+        if ready and lease is not None:
+            connection.execute(_TAKE_AWAY, binds)
+    for key, seat in connection.execute(_COME_BACK, {"target": target, "keys": sorted(accounts)}).all():
+        if key != target:
+            connection.execute(_WAIT, {"target": target, "seat": seat})
 
 
 def refold(connection: Connection, group_id: int) -> Projection:
