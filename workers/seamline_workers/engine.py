@@ -30,11 +30,11 @@ from seamline_workers.translate import BATCH, Fenced, Translator
 #: Seconds that a run goes on while there is more for it, before its thread may serve another seat or source.
 SLICE = 0.5
 #: Seconds of handlers' work that one lease should hold: quick seats lease many lanes, slow ones one.
-LEASE_WORK = 0.05
+LEASE_WORK = 0.1
 #: Most lanes a lease.
 MOST_LANES = 256
 #: Seconds after which what is done is written, although the run goes on.
-FLUSH = 0.05
+FLUSH = 0.1
 #: A handler that runs longer than so many seconds is slow: those behind it are given back.
 SLOW = 0.1
 #: A lane whose last run has not returned yet is looked at again after so many microseconds.
@@ -51,10 +51,10 @@ class Pace:
 
     def note(self, seat: str, seconds: float) -> None:
         known = self._average.get(seat, 0.001)
-        # A sudden slow one counts at once, a quick one little by little.
-        self._average[seat] = (
-            max(seconds, known) * 0.5 + known * 0.5 if seconds > known else known * 0.9 + seconds * 0.1
-        )
+        # A slow one counts at once; a quick one, and one that only waited for its turn on a busy machine, little by
+        # little: small leases cost several times as much.
+        weight = 0.5 if seconds > max(known, SLOW) else 0.1
+        self._average[seat] = known + (seconds - known) * weight
 
     def lanes(self, seat: str) -> int:
         return max(1, min(MOST_LANES, int(LEASE_WORK / max(self._average.get(seat, 0.001), 0.0001))))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -167,9 +168,9 @@ class Runner:
             return [Task(title, "Read the account's timeline and do what the role asks for.", assignee=seat.assignee)]
         reader = LedgerReader(self._store, handoff)
         now = from_us(self._clock())
-        if inspect.iscoroutinefunction(handler):
+        if _is_async(handler):
             ctx = Context(event, seat.name, reader, now)
-            future = self._loops.start(seat.name, handler(event, ctx))
+            future = self._loops.start(seat.name, handler(event, ctx))  # type: ignore[arg-type]
             if started is not None:
                 started(future)
             future.result()
@@ -274,6 +275,9 @@ class Runner:
             effects,
             handoff.subject,
         )
+
+
+_is_async = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
 
 
 class _NotAllowed(SeamlineError):

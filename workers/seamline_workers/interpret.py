@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from pydantic_core import to_json
@@ -77,13 +79,19 @@ def delivery_of(row: DeliveryRow, public_url: str) -> Delivery:
         method=row.method,
         url=public_url + row.target,
         body=row.body or b"",
-        headers=json.loads(row.headers),
+        headers=_headers(row.headers),
         key=row.key,
         received_at=from_us(row.received_at),
         poll=row.poll,
         scope=row.scope,
         baseline=bool(row.baseline),
     )
+
+
+@lru_cache(maxsize=256)
+def _headers(stored: str) -> Mapping[str, str]:
+    # Few headers are kept: a sender's deliveries mostly have the same.
+    return MappingProxyType(json.loads(stored))
 
 
 def guarded(what: str, work: Callable[[], Any]) -> Any:

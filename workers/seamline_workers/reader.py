@@ -31,7 +31,9 @@ def event_of(row: Any) -> Event:
     fields = json.loads(row.data)
     if row.timebasis == "provider":
         fields["occurred_at"] = from_us(row.occurred_at)
-    return Event.load(row.type, row.version, fields).with_envelope(lambda: _envelope(row))
+    event = Event.load(row.type, row.version, fields)
+    event._envelope = lambda: _envelope(row)  # nobody else has this event: it needs no copy
+    return event
 
 
 def _envelope(row: Any) -> Envelope:

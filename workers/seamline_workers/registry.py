@@ -7,7 +7,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
+from traceback import extract_tb
 
 from seamline.adapter import Adapter
 from seamline.boundary import Roster
@@ -37,9 +39,14 @@ class Source:
 
     def may_tell(self, event_type: str) -> bool:
         """Whether the source may tell an event of this type: what its adapter emits and the source allows."""
-        if not any(event.event_type == event_type for event in self.adapter.emits):
-            return False
-        return self.allow is None or any(fnmatchcase(event_type, glob) for glob in self.allow)
+        return event_type in self._told
+
+    @cached_property
+    def _told(self) -> frozenset[str]:
+        emitted = {event.event_type for event in self.adapter.emits}
+        return frozenset(
+            name for name in emitted if self.allow is None or any(fnmatchcase(name, glob) for glob in self.allow)
+        )
 
 
 def installed() -> dict[str, EntryPoint]:
@@ -147,9 +154,21 @@ def _import_roster(config: Config) -> Roster:
         raise ConfigError(
             f"company.seats: {reference} cannot be imported from {folder}: {error}; write module:attribute"
         ) from error
+    except ConfigError:
+        raise
+    except Exception as error:  # the module's own code, or what it imports
+        raise ConfigError(f"company.seats: importing {module_name} raised {_told(error)}") from error
     if not isinstance(found, Roster):
         raise ConfigError(f"company.seats: {reference} is a {type(found).__name__}, not a seamline Roster")
     return found
+
+
+def _told(error: Exception) -> str:
+    """An error of somebody else's module: what, and where."""
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError: {error.msg} at {error.filename}:{error.lineno}"
+    frame = extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} at {frame.filename}:{frame.lineno}"
 
 
 def _override(seat: Seat, config: Config) -> Seat:
