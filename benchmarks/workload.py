@@ -10,7 +10,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from benchmarks import signature
@@ -76,13 +76,14 @@ class Workload:
     def bodies(self) -> Iterator[tuple[bytes, bytes]]:
         """Message ids and bodies, about 700 bytes each."""
         chance = random.Random(self.seed)
-        occurred_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        begun = datetime.now(UTC)
         for number in range(self.count):
             account = 0 if chance.random() < self.hot else chance.randrange(self.accounts)
             message_id = f"{self.run}-{number:07d}"
+            occurred_at = (begun + timedelta(milliseconds=number)).isoformat(timespec="milliseconds")
             yield (
                 message_id.encode(),
-                json.dumps(_lead(message_id, account, occurred_at), separators=(",", ":")).encode(),
+                json.dumps(_lead(message_id, account, occurred_at.replace("+00:00", "Z")), separators=(",", ":")).encode(),
             )
 
 
