@@ -83,7 +83,7 @@ class Health:
             with socket.create_connection((host, port), timeout=1.0):
                 return OK
         except (OSError, ValueError, ConfigError):
-            return "the broker cannot be reached; work goes on by the slow poll"
+            return "the broker cannot be reached; nothing is lost, work waits until it is back"
 
 
 @get("/health/live", sync_to_thread=False)

@@ -156,7 +156,7 @@ def _queue(config: Config) -> Iterator[Finding]:
         with socket.create_connection(address, timeout=2.0):
             return
     except (OSError, ValueError):
-        message = "the broker cannot be reached; nothing is lost, work goes on by the slow poll"
+        message = "the broker cannot be reached; nothing is lost, work waits until it is back"
         yield Finding("error", "queue", "queue.url", message, 'Start the broker, or write url = "store:".')
 
 

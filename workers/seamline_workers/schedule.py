@@ -5,6 +5,7 @@ It runs in one thread of each worker process. That thread also beats: should it 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,7 +14,6 @@ import time
 from collections.abc import Callable, Collection
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from seamline_workers.engine import Engine
 from seamline_workers.log import log
@@ -124,11 +124,10 @@ class Schedule:
                     return None
                 if self._wake.wait(min(left, self._pause())):
                     self._dirty = True
-            except DBAPIError as error:
+            except Exception as error:  # the store's, or the driver's own where it waits for a ring
                 log.warning("store_unreachable", error=type(error).__name__)
-                self._wake.close()
                 time.sleep(0.5)
-                self._wake, self._dirty = open_wake(self.engine.store), True
+                self._listen_again()
         time.sleep(0.02)
         return None
 
@@ -149,6 +148,14 @@ class Schedule:
             except Exception as error:
                 log.warning("ring_failed", error=type(error).__name__)
                 self.stopping.wait(0.5)
+                self._listen_again()
+
+    def _listen_again(self) -> None:
+        """Listen over a new connection. Where none is to be had, the next round fails too and comes here again."""
+        self._wake.close()
+        with contextlib.suppress(Exception):
+            self._wake = open_wake(self.engine.store)
+        self._dirty = True
 
     def _pause(self) -> float:
         now = time.monotonic()

@@ -43,17 +43,19 @@ class _Pipe:
             return False
 
     def close(self) -> None:
-        os.close(self._read)
-        os.close(self._write)
+        # Once: the numbers are soon somebody else's.
+        ends, self._read, self._write = {self._read, self._write} - {-1}, -1, -1
+        for end in ends:
+            os.close(end)
 
 
 class PostgresWake(_Pipe):
     """LISTEN on a connection of its own."""
 
     def __init__(self, store: Store) -> None:
-        super().__init__()
-        self._pooled = store.engine.raw_connection()
+        self._pooled = store.engine.raw_connection()  # first: where it fails there is no pipe to close
         driver: Any = self._pooled.driver_connection
+        super().__init__()
         self._driver = driver
         self._driver.autocommit = True
         self._driver.execute(f"LISTEN {CHANNEL}")
@@ -69,16 +71,17 @@ class PostgresWake(_Pipe):
     def close(self) -> None:
         super().close()
         with contextlib.suppress(Exception):
-            self._pooled.invalidate()
+            if self._pooled.is_valid:
+                self._pooled.invalidate()
 
 
 class SqliteWake(_Pipe):
     """Looks at the file's version: another process's commit changes it."""
 
     def __init__(self, store: Store) -> None:
-        super().__init__()
         self._pooled = store.engine.raw_connection()
         self._driver: Any = self._pooled.driver_connection
+        super().__init__()
         self._seen = self._version()
         self._changed_at = time.monotonic()
 
