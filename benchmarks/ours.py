@@ -70,14 +70,17 @@ live_from = 2020-01-01T00:00:00Z
 
 
 @contextmanager
-def start(site: Site, workers: bool, *, postgres: bool, shipped: bool = False) -> Iterator[Running]:
-    """The server and a worker, each a process of its own; ``shipped``: the server with the worker that it starts."""
+def start(
+    site: Site, workers: bool, *, postgres: bool, shipped: bool = False, store: str | None = None
+) -> Iterator[Running]:
+    """The server and a worker, each a process of its own; ``shipped``: the server with the worker that it starts.
+
+    ``store`` is one that exists already, instead of an empty one.
+    """
     with ExitStack() as stack:
-        if postgres:
-            store = stack.enter_context(site.database())
-            trees = {"database": [site.postgres.pid]}
-        else:
-            store, trees = f"sqlite:///{site.folder / 'seamline.db'}", {}
+        if store is None:
+            store = stack.enter_context(site.database()) if postgres else f"sqlite:///{site.folder / 'seamline.db'}"
+        trees = {"database": [site.postgres.pid]} if postgres else {}
         config = write_company(site.folder, store)
         port = free_port()
         serve = ["-c", COMMAND, "serve", "--port", str(port), "--config", str(config)]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from benchmarks import growth, isolation
 from benchmarks.claims import CLAIMS
 from benchmarks.contestant import AS_SHIPPED, END_TO_END, HALF_LOAD, HOT, INGEST, Contestant
 from benchmarks.contestants import CONTESTANTS
@@ -20,8 +21,8 @@ from support.servers import Postgres, Redis
 
 FOLDER = Path(__file__).parent
 PHASES = (INGEST, HALF_LOAD, END_TO_END, HOT, AS_SHIPPED)
-#: No round is begun that could not end within this time.
-LIMIT_S = 24 * 60
+#: No round is begun that could not end within this time; growth and isolation take some ten minutes beside.
+LIMIT_S = 14 * 60
 #: Checkpoints would fall into one run and not into another; autovacuum is to keep up within a run.
 POSTGRES_SETTINGS: dict[str, str | int] = {
     "max_connections": 100,
@@ -44,10 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for run in _rounds(contestants, options.rounds, (postgres, redis)):
             runs.append(run)
             _say(run)
+        more = [] if options.only or options.quick else _beside((postgres, redis))
     raw = FOLDER / "raw" / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     raw.parent.mkdir(exist_ok=True)
     raw.write_text(json.dumps({"machine": machine, "runs": [asdict(run) for run in runs]}, indent=1))
-    page = results(machine, contestants, CLAIMS, runs)
+    page = "\n\n".join([results(machine, contestants, CLAIMS, runs).rstrip(), *more]) + "\n"
     if options.only or options.quick:
         print(page)
     else:
@@ -88,6 +90,27 @@ def _rounds(contestants: Sequence[Contestant], rounds: int, servers: tuple[Postg
                 if phase == INGEST and not run.problems:
                     saturating[contestant.name] = run.arrivals_per_second
                 yield run
+
+
+def _beside(servers: tuple[Postgres, Redis]) -> list[str]:
+    """Growth and isolation, on both stores; what goes wrong is said on the page."""
+    grown: list[growth.Growth] = []
+    late: list[isolation.Lateness] = []
+    wrong: dict[str, list[str]] = {"growth": [], "isolation": []}
+    for postgres in (False, True):
+        store = "PostgreSQL" if postgres else "SQLite"
+        try:
+            grown.append(growth.measure(servers, postgres=postgres))
+            print(grown[-1], flush=True)
+        except RuntimeError as error:
+            wrong["growth"].append(f"{store}: {error}")
+        for handler in isolation.SLEEPERS:
+            try:
+                late.append(isolation.measure(servers, postgres=postgres, handler=handler))
+                print(late[-1], flush=True)
+            except RuntimeError as error:
+                wrong["isolation"].append(f"{store}, {handler}: {error}")
+    return [growth.page(grown, wrong["growth"]), isolation.page(late, wrong["isolation"])]
 
 
 def _say(run: Run) -> None:

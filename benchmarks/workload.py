@@ -83,7 +83,9 @@ class Workload:
             occurred_at = (begun + timedelta(milliseconds=number)).isoformat(timespec="milliseconds")
             yield (
                 message_id.encode(),
-                json.dumps(_lead(message_id, account, occurred_at.replace("+00:00", "Z")), separators=(",", ":")).encode(),
+                json.dumps(
+                    _lead(message_id, account, occurred_at.replace("+00:00", "Z")), separators=(",", ":")
+                ).encode(),
             )
 
 
