@@ -271,7 +271,7 @@ class LaneMachine(RuleBasedStateMachine):
         edge = self.edges.pop(data.draw(st.integers(0, len(self.edges) - 1)))
         with self.store.begin() as connection:
             linking.part(connection, edge, self.now)
-            standing = set(connection.execute(text("SELECT key, seat, lease FROM lanes")).tuples())
+            standing = {tuple(row) for row in connection.execute(text("SELECT key, seat, lease FROM lanes"))}
         for held in self.held:
             held.lost = held.lost or (held.lane.key, held.lane.seat, held.lane.token) not in standing
 
