@@ -85,9 +85,10 @@ class Adapter(ABC):
             self.settings: Any = settings
             return
         try:
-            self.settings = model.model_validate(dict(settings or {}))  # type: ignore[arg-type]
+            self.settings = model.model_validate(dict(settings or {}))
         except ValueError as error:
-            raise ConfigError(f"settings of {self.name}: {reasons(error)}") from None
+            known = ", ".join(sorted(model.model_fields)) or "none"
+            raise ConfigError(f"settings of {self.name}: {reasons(error)}; there are: {known}") from None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -96,6 +97,11 @@ class Adapter(ABC):
         for attribute in ("name", "signature", "emits"):
             if not hasattr(cls, attribute):
                 raise ConfigError(f"adapter {cls.__name__} lacks the class attribute {attribute!r}")
+        # Whoever reads the declaration later would fail far from here.
+        if isinstance(cls.signature, type):
+            raise ConfigError(f"adapter {cls.__name__}: signature is a value, such as {cls.signature.__name__}(…)")
+        if not (isinstance(cls.emits, tuple) and all(isinstance(e, type) and issubclass(e, Event) for e in cls.emits)):
+            raise ConfigError(f"adapter {cls.__name__}: emits is a tuple of event types, such as (ProposalViewed,)")
         cls.replies.check(cls.name)
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from seamline.errors import ConfigError
-from seamline.events.base import Event
+from seamline.events.base import Event, catalogue
 from seamline.seat import Seat, matching
 
 #: Trusts at which a fact opens a gate: a relayed or unverified word does not sign a contract.
@@ -41,6 +41,8 @@ class Roster:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ConfigError(f"two seats are named {twice[0]!r}")
+        for event_type in catalogue():
+            self.owner(event_type)
 
     def seat(self, name: str) -> Seat:
         for seat in self.seats:

@@ -43,6 +43,12 @@ class Seat:
     def __post_init__(self) -> None:
         if not self.name.isidentifier() or not self.name.islower() or len(self.name) > 32:
             raise ConfigError(f"seat name {self.name!r} must be lower-case letters, digits and _, at most 32")
+        for field_name in ("owns", "does_not_own", "makes", "informed", "authority"):
+            # Read letter by letter, the "*" of "deal.*" would own everything.
+            if isinstance(getattr(self, field_name), str):
+                raise ConfigError(f"seat {self.name}: {field_name} is a list, such as [{getattr(self, field_name)!r}]")
+        if self.kind not in ("agent", "human"):
+            raise ConfigError(f"seat {self.name}: kind is 'agent' or 'human', not {self.kind!r}")
         if self.facing is None:
             self.facing = "internal_operations"
         if self.kind == "agent" and self.facing != "internal_operations":
@@ -51,20 +57,17 @@ class Seat:
             )
 
     def on(self, event: type[E]) -> Callable[[Callable[[E, Any], Any]], Callable[[E, Any], Any]]:
-        """Handle an event type. One handler a type and seat."""
-        if not event.event_type:
-            raise ConfigError(f"{event.__name__} is not a declared event type")
+        """Handle an event type. One handler a type and seat. Raises ConfigError where it cannot be handed that type."""
+        if not (isinstance(event, type) and issubclass(event, Event) and event.event_type):
+            named = getattr(event, "__name__", repr(event))
+            raise ConfigError(
+                f"seat {self.name}: on() takes a declared event type, such as ProposalViewed, not {named}"
+            )
 
         def register(handler: Callable[[E, Any], Any]) -> Callable[[E, Any], Any]:
             if event.event_type in self.handlers:
                 raise ConfigError(f"seat {self.name} handles {event.event_type} twice")
-            if len(inspect.signature(handler).parameters) != 2:
-                raise ConfigError(f"handler {handler.__qualname__} of seat {self.name} must take (event, ctx)")
-            wanted = inspect.get_annotations(handler).get("ctx")
-            if wanted in (Context, "Context") and not inspect.iscoroutinefunction(handler):
-                raise ConfigError(
-                    f"handler {handler.__qualname__}: a plain def reads through SyncContext; use async def for Context"
-                )
+            _check_handler(self.name, event, handler)
             self.handlers[event.event_type] = handler
             return handler
 
@@ -84,6 +87,29 @@ class Seat:
     def owning(self, event_type: str) -> int:
         """How specifically this seat owns the type; -1: not at all."""
         return matching(self.owns, event_type)
+
+
+def _check_handler(seat: str, event: type[Event], handler: Callable[..., Any]) -> None:
+    """Raise ConfigError where a handler's signature does not fit what it will be given."""
+    where = f"handler {handler.__qualname__} of seat {seat}"
+    parameters = tuple(inspect.signature(handler).parameters.values())
+    if len(parameters) != 2:
+        raise ConfigError(f"{where} must take (event, ctx)")
+    told, wanted = (_annotated(handler, parameter.annotation) for parameter in parameters)
+    if isinstance(told, type) and issubclass(told, Event) and not issubclass(event, told):
+        raise ConfigError(f"{where} takes {told.__name__} but is registered for {event.__name__}")
+    if wanted is Context and not inspect.iscoroutinefunction(handler):
+        raise ConfigError(f"{where}: a plain def reads through SyncContext; use async def for Context")
+    if wanted is SyncContext and inspect.iscoroutinefunction(handler):
+        raise ConfigError(f"{where}: an async def reads through Context; use a plain def for SyncContext")
+
+
+def _annotated(handler: Callable[..., Any], annotation: Any) -> Any:
+    """What an annotation names: postponed ones are text; None where that is no plain name."""
+    if not isinstance(annotation, str):
+        return annotation
+    known = getattr(inspect.unwrap(handler), "__globals__", {})
+    return known.get(annotation)
 
 
 def matching(globs: Sequence[str], event_type: str) -> int:

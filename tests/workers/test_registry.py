@@ -94,6 +94,16 @@ def test_the_roster_comes_from_the_company_s_folder_with_the_configuration_s_ove
     assert roster.seat("pepper").kind == "agent"
 
 
+def test_a_roster_module_that_raises_or_cannot_be_read_says_where(tmp_path: Path) -> None:
+    for name, text, said in (
+        ("third_company", "1 / 0\n", r"importing third_company raised ZeroDivisionError: .* at .*third_company\.py:1"),
+        ("fourth_company", "x = = 1\n", r"importing fourth_company raised SyntaxError: .* at .*fourth_company\.py:1"),
+    ):
+        (tmp_path / f"{name}.py").write_text(text)
+        with pytest.raises(ConfigError, match=said):
+            load_roster(config(tmp_path, f'[company]\nseats = "{name}:roster"\n'))
+
+
 @pytest.mark.parametrize(
     ("seats", "more", "said"),
     [

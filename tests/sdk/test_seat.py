@@ -1,0 +1,96 @@
+"""Seats and rosters: what an author gets wrong is refused where it is written, in words that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from seamline import Adapter, Context, Event, Item, Roster, Seat, SyncContext
+from seamline.errors import ConfigError
+from seamline.events import DealLost, DealWon
+
+
+def sync_of_another_type(event: DealLost, ctx: SyncContext) -> None: ...
+
+
+def sync_with_a_context(event: DealWon, anything: Context) -> None: ...
+
+
+async def async_with_a_sync_context(event: DealWon, ctx: SyncContext) -> None: ...
+
+
+def without_a_context(event: DealWon) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "told"),
+    [
+        (sync_of_another_type, "takes DealLost but is registered for DealWon"),
+        (sync_with_a_context, "use async def for Context"),
+        (async_with_a_sync_context, "use a plain def for SyncContext"),
+        (without_a_context, "must take"),
+    ],
+)
+def test_a_handler_that_could_not_run_is_refused_when_it_is_registered(handler: Callable[..., Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        Seat("dirk").on(DealWon)(handler)
+
+
+def test_a_handler_of_all_events_and_one_without_annotations_are_taken() -> None:
+    def anything(event: Event, ctx: SyncContext) -> None: ...
+
+    dirk = Seat("dirk")
+    dirk.on(DealWon)(anything)
+    dirk.on(DealLost)(lambda _event, _ctx: None)
+    assert set(dirk.handlers) == {"deal.won", "deal.lost"}
+
+
+def test_on_without_an_event_type_says_what_it_takes() -> None:
+    on: Any = Seat("dirk").on
+    for given in (without_a_context, "deal.won", Event):
+        with pytest.raises(ConfigError, match="takes a declared event type, such as"):
+            on(given)
+
+
+def test_a_text_where_a_list_belongs_does_not_own_everything() -> None:
+    with pytest.raises(ConfigError, match=r"owns is a list, such as \['deal\.\*'\]"):
+        Seat("dirk", owns="deal.*")
+
+
+def test_a_seat_is_held_by_an_agent_or_a_human() -> None:
+    kind: Any = "robot"
+    with pytest.raises(ConfigError, match="kind is 'agent' or 'human'"):
+        Seat("dirk", kind=kind)
+
+
+def test_two_owners_of_one_type_are_refused_with_the_roster_not_with_the_first_event() -> None:
+    with pytest.raises(ConfigError, match=r"deal\.\w+ is owned by b and a equally"):
+        Roster([Seat("a", owns=["deal.*"]), Seat("b", owns=["deal.*"])])
+    owner = Roster([Seat("a", owns=["deal.*"]), Seat("b", owns=["deal.won"])]).owner("deal.won")
+    assert owner is not None
+    assert owner.name == "b"
+
+
+def test_an_adapter_names_what_its_settings_are_and_refuses_a_declaration_that_is_no_value() -> None:
+    class Acme(Adapter):
+        """Acme."""
+
+        name = "acme"
+        signature = None
+        emits = (DealWon,)
+
+        class Settings(BaseModel):
+            model_config = ConfigDict(extra="forbid")
+            account: str = ""
+
+        def normalize(self, item: Item) -> list[Event]:
+            return []
+
+    with pytest.raises(ConfigError, match=r"acount: .*there are: account"):
+        Acme({"acount": "x"})
+    one: Any = DealWon
+    with pytest.raises(ConfigError, match="emits is a tuple of event types"):
+        type("Other", (Acme,), {"emits": one})
