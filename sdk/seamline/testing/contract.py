@@ -10,7 +10,7 @@ from seamline.adapter import Adapter
 from seamline.errors import SeamlineError
 from seamline.signature.base import Secrets
 from seamline.testing import update
-from seamline.testing.checks.check import AdapterCheck, Broken, Case, Contract, StoryCheck
+from seamline.testing.checks.check import AdapterCheck, Broken, Case, Contract, StoryCheck, place
 from seamline.testing.checks.declaration import DECLARATION_CHECKS
 from seamline.testing.checks.golden import GOLDEN_CHECKS, STALE_CHECKS
 from seamline.testing.checks.proof import PROOF_CHECKS
@@ -57,6 +57,7 @@ def adapter_contract(
     ``addresses`` are e-mail addresses (or ``@domain``) that copied official samples may hold. ``only`` runs
     these checks alone. Raises ContractError, whose text names each broken check, its story and what to do.
     """
+    __tracebackhide__ = True  # what is broken is in the text, not in the kit
     refresh = update.wanted() if update_golden is None else update_golden
     contract = Contract(make, root, tuple(stories), secrets or {}, exempt or {}, addresses, refresh)
     if not contract.stories:
@@ -79,6 +80,7 @@ def adapter_contract(
 
 def check_suite(suite: Suite, *, update_golden: bool | None = None) -> int:
     """Run ``adapter_contract`` on a suite."""
+    __tracebackhide__ = True
     return adapter_contract(
         suite.make,
         suite.root,
@@ -100,7 +102,8 @@ def _plays(case: Case, failures: list[str]) -> bool:
     except Exception as error:
         told = isinstance(error, ContractError)
         kind = "" if told else f"{type(error).__name__}: "
-        failures.append(f"{PLAYS} [{case.story.name}]: {kind}{error}. What to do: {_PLAYS_ADVICE}")
+        at = "" if told else place(error)
+        failures.append(f"{PLAYS} [{case.story.name}]: {kind}{error}{at}. What to do: {_PLAYS_ADVICE}")
         # A story that does not play can still be judged by its proof: that is most often why.
         for check in () if told else PROOF_CHECKS:
             _on_story(check, case, failures)
@@ -114,7 +117,7 @@ def _outcome(name: str, advice: str, run: Callable[[], bool], failures: list[str
     except Broken as broken:
         failures.append(f"{name}: {broken}. What to do: {advice}")
     except (SeamlineError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
-        failures.append(f"{name}: {type(error).__name__}: {error}. What to do: {advice}")
+        failures.append(f"{name}: {type(error).__name__}: {error}{place(error)}. What to do: {advice}")
     return True
 
 

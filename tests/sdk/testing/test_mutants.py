@@ -279,6 +279,10 @@ def signed_by(scheme: Signature, **attributes: Any) -> type[Acme]:
 
 
 PROOF_MUTANTS: dict[str, tuple[str, Signature]] = {
+    "lets an old token pass as a signature": (
+        "rejects a changed body in older schemes",
+        FirstPresent({"v2": STRONG, "v1": SharedToken(Header("X-Acme-Token"))}),
+    ),
     "skips verification if the header is missing": ("rejects a missing signature", SkipsWithoutHeader()),
     "skips verification if the header is empty": ("rejects an empty signature", SkipsEmptyHeader()),
     "signs other bytes than it verifies": ("accepts signed", SignsAndVerifiesOtherBytes()),
@@ -646,7 +650,23 @@ class Unsigned(Acme):
         return None
 
 
+class PollsNothing(Acme):
+    """A mutant."""
+
+    polls = {"proposals": timedelta(hours=1)}  # noqa: RUF012  (as an author writes it)
+
+
+class NeverPolls(Acme):
+    """A mutant."""
+
+    def poll(self, poll: str, scope: str, cursor: str | None) -> Calls[str]:
+        answer = yield Call("page", "https://api.acme.test/page")
+        return str(answer.status)
+
+
 DECLARATION_MUTANTS: dict[str, tuple[str, type[Acme]]] = {
+    "names a poll that it lacks": ("declares its polls", PollsNothing),
+    "has a poll that never runs": ("declares its polls", NeverPolls),
     "has a name that no source can have": ("is named as its entry point", Misnamed),
     "takes another adapter's name": ("is named as its entry point", TakesAName),
     "has no docstring": ("has a docstring", Undocumented),
@@ -736,6 +756,20 @@ def test_a_story_that_does_not_play_says_why(told: Story, text: str, root: Path)
     with pytest.raises(ContractError, match=r"plays its story \[x\].*What to do: ") as caught:
         adapter_contract(Acme, root, (told,))
     assert text in str(caught.value)
+
+
+def test_what_breaks_is_shown_with_the_authors_own_line_and_the_fields_but_no_value(root: Path) -> None:
+    class Untimed(Acme):
+        """A mutant."""
+
+        def normalize(self, item: Item) -> Iterator[Event]:
+            yield ProposalViewed.model_validate({"proposal_id": item.data["id"], "occurred_at": 1795000000})
+
+    with pytest.raises(
+        ContractError, match=r"ValidationError while reading \(at test_mutants\.py:\d+: occurred_at"
+    ) as told:
+        adapter_contract(Untimed, root, STORIES, only=("makes the events of its story",))
+    assert "1795000000" not in str(told.value)
 
 
 def test_an_adapter_without_a_story_proves_nothing(root: Path) -> None:

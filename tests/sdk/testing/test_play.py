@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class Diary(Adapter):
     trust = "authenticated"
     emits = (MeetingBooked, MeetingRescheduled)
     hosts = ("diary.example.com",)
+    polls = {"meetings": timedelta(minutes=15)}  # noqa: RUF012  (as an author writes it)
 
     def split(self, delivery: Delivery) -> Iterator[Item | Nudge]:
         if delivery.poll is None:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from traceback import walk_tb
 
 from seamline.adapter import Adapter
+from seamline.events.base import reasons
 from seamline.signature.base import Secrets
 from seamline.testing.play import Bench, Played, play
 from seamline.testing.story import Story
@@ -82,3 +84,18 @@ def demand(kept: bool, otherwise: str) -> None:
     """Raise Broken unless it is kept."""
     if not kept:
         raise Broken(otherwise)
+
+
+def place(error: BaseException) -> str:
+    """Where an error came about in the author's code, and which fields it names: `` (at acme.py:31: at: …)``.
+
+    Of an error made of another, that of the other; empty where it came about in the kit.
+    """
+    cause = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    ours = Path(__file__).parents[2]
+    frames = [(Path(frame.f_code.co_filename), line) for frame, line in walk_tb(cause.__traceback__)]
+    found = [(path, line) for path, line in frames if ours not in path.parents and "site-packages" not in path.parts]
+    words = f": {reasons(cause)}" if isinstance(cause, ValueError) and hasattr(cause, "errors") else ""
+    return f" (at {found[-1][0].name}:{found[-1][1]}{words})" if found else ""

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
+from seamline.adapter import Adapter
 from seamline.errors import ConfigError
 from seamline.testing.checks.check import AdapterCheck, Broken, Case, Contract, demand
 from seamline.testing.checks.reading import batches
@@ -65,6 +66,18 @@ def declares_its_signature(contract: Contract) -> bool:
         adapter.scheme is not None or adapter.trust == "unverified", 'without a signature, trust must be "unverified"'
     )
     return True
+
+
+def declares_its_polls(contract: Contract) -> bool:
+    adapter = contract.adapter
+    nudged = {nudge.poll for case in contract.cases for nudge in case.played.nudges}
+    paged = {step.poll for story in contract.stories for step in story.steps if step.poll is not None}
+    missing = sorted({*nudged, *paged} - set(adapter.polls))
+    demand(not missing, f"polls lacks {', '.join(missing)}, which a Nudge or a page names: it would never run")
+    own = type(adapter).poll is not Adapter.poll
+    demand(own or not adapter.polls, f"polls names {', '.join(adapter.polls)}, but there is no poll()")
+    demand(not own or bool(adapter.polls), "there is a poll(), but polls names none: it would never run")
+    return bool(adapter.polls)
 
 
 def has_a_story_for_each_type(contract: Contract) -> bool:
@@ -143,6 +156,11 @@ DECLARATION_CHECKS: Sequence[AdapterCheck] = (
         "replies fit the provider", "busy must be retried, foreign must not; see Replies", declares_its_replies
     ),
     AdapterCheck("declares facts and a signature", "mend emits, signature or trust", declares_its_signature),
+    AdapterCheck(
+        "declares its polls",
+        "polls maps each name to how often it runs: polls = {'bookings': timedelta(minutes=10)}; poll() reads it",
+        declares_its_polls,
+    ),
     AdapterCheck(
         "each emitted type has a story",
         "write one, or exempt the type with a reason: exempt={'deal.lost': 'why'}",

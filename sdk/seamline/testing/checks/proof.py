@@ -128,6 +128,29 @@ def rejects_changed_body(case: Case) -> bool:
     return ran
 
 
+def rejects_changed_body_in_older_schemes(case: Case) -> bool:
+    ran = False
+    schemes = getattr(case.bench.scheme, "schemes", {})
+    if case.bench.adapter.trust != "signed":
+        return False
+    # FirstPresent's are a mapping by name, AnyOf's a sequence.
+    for weaker in list(schemes.values() if isinstance(schemes, Mapping) else schemes)[1:]:
+        sign, verify, keys = weaker.example()
+        for _, bare in case.bench.signed_steps():
+            signed = weaker.sign(bare, {**sign, **case.bench.signing}, case.bench.now)
+            if not signed.body or not weaker.present(signed):
+                continue
+            ran = True
+            at = len(signed.body) - 1
+            flipped = replace(signed, body=signed.body[:at] + bytes([signed.body[at] ^ 1]))
+            try:
+                weaker.verify(flipped, {**verify, **case.bench.secrets}, case.bench.now, {**keys, **case.bench.keys})
+            except SignatureError:
+                continue
+            raise Broken(f"the scheme {getattr(weaker, 'name', type(weaker).__name__)} accepted a changed body")
+    return ran
+
+
 def ignores_header_case(case: Case) -> bool:
     ran = False
     for _, signed, _ in _genuine(case):
@@ -347,6 +370,11 @@ PROOF_CHECKS: Sequence[StoryCheck] = (
         "rejects a changed body",
         'the proof must cover the body; where the provider\'s does not, declare trust = "authenticated"',
         rejects_changed_body,
+    ),
+    StoryCheck(
+        "rejects a changed body in older schemes",
+        'where a source lets a scheme pass that does not cover the body, set self.trust = "authenticated" in __init__',
+        rejects_changed_body_in_older_schemes,
     ),
     StoryCheck("header names are case-insensitive", "read headers with request.header(name)", ignores_header_case),
     StoryCheck(

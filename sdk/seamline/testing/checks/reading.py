@@ -11,7 +11,7 @@ from seamline.call import Answer
 from seamline.delivery import Delivery, Item, Request
 from seamline.errors import NeedsHuman, PayloadError, RetryLater, SignatureError
 from seamline.testing.checks import corpus
-from seamline.testing.checks.check import AdapterCheck, Broken, Case, Contract, StoryCheck, demand
+from seamline.testing.checks.check import AdapterCheck, Broken, Case, Contract, StoryCheck, demand, place
 from seamline.testing.play import Bench, identify, normalize, reading, shown, split
 from seamline.testing.story import Sample
 
@@ -65,7 +65,8 @@ def answers_odd_challenges(case: Case) -> bool:
                     except (PayloadError, SignatureError):
                         pass
                     except Exception as error:
-                        raise Broken(f"challenge() raised {type(error).__name__} on an odd {method}") from error
+                        raised = type(error).__name__
+                        raise Broken(f"challenge() raised {raised} on an odd {method}{place(error)}") from error
     return ran
 
 
@@ -94,9 +95,9 @@ def ignores_unknown_kinds(case: Case) -> bool:
             try:
                 after = _told(case, request, step)
             except PayloadError as error:
-                raise Broken(f"an unknown {what} was quarantined ({error})") from error
+                raise Broken(f"an unknown {what} was quarantined ({error}{place(error)})") from error
             except Exception as error:
-                raise Broken(f"an unknown {what} raised {type(error).__name__}") from error
+                raise Broken(f"an unknown {what} raised {type(error).__name__}{place(error)}") from error
             fewer.append(len(after) < len(before))
         demand(not fewer or any(fewer), "an event of an unknown kind was translated like a known one")
         ran = ran or bool(fewer)
@@ -161,7 +162,7 @@ def _only_payload_errors(what: str, run: Callable[[Any], Any], given: Any) -> Pa
     except (RetryLater, NeedsHuman):
         return None
     except Exception as error:
-        raise Broken(f"{what} raised {type(error).__name__} on an odd body or answer") from error
+        raise Broken(f"{what} raised {type(error).__name__} on an odd body or answer{place(error)}") from error
     return None
 
 
@@ -172,7 +173,7 @@ def _read_through(bench: Bench, delivery: Delivery) -> Iterator[PayloadError]:
         yield error
         return
     except Exception as error:
-        raise Broken(f"split() raised {type(error).__name__} on an odd body") from error
+        raise Broken(f"split() raised {type(error).__name__} on an odd body{place(error)}") from error
     for part in parts:
         if isinstance(part, Item):
             for run in (lambda item: _first_call(bench, item), lambda item: normalize(bench.adapter, item)):

@@ -10,7 +10,7 @@ from itertools import islice, permutations
 from typing import Any
 
 from seamline.events.base import Event
-from seamline.testing.checks.check import Broken, Case, StoryCheck, demand
+from seamline.testing.checks.check import Broken, Case, StoryCheck, demand, place
 from seamline.testing.play import Played, play, shown
 
 #: Most orders of a story's steps that are played: all of up to five steps.
@@ -119,8 +119,8 @@ def _names(found: Counter[Any]) -> str:
 
 
 def _why(played: Played) -> str:
-    reasons = [str(error) for error in (*played.quarantined, *played.raised)]
-    return f" (quarantined or raised: {'; '.join(reasons)})" if reasons else ""
+    found = dict.fromkeys(f"{error}{place(error)}" for error in (*played.quarantined, *played.raised))
+    return f" (quarantined or raised: {'; '.join(found)})" if found else ""
 
 
 def _difference(one: Played, other: Played) -> str:
