@@ -18,7 +18,9 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
         document({"ok": not wrong, "findings": [finding.shape() for finding in findings]})
     else:
         for finding in findings:
-            line(f"{finding.level}: {finding.subject}: {plain(finding.message)}")
+            # What a ConfigError says begins with its key already.
+            message = plain(finding.message).removeprefix(f"{finding.subject}: ")
+            line(f"{finding.level}: {finding.subject}: {message}")
             line(f"    {finding.fix}")
         line(f"{len(wrong)} to mend" if wrong else "all is well")
     if wrong:
