@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from seamline.boundary import Roster
@@ -23,7 +24,7 @@ from seamline_workers.store import deliveries, lanes, processes
 from seamline_workers.store.effects import Outcome
 from seamline_workers.store.lanes import Lane, LaneEnd, Suspect
 from seamline_workers.store.processes import PER_LANE, TOKEN_BITS
-from seamline_workers.store.schema import DEAD, RETRYING, SEAT_LANE, SOURCE_LANE
+from seamline_workers.store.schema import DEAD, RETRYING, SOURCE_LANE
 from seamline_workers.store.store import Store, now_us
 from seamline_workers.translate import BATCH, Fenced, Translator
 
@@ -39,8 +40,9 @@ FLUSH = 0.1
 SLOW = 0.1
 #: A lane whose last run has not returned yet is looked at again after so many microseconds.
 STUCK_US = 5_000_000
-#: Processes that died while a handoff ran alone in them, before it is dead.
+#: Processes that died while one handoff or delivery ran alone in them, before it is dead or quarantined.
 LONELY_CRASHES = 3
+DIED_ALONE = "its process died three times while it ran alone"
 
 
 class Pace:
@@ -64,6 +66,17 @@ class Pace:
 
     def average(self, seat: str) -> float:
         return self._average.get(seat, 0.0)
+
+
+@dataclass
+class Orphans:
+    """Leases that nobody works under and that the store could not be told of: whole tokens, and single lanes."""
+
+    tokens: list[int] = field(default_factory=list)
+    lanes: list[tuple[int, str, int]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.tokens or self.lanes)
 
 
 class Engine:
@@ -97,7 +110,8 @@ class Engine:
         self._routes: dict[str, list[tuple[str, int]]] = {}
         self._stuck: set[tuple[str, int]] = set()
         self._stuck_lock = threading.Lock()
-        self._orphans: list[int] = []
+        self._orphans = Orphans()
+        self._alone: Run | None = None
 
     @classmethod
     def open(cls, store: Store, config: Config, transport: Transport | None = None) -> Engine:
@@ -151,15 +165,26 @@ class Engine:
             return self._do(run)
         except Exception as error:
             log.warning("run_failed", work=run.work.kind, key=run.work.key, error=type(error).__name__)
-            with self._stuck_lock:
-                self._orphans += run.tokens
+            self._orphan(run.tokens, [])
             return False
 
-    def take_orphans(self) -> list[int]:
-        """The tokens of runs that ended with an error, to be given back; once."""
+    def _orphan(self, tokens: list[int], orphans: list[tuple[int, str, int]]) -> None:
         with self._stuck_lock:
-            orphans, self._orphans = self._orphans, []
-            return orphans
+            self._orphans.tokens += tokens
+            self._orphans.lanes += orphans
+
+    def adopt_orphans(self) -> None:
+        """Give back the leases that nobody works under; where that fails too, next time."""
+        with self._stuck_lock:
+            orphans, self._orphans = self._orphans, Orphans()
+        if not orphans:
+            return
+        try:
+            with self.store.begin() as connection:
+                processes.free(connection, orphans.tokens, orphans.lanes)
+        except BaseException:
+            self._orphan(orphans.tokens, orphans.lanes)
+            raise
 
     def _do(self, run: Run) -> bool:
         kind, key = run.work
@@ -248,13 +273,21 @@ class Engine:
                 continue
             waiting = run.take_waiting()
             if waiting:
-                with self.store.begin() as connection:
-                    for lane in waiting:
-                        lanes.release(connection, [(SEAT_LANE, lane.key, lane.seat)], lane.token)
-            self.completer.commit(run.take_done())
+                # Nobody runs them: given back now, or as orphans.
+                self._orphan([], [(lane.key, lane.seat, lane.token) for lane in waiting])
+                self.adopt_orphans()
+            self._write(run.take_done())
             self.pace.note(run.work.key, slow)
             if slow > limit.total_seconds():
                 self._revoke(run, limit)
+
+    def _write(self, completion: Completion) -> None:
+        """Write what a run has done so far, beside the run."""
+        try:
+            self.completer.commit(completion)
+        except BaseException:
+            self._orphan([], [(end.key, end.seat, end.token) for end in completion.ends])
+            raise
 
     def _revoke(self, run: Run, limit: timedelta) -> None:
         handoff = run.take_handoff()
@@ -270,7 +303,7 @@ class Engine:
                 self._stuck.discard(identity)
             return
         log.warning("handler_timed_out", seat=seat.name, type=handoff.type, seconds=limit.total_seconds())
-        self.completer.commit(done)
+        self._write(done)
 
     def stuck(self) -> int:
         """How many threads are lost to handlers that are out of time and have not returned."""
@@ -296,8 +329,8 @@ class Engine:
         if source is not None:
             with self.store.read() as connection:
                 rows = deliveries.todo(connection, source.id, 1)
-            if rows and suspect.crashes > LONELY_CRASHES:
-                self.translator.quarantine(source, token, rows[0], "its process died three times while it ran alone")
+            if rows and suspect.crashes >= LONELY_CRASHES:
+                self.translator.quarantine(source, token, rows[0], DIED_ALONE)
             elif rows:
                 self.translator.batch(source, token, limit=1)
         with self.store.begin() as connection:
@@ -307,17 +340,31 @@ class Engine:
         with self.store.read() as connection:
             lane = lanes.read_lane(connection, suspect.key, suspect.seat, token, suspect.start, 1)
         seat = self.seats.get(suspect.seat)
-        if not lane.handoffs or seat is None:
+        if seat is None:
+            # Nobody here can run it, so it can kill nobody here; whoever has the seat takes it as any other.
+            with self.store.begin() as connection:
+                lanes.acquit(connection, lane)
+            return
+        if not lane.handoffs:
             with self.store.begin() as connection:
                 lanes.settle(connection, lane)
             return
         handoff = lane.handoffs[0]
-        if suspect.crashes > LONELY_CRASHES:
-            reason = "its process died three times while it ran alone"
-            outcome = Outcome(lane.key, handoff.event_seq, seat.name, DEAD, handoff.attempts + 1, 0, reason)
+        if suspect.crashes >= LONELY_CRASHES:
+            outcome = Outcome(lane.key, handoff.event_seq, seat.name, DEAD, handoff.attempts + 1, 0, DIED_ALONE)
             end = LaneEnd(lane.key, lane.seat, token, lane.start, handoff.event_seq)
             self.completer.commit(Completion([end], [Result(outcome)]))
             return
-        run = Run(Work("seat", seat.name))
+        run = self._alone = Run(Work("seat", seat.name))
         run.load([lane])
-        self._run_lanes(run, seat)
+        try:
+            self._run_lanes(run, seat)
+        finally:
+            self._alone = None
+
+    def watch_alone(self) -> bool:
+        """Look after the suspect that runs. Returns whether its handler is out of time and has not returned."""
+        run = self._alone
+        if run is not None:
+            self.watch([run])
+        return self.stuck() > 0

@@ -91,10 +91,12 @@ class Run:
         self._results = []
 
     def hold_lane(self, lane: Lane, due: int) -> None:
-        """Give a lane back untouched, to be looked at again at ``due``."""
+        """Give a lane back before its next handoff, to be looked at again at ``due``."""
         with self.lock:
-            self._done.ends.append(LaneEnd(lane.key, lane.seat, lane.token, lane.start, lane.start, due))
-            self._lane = None
+            upto = self._results[-1].outcome.event_seq if self._results else lane.start
+            self._done.ends.append(LaneEnd(lane.key, lane.seat, lane.token, lane.start, upto, due))
+            self._done.results += self._results
+            self._results, self._lane = [], None
 
     def take_done(self) -> Completion:
         """Hand over what waits to be written; once."""

@@ -28,6 +28,8 @@ LEASE_S = float(os.environ.get("SEAMLINE_LEASE_SECONDS", "10"))
 BEAT_S, DUE_S, WATCH_S = LEASE_S / 5, 0.25, 0.05
 #: Seconds between looks for work that nobody told us of.
 SLOW_POLL_S = 1.0
+#: Seconds between looks at all lanes for leases of processes that are no more.
+SWEEP_S = 6 * LEASE_S
 #: Seconds between checkpoints of an SQLite store.
 CHECKPOINT_S = 2.0
 #: A handler that runs longer than so many seconds makes its run a slow one.
@@ -40,14 +42,15 @@ THREADS_LOST = 70
 def admit(work: Work, runs: Collection[Run], threads: int, slow: Callable[[Work], bool]) -> bool:
     """Whether a piece of work may have a thread now.
 
-    One run a source, and one a seat unless all of its runs are in slow handlers; at most threads - 2 for one seat,
-    threads - 1 for all slow ones together.
+    One run a source, and one a seat unless all of its runs are in slow handlers; at most threads - 2 for one seat and
+    for all that is no seat's, threads - 1 for all slow ones together.
     """
     if len(runs) >= threads:
         return False
     mine = [run for run in runs if run.work == work]
     if work.kind != "seat":
-        return not mine
+        # However many sources have much to tell, what they told is handed on beside them.
+        return not mine and sum(run.work.kind != "seat" for run in runs) < max(1, threads - 2)
     now = time.monotonic()
     if any(run.slow_for(now) < WATCH_S for run in mine):
         return False
@@ -70,6 +73,7 @@ class Schedule:
         self._runs: list[Run] = []
         self._lock = threading.Lock()
         self._not_before: dict[Work, float] = {}
+        self._served: dict[Work, float] = {}
         self._found: list[Work] = []
         self._dirty = True
         self._next: dict[str, float] = {}
@@ -82,6 +86,7 @@ class Schedule:
         run = Run(work)
         with self._lock:
             self._runs.append(run)
+            self._served[work] = run.started
         return run
 
     def claim(self, work: Work) -> Run | None:
@@ -178,13 +183,14 @@ class Schedule:
         return None
 
     def _look(self) -> list[Work]:
-        """What is ready, as the store says. Sources come first: handoffs are born there."""
+        """What is ready, as the store says, least recently served first; sources before seats: work is born there."""
         found: list[Work] = []
         with self.engine.store.read() as connection:
             if self.alone:
                 known = self.engine.sources
                 found += [Work("source", str(key)) for key in lanes.ready_sources(connection) if key in known]
             found += [Work("seat", seat) for seat in lanes.ready_seats(connection, self.seats)]
+        found.sort(key=lambda work: (work.kind != "source", self._served.get(work, 0.0)))
         return found
 
     def _is_slow(self, work: Work) -> bool:
@@ -221,10 +227,20 @@ class Schedule:
             alive = processes.beat(connection, self.engine.worker_id)
             if alive and processes.bury(connection, int(LEASE_S * 1_000_000)):
                 self._dirty = True
+            if alive and self._time_for("sweep", SWEEP_S):
+                processes.sweep(connection)
         if not alive:
             # We were silent for too long and others took over. What runs here is fenced; go on under a new name.
             log.warning("declared_dead", worker=self.engine.worker_id)
             self.engine.enter(process_name(os.getpid()))
+
+    def outlast(self, ended: threading.Event) -> None:
+        """Beat and watch while the last handlers run to their end, after the schedule's own thread has stopped."""
+        while not ended.wait(WATCH_S):
+            with contextlib.suppress(Exception):
+                if self._time_for("beat", BEAT_S):
+                    self._beat()
+                self.engine.watch(self.runs())
 
     def _due(self) -> None:
         now = now_us()
@@ -232,10 +248,9 @@ class Schedule:
             due = lanes.anything_due(connection, now)
             suspects = lanes.has_suspects(connection)
             jobs = self._jobs(connection) if self.alone else []
-        orphans = self.engine.take_orphans()
-        if due or orphans:
+        self.engine.adopt_orphans()
+        if due:
             with self.engine.store.begin() as connection:
-                processes.free(connection, orphans)
                 lanes.wake_due(connection, now)
                 ledger.wake_parked(connection, now)
             self._dirty = True
@@ -274,7 +289,8 @@ class Schedule:
 def _start_lonely(engine: Engine) -> subprocess.Popen[bytes]:
     """Run suspects in a process of their own: if one kills it, nobody else is in it."""
     command = [sys.executable, "-m", "seamline_workers", "--suspects", "--config", str(engine.config.path)]
-    return subprocess.Popen(command)
+    # Where a test kills this process is not where it kills that one.
+    return subprocess.Popen(command, env={**os.environ, "SEAMLINE_CRASH_AT": ""})
 
 
 def process_name(pid: int) -> str:

@@ -75,7 +75,10 @@ def run_worker(
             reread.clear()
             _reread(engine, schedule)
     schedule.stopping.set()
+    ended = threading.Event()
+    threading.Thread(target=schedule.outlast, args=(ended,), name="beat", daemon=True).start()
     worker.stop(timeout=int(STOP_S * 1000))
+    ended.set()
     schedule.close()
     engine.leave()
     store.close()
@@ -110,9 +113,15 @@ def run_suspects(config_path: Path | None) -> int:
     threading.Thread(target=_leave_when, args=(told, engine), name="ending", daemon=True).start()
 
     def beat() -> None:
-        while not beating.wait(LEASE_S / 5):
-            with store.begin() as connection:
-                processes.beat(connection, engine.worker_id)
+        beaten = 0.0
+        while not beating.wait(min(0.2, LEASE_S / 5)):
+            with contextlib.suppress(Exception):  # where the store is away for long, the process is found silent
+                if time.monotonic() - beaten > LEASE_S / 5:
+                    with store.begin() as connection:
+                        processes.beat(connection, engine.worker_id)
+                    beaten = time.monotonic()
+                if engine.watch_alone():
+                    told.set()  # its handler may never return: only with the process it ends
 
     threading.Thread(target=beat, name="beat", daemon=True).start()
     while not told.is_set() and engine.run_suspect():

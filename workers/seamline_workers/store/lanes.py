@@ -243,6 +243,17 @@ def release(connection: Connection, lanes: Sequence[tuple[int, int, str]], token
 
 
 _RELEASE = text("UPDATE lanes SET lease = NULL WHERE kind = :kind AND key = :key AND seat = :seat AND lease = :token")
+_ACQUIT = text(f"""
+UPDATE lanes SET lease = NULL, held = {OPEN}, due = 0, crashes = 0
+WHERE kind = {SEAT_LANE} AND key = :key AND seat = :seat AND lease = :token
+""")
+
+
+def acquit(connection: Connection, lane: Lane) -> None:
+    """Give a suspect back as it was, suspect no more."""
+    connection.execute(_ACQUIT, {"key": lane.key, "seat": lane.seat, "token": lane.token})
+
+
 _LOCK_LANE = text("SELECT done FROM lanes WHERE kind = :kind AND key = :key AND seat = :seat AND lease = :token")
 _SETTLE = text(f"""
 UPDATE lanes SET done = last, lease = NULL, held = CASE WHEN held = {JOINING} THEN {JOINING} ELSE {OPEN} END,

@@ -102,8 +102,18 @@ _PG_FREE = text("UPDATE lanes SET lease = NULL WHERE lease = ANY(CAST(:tokens AS
 _LITE_FREE = text("UPDATE lanes SET lease = NULL WHERE lease IN (SELECT value FROM json_each(:tokens))")
 
 
-def free(connection: Connection, tokens: Sequence[int]) -> None:
-    """Give back whatever is still leased under these tokens: their runs ended with an error of the store."""
+_FREE_LANE = text(
+    f"UPDATE lanes SET lease = NULL WHERE kind = {SEAT_LANE} AND key = :key AND seat = :seat AND lease = :token"
+)
+
+
+def free(connection: Connection, tokens: Sequence[int], lanes: Sequence[tuple[int, str, int]] = ()) -> None:
+    """Give back what the store could not be told of when it was over.
+
+    Whatever is still leased under ``tokens``, and of others these ``lanes``: (key, seat, token).
+    """
+    for key, seat, token in lanes:
+        connection.execute(_FREE_LANE, {"key": key, "seat": seat, "token": token})
     if not tokens:
         return
     if connection.dialect.name == "postgresql":
