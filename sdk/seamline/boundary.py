@@ -28,9 +28,17 @@ class Requires:
     code: str = "NOT_YET"
 
 
+class TwoOwners(ConfigError):
+    """Raised where two seats own an event type equally: nobody could say whom it is handed to."""
+
+    def __init__(self, event_type: str, one: str, other: str) -> None:
+        super().__init__(f"{event_type} is owned by {one} and {other} equally; make one of them more specific")
+        self.event_type = event_type
+
+
 @dataclass
 class Roster:
-    """The seats of a company and its guards. Raises ConfigError where two seats own a type equally."""
+    """The seats of a company and its guards. Raises TwoOwners where two seats own a type equally."""
 
     seats: Sequence[Seat]
     guards: Sequence[Requires] = ()
@@ -57,9 +65,7 @@ class Roster:
         )
         ranked = [row for row in ranked if row[0] >= 0]
         if len(ranked) > 1 and ranked[0][0] == ranked[1][0]:
-            raise ConfigError(
-                f"{event_type} is owned by {ranked[0][1]} and {ranked[1][1]} equally; make one of them more specific"
-            )
+            raise TwoOwners(event_type, ranked[0][1], ranked[1][1])
         return ranked[0][2] if ranked else None
 
     def maker(self, event_type: str) -> Seat | None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import seamline.events  # noqa: F401  (declares the catalogue)
 from seamline.adapter import Adapter
 from seamline.boundary import Roster
+from seamline.boundary import TwoOwners
 from seamline.errors import ConfigError
 from seamline.events.base import catalogue
 from seamline_workers.config import Config, load_config
@@ -99,17 +100,16 @@ def _routing(config: Config) -> Iterator[Finding]:
     """Every event that somebody consumes has exactly one owner."""
     try:
         roster = load_roster(config)
+    except TwoOwners as error:
+        yield Finding("error", "two-owners", error.event_type, str(error), "Make one seat's `owns` more specific.")
+        return
     except ConfigError as error:
         yield Finding("error", "seats", "company.seats", str(error), "Mend the company's seats.")
         return
     unrouted: list[str] = []
     told = set().union(*(_tells(config, name) for name in config.sources))
     for event_type in catalogue():
-        try:
-            owner = roster.owner(event_type)
-        except ConfigError as error:
-            yield Finding("error", "two-owners", event_type, str(error), "Make one seat's `owns` more specific.")
-            continue
+        owner = roster.owner(event_type)
         consumers = [seat.name for seat in roster.seats if seat.consumes(event_type)]
         if owner is None and consumers:
             names = ", ".join(consumers)
