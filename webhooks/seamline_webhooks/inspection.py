@@ -15,8 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import seamline.events  # noqa: F401  (declares the catalogue)
 from seamline.adapter import Adapter
-from seamline.boundary import Roster
-from seamline.boundary import TwoOwners
+from seamline.boundary import Roster, TwoOwners
 from seamline.errors import ConfigError
 from seamline.events.base import catalogue
 from seamline_workers.config import Config, load_config
