@@ -22,6 +22,8 @@ def describe(postgres: Postgres, redis: Redis) -> list[str]:
     settings = ", ".join(f"{name}={value}" for name, value in postgres.settings.items())
     return [
         f"{_processor()}, {os.cpu_count()} cores, {_memory_gib():.0f} GiB, Linux {platform.release()}",
+        f"load average when it began: {os.getloadavg()[0]:.1f} (an idle machine has less than 0.5; other work on it "
+        "makes everybody's CPU dearer, and most of all the latencies worse)",
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
         f"{postgres.version} ({settings}; fsync and synchronous_commit on), {redis.version} (no persistence)",
         ", ".join(_versions(PACKAGES)),

@@ -97,7 +97,11 @@ def start(
             found = [(what, count(query), accepted * times) for what, query, times in wanted]
             return [f"{what}: {have} instead of {should}" for what, have, should in found if have != should]
 
-        yield Running(f"http://127.0.0.1:{port}/webhooks/crm", trees, lambda: count(FINISHED), problems)
+        try:
+            yield Running(f"http://127.0.0.1:{port}/webhooks/crm", trees, lambda: count(FINISHED), problems)
+        except RuntimeError as error:
+            said = [log.read_text(errors="replace")[-500:] for log in sorted(site.folder.glob("*.log"))]
+            raise RuntimeError(f"{error}; the logs end with: {' / '.join(said)}") from error
 
 
 def write_company(folder: Path, store: str, *, threads: int = 4) -> Path:

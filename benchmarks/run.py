@@ -22,7 +22,7 @@ from support.servers import Postgres, Redis
 FOLDER = Path(__file__).parent
 PHASES = (INGEST, HALF_LOAD, END_TO_END, HOT, AS_SHIPPED)
 #: No round is begun that could not end within this time; growth and isolation take some ten minutes beside.
-LIMIT_S = 14 * 60
+LIMIT_S = 13 * 60
 #: Checkpoints would fall into one run and not into another; autovacuum is to keep up within a run.
 POSTGRES_SETTINGS: dict[str, str | int] = {
     "max_connections": 100,
