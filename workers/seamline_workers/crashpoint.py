@@ -22,6 +22,20 @@ FRONT_DOOR = (
     "front.answered",
 )
 
+#: The worker's, from the lease of a source or a seat to the outcome.
+WORKER = (
+    "translate.leased",
+    "translate.read",
+    "translate.appended",
+    "translate.commit",
+    "translate.committed",
+    "handoff.leased",
+    "handoff.finishing",
+    "handoff.completed",
+    "handoff.commit",
+    "handoff.committed",
+)
+
 _wanted, _, _count = os.environ.get("SEAMLINE_CRASH_AT", "").partition(":")
 _left = int(_count) if _count.isdigit() else 1
 

@@ -1,0 +1,126 @@
+"""A company whose worker processes are killed, and the roster that it has."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from sqlalchemy import text
+
+from seamline_workers.config import load_config
+from seamline_workers.registry import register_sources
+from seamline_workers.store.arrival import Arrival, StoreLocked
+from seamline_workers.store.intake import open_intake
+from seamline_workers.store.store import Store, now_us
+
+#: A dead worker's lanes are taken over after so many seconds.
+LEASE_S = "2"
+#: Longest wait for a worker to do what it must, in seconds.
+LONG_S = 120.0
+
+CONFIG = """
+[company]
+seats = "company:roster"
+[store]
+url = "{url}"
+[worker]
+threads = 4
+[sources.crm]
+adapter = "relay"
+secrets = ["literal:whsec_c2VjcmV0IG9mIHRoZSBjcmFzaCB0ZXN0cyAuLi4="]
+allow = ["lead.*"]
+live_from = 2020-01-01T00:00:00Z
+"""
+
+
+class Company:
+    """A store with deliveries, and the workers that are let loose on it."""
+
+    def __init__(self, folder: Path, store: Store, store_url: str) -> None:
+        self.store = store
+        self.config = folder / "seamline.toml"
+        self.config.write_text(CONFIG.format(url=store_url))
+        shutil.copy(Path(__file__).with_name("crash_roster.py"), folder / "company.py")
+        self._source = register_sources(store, load_config(self.config))["crm"]
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def deliver(self, leads: Sequence[str]) -> None:
+        """Keep a delivery for each lead; five leads come from one address."""
+        arrivals = [self._arrival(n, lead) for n, lead in enumerate(leads)]
+        intake = open_intake(self.store, self.config.parent)
+        try:
+            while True:
+                try:
+                    assert None not in intake.accept(arrivals)
+                    break
+                except StoreLocked:  # a worker writes at this moment: the front door asks again, too
+                    time.sleep(0.001)
+        finally:
+            intake.close()
+
+    def _arrival(self, n: int, lead: str) -> Arrival:
+        told = {
+            "type": "lead.received",
+            "id": lead,
+            "occurred_at": "2026-11-20T09:00:00Z",
+            "party": {"email": f"lead{n // 5}@example{n // 5}.com"},
+            "data": {"lead_id": lead, "channel": "form"},
+        }
+        body = b"{" if lead.startswith("unreadable") else json.dumps(told).encode()
+        digest = sha256(body + lead.encode()).digest()
+        return Arrival(self._source.id, "", digest, "POST", "/webhooks/crm", "{}", body, len(body), now_us(), "relayed")
+
+    def worker(self, crash_at: str = "") -> subprocess.Popen[bytes]:
+        """Start a worker process; ``crash_at`` names the step at which it is killed."""
+        environment = {**os.environ, "SEAMLINE_CRASH_AT": crash_at, "SEAMLINE_LEASE_SECONDS": LEASE_S}
+        command = [sys.executable, "-m", "seamline_workers", "--config", str(self.config)]
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        self._running.append(process)
+        return process
+
+    def number(self, query: str) -> int:
+        with self.store.read() as connection:
+            return int(connection.execute(text(query)).scalar_one())
+
+    def wait_until(self, query: str, wanted: int) -> None:
+        """Look until a number is what it should become; fail with what it is."""
+        until = time.monotonic() + LONG_S
+        while (found := self.number(query)) != wanted:
+            assert time.monotonic() < until, f"{query}: {found} instead of {wanted}"
+            time.sleep(0.05)
+
+    def ended(self, worker: subprocess.Popen[bytes], query: str, wanted: int) -> bool:
+        """Wait until a worker has ended (True), or a number is what it should become (False)."""
+        until = time.monotonic() + LONG_S
+        while worker.poll() is None:
+            found = self.number(query)
+            if found == wanted:
+                return False
+            assert time.monotonic() < until, f"{query}: {found} instead of {wanted}, and the worker lives"
+            time.sleep(0.05)
+        return True
+
+    def assert_each_once(self, leads: int) -> None:
+        """Every delivery told, every event once, every effect once, nothing left."""
+        assert self.number("SELECT count(*) FROM deliveries WHERE state = 0") == 0
+        assert self.number("SELECT count(*) FROM events WHERE type = 'lead.received'") == leads
+        assert self.number("SELECT count(*) FROM handoffs WHERE state = 2") == 2 * leads
+        assert self.number("SELECT count(*) FROM effects") == 2 * leads
+        assert self.number("SELECT count(*) FROM flags") == 2 * leads
+        assert self.number("SELECT coalesce(sum(count), 0) FROM flags") == 2 * leads
+        assert self.number("SELECT seq FROM ledger_head") == self.number("SELECT count(*) FROM events")
+
+    def close(self) -> None:
+        for process in self._running:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self._running:
+            process.wait(30)
