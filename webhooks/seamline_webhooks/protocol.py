@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MOST_HEAD = 64 * 1024
 #: Longest time from the first byte of a head to its last, in seconds.
 HEAD_S = 10.0
-#: So much of a body may still come after its answer has been sent.
+#: So much may still come after the answer has been sent, and so much of trailers behind a body.
 MOST_LATE = 16 * 1024 * 1024
 
 
@@ -22,7 +22,7 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._head = 0
         self._in_head = True
-        self._late = 0
+        self._late = self._trailers = 0
         self._head_timer: TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -38,6 +38,11 @@ class Protocol(HttpToolsProtocol):
         if not self._in_head:
             if self._head_timer is not None:
                 self._calm()
+            # All that comes counts, not only what is body: the length of a chunk's extension has no bound either.
+            if self.cycle is not None and self.cycle.response_complete:
+                self._late += len(data)
+                if self._late > MOST_LATE:
+                    self.transport.close()
             return
         self._head += len(data)
         if self._head > MOST_HEAD:
@@ -46,20 +51,26 @@ class Protocol(HttpToolsProtocol):
             self._head_timer = self.loop.call_later(HEAD_S, self._too_slow)
 
     def on_message_begin(self) -> None:
-        self._in_head, self._head, self._late = True, 0, 0
+        self._in_head, self._head, self._late, self._trailers = True, 0, 0, 0
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Trailers are thrown away (RFC 9110, section 6.5.1): as headers they could say what a proxy took out, and
+        # nothing would bound them.
+        if self._in_head:
+            super().on_header(name, value)
+            return
+        self._trailers += len(name) + len(value)
+        if self._trailers > MOST_HEAD:
+            self.transport.close()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        if self.cycle.response_complete:
-            self._late += len(body)
-            if self._late > MOST_LATE:
-                self.transport.close()
-            return
-        super().on_body(body)
+        if not self.cycle.response_complete:
+            super().on_body(body)
 
     def _too_slow(self) -> None:
         self._head_timer = None
