@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from hashlib import sha256
 
 from seamline.events.base import Party
 
@@ -35,6 +36,13 @@ FREE_MAIL = frozenset(
 )
 
 
+#: Longest part of a key that is kept as it is: four of them fit into an index.
+MAX_PART = 300
+#: Longest name of a domain (RFC 1035, section 2.3.4).
+_MAX_DOMAIN = 253
+_NO_DOMAIN = frozenset(' <>()[]@,:;\\"')
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """The keys of one party, by what they may join."""
@@ -52,18 +60,32 @@ class Keys:
         return found + tuple(key for key in (self.email, self.phone, self.domain) if key is not None)
 
 
+def _part(text: str) -> str:
+    """A part of a key; one that no index would take, or that could move the seams between parts, by its digest."""
+    if len(text) <= MAX_PART and text.isprintable():
+        return text
+    return f"sha256 {sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _is_domain(name: str) -> bool:
+    """Whether it may be a company's: no address of a machine, nothing that no domain is called."""
+    return len(name) <= _MAX_DOMAIN and "." in name and name.isprintable() and not _NO_DOMAIN.intersection(name)
+
+
 def keys_of(party: Party, provider: str, own_domains: Collection[str] = ()) -> Keys:
     """The keys of a party as an adapter of ``provider`` gave them; an address of our own people is none."""
     by_level: dict[str, list[Key]] = {"person": [], "account": [], "engagement": []}
     for ref in party.refs:
-        by_level[ref.of].append(("ref", f"{ref.provider or provider}\n{ref.realm}\n{ref.kind}\n{ref.id}"))
-    email, domain, role = None, (party.domain or "").lower() or None, False
+        parts = (ref.provider or provider, ref.realm, ref.kind, ref.id)
+        by_level[ref.of].append(("ref", "\n".join(map(_part, parts))))
+    email, domain, role = None, (party.domain or "").lower().rstrip(".") or None, False
     if party.email is not None:
         local, _, host = party.email.rpartition("@")
+        host = host.rstrip(".")  # the root, which nobody writes but those who mean to look like another
         if host not in own_domains:
-            email, role = ("email", party.email.lower()), local.lower() in ROLE_MAILBOXES
+            email, role = ("email", f"{local}@{host}".lower()), local.lower() in ROLE_MAILBOXES
             domain = domain or host
-    if domain is not None and (domain in FREE_MAIL or domain in own_domains or "." not in domain):
+    if domain is not None and (domain in FREE_MAIL or domain in own_domains or not _is_domain(domain)):
         domain = None
     # Without a country a number is not unique in the world.
     phone = ("phone", party.phone) if party.phone is not None and party.phone.startswith("+") else None
