@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha1
@@ -14,6 +15,8 @@ from pydantic.fields import FieldInfo
 from seamline.errors import ConfigError, PayloadError
 
 T = TypeVar("T")
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]{0,59}")
 
 #: Marks a field whose value is personal: redacted in lists, erased field by field (``x-personal`` in the schema).
 Personal = Annotated[T, Field(json_schema_extra={"x-personal": True})]
@@ -291,7 +294,10 @@ def reasons(error: ValueError) -> str:
     errors = getattr(error, "errors", None)
     if errors is None:
         return "a value does not fit"
-    found = [
-        f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in errors(include_input=False, include_url=False)
-    ]
-    return "; ".join(found[:5])
+    found = [f"{_place(e['loc'])}: {e['msg']}" for e in errors(include_input=False, include_url=False)[:5]]
+    return "; ".join(found)
+
+
+def _place(steps: tuple[int | str, ...]) -> str:
+    """Where an error is; a name that the sender chose is as personal as a value, so only what looks like a field."""
+    return ".".join(str(step) if isinstance(step, int) or _NAME.fullmatch(step) else "…" for step in steps[:10])
