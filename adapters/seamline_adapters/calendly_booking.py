@@ -131,12 +131,14 @@ def user_refs(uri: Any) -> list[Ref]:
 def answers(pairs: Any) -> dict[str, Any]:
     """Questions and answers as fields; of questions with the same words each keeps its answer."""
     found: dict[str, Any] = {}
+    asked: dict[str, int] = {}
     for pair in _objects(pairs):
-        question, count = told.text(pair.get("question")) or "?", 1
-        name = question
-        while name in found:
+        question = told.text(pair.get("question")) or "?"
+        # Counted on for each question: to begin at 1 for each pair would take quadratic time.
+        count = asked.get(question, 0) + 1
+        while (name := question if count == 1 else f"{question} ({count})") in found:
             count += 1
-            name = f"{question} ({count})"
+        asked[question] = count
         found[name] = pair.get("answer")
     return found
 

@@ -317,3 +317,14 @@ def test_an_access_token_that_is_refused_is_for_a_human(api: respx.MockRouter, t
     api.post(HOOKS).mock(return_value=httpx.Response(403))
     with pytest.raises(NeedsHuman):
         subscribe(transport)
+
+
+def test_the_same_question_asked_over_and_over_costs_linear_time_and_loses_no_answer() -> None:
+    # Minutes, were it quadratic.
+    again = [{"question": "Why?", "answer": str(n)} for n in range(20_000)]
+    wrote = [{"question": "Why? (2)", "answer": "first"}, *again, {"question": "Why? (4)", "answer": "last"}]
+    (booked,) = told(Calendly(), "invitee.created.json", questions_and_answers=wrote)
+    assert isinstance(booked, MeetingBooked)
+    assert len(booked.answers) == len(wrote)
+    assert [booked.answers[name] for name in ("Why? (2)", "Why?", "Why? (3)")] == ["first", "0", "1"]
+    assert "last" in booked.answers.values()

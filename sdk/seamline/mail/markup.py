@@ -16,6 +16,8 @@ MAX_HTML = 1_000_000
 _MAX_TAG = 20_000
 
 _NAME = re.compile(r"/?[a-zA-Z][a-zA-Z0-9:-]{0,40}")
+_OPENING = re.compile(r"<(?=[!?/a-zA-Z])")  # any other is a sign of its own
+_MARK = re.compile(r"[\"'>]")
 _BLANKS = re.compile(r"[ \t\r\n\f\xa0]+")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|\shidden(?=[\s=>/]|$)", re.IGNORECASE)
 
@@ -114,10 +116,11 @@ def html_to_text(html: str) -> str:
     """
     page, at, html = _Page(), 0, clean(html[:MAX_HTML])
     while True:
-        start = html.find("<", at)
-        if start < 0:
+        opening = _OPENING.search(html, at)
+        if opening is None:
             page.text(html[at:])
             return clean(page.close())
+        start = opening.start()
         page.text(html[at:start])
         at = _markup(page, html, start)
 
@@ -149,12 +152,12 @@ def _tag_end(html: str, at: int) -> int:
     plain = html.find(">", at, limit)
     if plain < 0:
         return -1
-    for mark in re.finditer(r"[\"'>]", html[at : at + _MAX_TAG]):
+    for mark in _MARK.finditer(html, at, limit):
         char = mark.group()
         if quote:
             quote = "" if char == quote else quote
         elif char == ">":
-            return at + mark.start()
+            return mark.start()
         else:
             quote = char
     return plain
