@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -181,7 +181,7 @@ def read(source: Source, row: DeliveryRow, told: Told, own_domains: Collection[s
             elif not source.may_tell(event.event_type) or event.nature == "control":
                 refused.append(event.event_type)
             else:
-                told.drafts.append(_draft(source, row, told, event, own_domains))
+                told.drafts.append(guarded(event.event_type, partial(_draft, source, row, told, event, own_domains)))
     except PayloadError as error:
         told.state, told.reason, told.drafts = QUARANTINED, str(error), []
         return

@@ -63,7 +63,7 @@ class Translator:
         readings = [self._understand(source, row) for row in rows]
         try:
             again(lambda: self._record(source, token, readings))
-        except (DBAPIError, LostRace, ValueError, UnicodeError) as error:
+        except (DBAPIError, LostRace, ValueError, TypeError, ArithmeticError, RecursionError) as error:
             if isinstance(error, DBAPIError) and transient(error):
                 raise
             if len(rows) == 1:
