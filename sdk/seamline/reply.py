@@ -46,4 +46,6 @@ class Replies:
         if self.busy.status not in self.retried:
             raise ConfigError(f"{adapter}: replies.busy {self.busy.status} is not retried; deliveries would be lost")
         if self.foreign.status in self.retried:
-            raise ConfigError(f"{adapter}: replies.foreign {self.foreign.status} is retried; use a 2xx or a final status")
+            raise ConfigError(
+                f"{adapter}: replies.foreign {self.foreign.status} is retried; use a 2xx or a final status"
+            )
