@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from seamline.testing import update
 from seamline_webhooks.cli.root import app
 from seamline_workers.config import Config
 from support.features import adapters, table
-from support.house import ROOT, Block, blocks, pages
+from support.house import ALONE, PYTEST, ROOT, Block, blocks, pages
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 _LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
@@ -142,8 +143,10 @@ def test_the_code_of_a_page_runs(page: str, tmp_path: Path) -> None:
     modules = [str(block.title).removesuffix(".py").replace("/", ".") for block in shown]
     command = [sys.executable, "-c", f"import {', '.join(modules)}"]
     if any(module.startswith("test_") for module in modules):
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        command = PYTEST
+    ran = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, **ALONE}, capture_output=True, text=True, timeout=120, check=False
+    )
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support.house import ROOT, blocks
+from support.house import ALONE, PYTEST, ROOT, blocks
 
 README = ROOT / "README.md"
 PATIENCE_S = 120
@@ -46,9 +46,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_first_adapter_keeps_the_contract_and_the_first_seat_does_what_is_said(written: Path) -> None:
-    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    _run([*pytest_, "--update-golden"], written)
-    assert "3 passed" in _run(pytest_, written)
+    _run([*PYTEST, "--update-golden"], written, **ALONE)
+    assert "3 passed" in _run(PYTEST, written, **ALONE)
 
 
 def test_what_the_first_seat_emits_is_its_own_to_make(written: Path) -> None:
