@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
 from seamline.boundary import Requires, Roster
 from seamline.projection import Projection
@@ -65,7 +64,7 @@ class Completer:
             if deadlocked(error) and len(ends) > 1:
                 middle = len(ends) // 2
                 return sum(self.commit(completion.of(half)) for half in (ends[:middle], ends[middle:]))
-            if isinstance(error, DBAPIError) and transient(error):
+            if transient(error):
                 raise
             log.warning("completion_refused", handoffs=len(completion.results), error=type(error).__name__)
         return sum(self._apart(end, completion.of([end]).results) for end in ends)
@@ -81,7 +80,7 @@ class Completer:
             try:
                 return again(lambda written=written: self._commit(written))  # type: ignore[misc]
             except Exception as error:
-                if isinstance(error, DBAPIError) and transient(error):
+                if transient(error):
                     raise
                 refused = error
         assert refused is not None

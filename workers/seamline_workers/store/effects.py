@@ -13,6 +13,8 @@ from seamline_workers.store.array import array
 from seamline_workers.store.lanes import LaneEnd, finish_lanes, raw
 from seamline_workers.store.schema import DONE, FLAG, MESSAGE, NEEDS_HUMAN, PARKED, RETRYING, TASK
 
+#: The key of the task of a handoff that needs a human.
+NEEDS_HUMAN_KEY = "needs_human"
 #: Parked with an empty ``awaits``: until its due time, not for a fact.
 UNTIL_DUE = ""
 
@@ -145,13 +147,25 @@ def write_effects(connection: Connection, rows: Sequence[EffectRow], now: int) -
 _EXISTS = text("SELECT 1 FROM effects WHERE event_seq = :seq AND seat = :seat AND kind = :kind AND key = :key")
 
 
+_ASK_AGAIN = text("""
+UPDATE tasks SET state = 'open', text = :text, done_at = NULL, done_by = NULL
+WHERE state <> 'open' AND id = (SELECT CAST(ref AS bigint) FROM effects
+    WHERE event_seq = :seq AND seat = :seat AND kind = :kind AND key = :key)
+""")
+
+
 def _new(connection: Connection, rows: Sequence[EffectRow]) -> list[EffectRow]:
-    """Of the effects of handoffs that are run again, those that they did not have before."""
+    """Of the effects of handoffs that are run again, those that they did not have before.
+
+    Who needed a human and needs one again has the same task, open again.
+    """
     found = []
     for row in rows:
         binds = {"seq": row.event_seq, "seat": row.seat, "kind": row.kind, "key": row.key}
         if connection.execute(_EXISTS, binds).first() is None:
             found.append(row)
+        elif row.kind == TASK and row.key == NEEDS_HUMAN_KEY:
+            connection.execute(_ASK_AGAIN, binds | {"text": row.what.text})
     return found
 
 
@@ -235,7 +249,7 @@ def give_task(
 
 def _write_task(connection: Connection, row: EffectRow, now: int) -> int:
     task: Task = row.what
-    kind = "needs_human" if row.key == "needs_human" else "task"
+    kind = "needs_human" if row.key == NEEDS_HUMAN_KEY else "task"
     return give_task(connection, task, kind=kind, account_id=row.account_id, seat=row.seat, cause=row.cause, now=now)
 
 

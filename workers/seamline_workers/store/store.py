@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, QueuePool
 
 from seamline.errors import ConfigError
@@ -146,7 +147,9 @@ def deadlocked(error: BaseException) -> bool:
 
 
 def transient(error: BaseException) -> bool:
-    """Whether a database error goes away by itself: a lock, a deadlock, a lost connection."""
+    """Whether a database error is none of what was written: a lock, a deadlock, a lost connection, a full disk."""
+    if isinstance(error, PoolTimeout):
+        return True
     if isinstance(error, DBAPIError):
         if error.connection_invalidated:
             return True
@@ -156,11 +159,15 @@ def transient(error: BaseException) -> bool:
 
 def transient_driver(error: Any) -> bool:
     """The same for a driver's own error."""
-    if isinstance(error, sqlite3.OperationalError):
-        return "locked" in str(error) or "busy" in str(error)
+    if isinstance(error, sqlite3.Error):
+        return isinstance(error, sqlite3.OperationalError)
     state = getattr(error, "sqlstate", None)
-    # 40001 serialization, 40P01 deadlock, 55P03 lock timeout, 57014 statement timeout, 57P0x shutdown, 08xxx connection
-    return state is None or state in ("40001", "40P01", "55P03", "57014") or state[:3] == "57P" or state[:2] == "08"
+    if state is None:
+        # The driver's own word: of a connection, or of a value that it does not take, which it never will.
+        return type(error).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout", "PoolTimeout")
+    # 40001 serialization, 40P01 deadlock, 55P03 lock timeout, 57014 statement timeout, 57P0x shutdown, 08xxx
+    # connection, 53xxx resources (a full disk), 58xxx the system's own
+    return state in ("40001", "40P01", "55P03", "57014") or state[:3] == "57P" or state[:2] in ("08", "53", "58")
 
 
 __all__ = [
