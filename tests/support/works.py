@@ -1,0 +1,183 @@
+"""A company's engine in the test's own process: sources that tell what a test writes, and work done step by step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from seamline import Seat
+from seamline.adapter import Adapter
+from seamline.boundary import Requires, Roster
+from seamline.call import Answer, Call, Calls
+from seamline.delivery import Delivery, Item, Nudge
+from seamline.errors import PayloadError
+from seamline.events import Event, catalogue
+from seamline_workers.config import Company, Config, Worker
+from seamline_workers.engine import Engine
+from seamline_workers.registry import Source
+from seamline_workers.run import Run, Work
+from seamline_workers.store import lanes
+from seamline_workers.store.schema import HANDOFF_STATES
+from seamline_workers.store.sources import register_source
+from seamline_workers.store.store import Store, now_us
+
+#: Everything that these tests tell happened at this hour, unless they say another.
+NOON = "2026-11-20T12:00:00Z"
+_BODIES = count(1)
+
+
+class Teller(Adapter):
+    """Tells what its bodies say: ``{"items": [{"key", "events": [{"type", "at", "party", …}], "entity"}]}``."""
+
+    name = "teller"
+    signature = None
+    emits = tuple(catalogue().values())
+
+    def split(self, delivery: Delivery) -> Iterator[Item | Nudge]:
+        for told in delivery.json()["items"]:
+            if "nudge" in told:
+                yield Nudge(told["nudge"], told.get("scope", ""))
+            else:
+                yield Item(key=told["key"], data=told, kind=told.get("kind", ""), entity=told.get("entity"))
+
+    def fetch(self, item: Item) -> Calls[None]:
+        if "fetch" in item.data:
+            yield Call("thing", f"https://api.example.com/{item.data['fetch']}", secret="api")
+
+    def normalize(self, item: Item) -> Iterator[Event]:
+        if item.data.get("odd"):
+            raise PayloadError("this one is odd")
+        for n, told in enumerate(item.data["events"]):
+            fields = dict(told)
+            kind, at = fields.pop("type"), fields.pop("at", NOON)
+            if item.data.get("show_before"):
+                fields["reason"] = json.dumps(item.before and item.before["key"])
+            if "thing" in item.answers:
+                fields["reason"] = item.answers["thing"].json()["reason"]
+            yield catalogue()[kind].model_validate({"part": str(n), "occurred_at": at} | fields)
+
+
+def event(type: str, email: str = "dana@acme.example", **fields: Any) -> dict[str, Any]:
+    """One event as a body tells it; ``party`` may be given whole."""
+    party = fields.pop("party", {"email": email})
+    return {"type": type, "party": party} | fields
+
+
+def viewed(n: int | str = 1, email: str = "dana@acme.example", **fields: Any) -> dict[str, Any]:
+    return event("proposal.viewed", email, proposal_id=f"P{n}", **fields)
+
+
+def signed(n: int | str = 1, email: str = "dana@acme.example", **fields: Any) -> dict[str, Any]:
+    return event("contract.signed", email, contract_id=f"C{n}", **fields)
+
+
+class Works:
+    """An engine with these seats on a store; ``tell`` brings events in, ``work`` lets the seats handle them."""
+
+    def __init__(
+        self,
+        store: Store,
+        *seats: Seat,
+        guards: Sequence[Requires] = (),
+        live_from: int = 0,
+        max_attempts: int = 12,
+        time_limit: str = "5m",
+        domains: tuple[str, ...] = (),
+        name: str = "test",
+    ) -> None:
+        self.store = store
+        self.sources: dict[str, Source] = {}
+        self.roster = Roster(seats, guards)
+        worker = Worker.model_validate({"max_attempts": max_attempts, "time_limit": time_limit})
+        self.config = Config(company=Company(domains=domains), worker=worker)
+        self.live_from = live_from
+        self.source("crm")
+        self.engine = Engine(store, self.config, self.roster, self.sources)
+        self.engine.enter(name)
+
+    def source(self, name: str, trust: str = "signed", allow: tuple[str, ...] | None = None, **kind: Any) -> Source:
+        """A source of this name; ``kind`` gives its adapter other class attributes."""
+        adapter = type("Teller", (Teller,), kind)()
+        with self.store.begin() as connection:
+            row = register_source(connection, name, "teller", live_from=self.live_from, formerly=None)
+        found = Source(row.id, row.stable, name, adapter, {"api": ("key",)}, trust, row.live_from, allow, 1 << 20)
+        self.sources[name] = found
+        if hasattr(self, "engine"):
+            self.engine.sources[found.id] = found
+        return found
+
+    def deliver(self, *items: dict[str, Any], source: str = "crm", body: bytes | None = None, **columns: Any) -> int:
+        """Store a delivery; an item that is only events gets a key of its own. Returns its id."""
+        told = [{"key": f"k{next(_BODIES)}", "events": [one]} if "type" in one else one for one in items]
+        content = json.dumps({"items": told}).encode() if body is None else body
+        row = {
+            "source_id": self.sources[source].id,
+            "key": f"d{next(_BODIES)}",
+            "digest": sha256(content).digest(),
+            "headers": "{}",
+            "body": content,
+            "size": len(content),
+            "received_at": now_us(),
+            "trust": self.sources[source].trust,
+        } | columns
+        names = ", ".join(row)
+        with self.store.begin() as connection:
+            statement = f"INSERT INTO deliveries ({names}) VALUES (:{', :'.join(row)}) RETURNING id"
+            return int(connection.execute(text(statement), row).scalar_one())
+
+    def translate(self) -> None:
+        """Translate whatever is stored."""
+        for source in self.sources.values():
+            while self.engine.do(Run(Work("source", str(source.id)))):
+                pass
+
+    def tell(self, *items: dict[str, Any], source: str = "crm", **columns: Any) -> int:
+        found = self.deliver(*items, source=source, **columns)
+        self.translate()
+        return found
+
+    def work(self, rounds: int = 20) -> None:
+        """Let every seat handle what is ready, until nothing is."""
+        for _ in range(rounds):
+            with self.store.read() as connection:
+                ready = lanes.ready_seats(connection, sorted(self.engine.seats))
+            if not ready:
+                return
+            for seat in ready:
+                self.engine.do(Run(Work("seat", seat)))
+        raise AssertionError(f"there is no end of work at {ready}")
+
+    def all(self, query: str, **binds: Any) -> list[Row[Any]]:
+        with self.store.read() as connection:
+            return list(connection.execute(text(query), binds).all())
+
+    def one(self, query: str, **binds: Any) -> Any:
+        """The only value of the only row."""
+        (row,) = self.all(query, **binds)
+        return row[0]
+
+    def write(self, statement: str, **binds: Any) -> int:
+        with self.store.begin() as connection:
+            return int(connection.execute(text(statement), binds).rowcount)
+
+    def states(self) -> list[tuple[str, str, str]]:
+        """(event type, seat, state) of every handoff, in the ledger's order."""
+        query = """
+        SELECT e.type, h.seat, h.state FROM handoffs h JOIN events e ON e.seq = h.event_seq ORDER BY h.event_seq, h.seat
+        """
+        return [(kind, seat, HANDOFF_STATES[state]) for kind, seat, state in self.all(query)]
+
+    def types(self) -> list[str]:
+        return [row[0] for row in self.all("SELECT type FROM events ORDER BY seq")]
+
+    def close(self) -> None:
+        self.engine.leave()
+
+
+def answering(reason: str = "fetched") -> Answer:
+    return Answer(200, json.dumps({"reason": reason}).encode(), {})
