@@ -73,13 +73,17 @@ class _Contact:
     learnt: bool = False
 
 
-_PG_FIND = text("""
-SELECT i.kind, i.value, i.account_id, i.contact_id, a.group_id, a.provisional
+#: Whether a whole group is provisional: one that was linked to a customer is not any more, whatever its own row says.
+_PROVISIONAL = """CASE WHEN a.provisional = 0 THEN 0 ELSE (
+    SELECT min(m.provisional) FROM accounts m WHERE m.id = coalesce(a.group_id, a.id)
+    OR m.group_id = coalesce(a.group_id, a.id)) END"""
+_PG_FIND = text(f"""
+SELECT i.kind, i.value, i.account_id, i.contact_id, a.group_id, {_PROVISIONAL} AS provisional
 FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])) k(kind, value)
 JOIN identities i USING (kind, value) JOIN accounts a ON a.id = i.account_id
 """)
-_LITE_FIND = """
-SELECT i.kind, i.value, i.account_id, i.contact_id, a.group_id, a.provisional
+_LITE_FIND = f"""
+SELECT i.kind, i.value, i.account_id, i.contact_id, a.group_id, {_PROVISIONAL}
 FROM identities i JOIN accounts a ON a.id = i.account_id WHERE i.kind = ? AND i.value = ?
 """
 _PG_IDS = "SELECT nextval(pg_get_serial_sequence('{table}', 'id')) FROM generate_series(1, {n})"
@@ -196,10 +200,10 @@ class Resolver:
     ) -> tuple[_Account, _Contact | None]:
         keep, joined = (other, account) if account.provisional and not other.provisional else (account, other)
         self._links.append((keep, joined, key))
-        group, old = keep.group, joined.group
+        group, old, provisional = keep.group, joined.group, keep.provisional and joined.provisional
         for known in self._accounts.values():
-            if known.group == old:
-                known.group = group
+            if known.group in (group, old):
+                known.group, known.provisional = group, provisional
         return (keep, contact if keep is account else person)
 
     def _make_account(self, subject: Subject) -> _Account:
@@ -233,8 +237,10 @@ class Resolver:
             if key is not None and key not in self._known:
                 self._known[key] = self._new_keys[key] = (account, None)
         if account.provisional and (keys.email is not None or keys.phone is not None):
-            account.provisional = False
             account.settled = not account.new
+            for known in self._accounts.values():
+                if known.group == account.group:
+                    known.provisional = False
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
