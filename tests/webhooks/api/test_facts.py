@@ -92,3 +92,9 @@ def test_only_an_approver_states_facts_and_only_of_somebody(client: Client, bear
     for realm in ("one", "two"):
         seed.identity(seed.account(), "ref", f"meta\n{realm}\nlead\n77")
     assert state(client, bearer("approver"), "meta:lead:77", **fact).status_code == 409
+
+
+def test_a_body_that_is_nested_without_end_is_refused(client: Client, bearer: Bearer, seed: Seed) -> None:
+    deep = b'{"type": "call.noted", "data": ' + b'{"a": ' * 20_000 + b"1" + b"}" * 20_001
+    told = client.post(f"/api/v1/accounts/{seed.account()}/events", content=deep, headers=bearer("approver"))
+    assert (told.status_code, told.json()["code"]) == (400, "invalid")

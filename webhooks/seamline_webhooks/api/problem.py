@@ -142,6 +142,8 @@ def _http(request: AnyRequest, error: HTTPException) -> Response[dict[str, Any]]
 
 
 def _unexpected(request: AnyRequest, error: Exception) -> Response[dict[str, Any]]:
+    if isinstance(error, RecursionError):  # the reader of JSON is the one thing here whose depth a request decides
+        return problem(request, Problem("invalid", "The body is nested too deeply."))
     if isinstance(error, PoolTimeout) or transient(error):
         return problem(request, Problem("busy", "The store is busy or away; try again later."))
     return problem(request, Problem("internal", "This is a fault of Seamline's; its log names it."))
