@@ -14,7 +14,6 @@ import respx
 
 from seamline import ConfigError, Delivery, Item, NeedsHuman, PayloadError, Request, SignatureError, Subscription
 from seamline.events import KickoffBooked, LeadReceived, MeetingBooked, MeetingCancelled, MeetingRescheduled
-from seamline.testing import check_suite
 from seamline.transport import SecretMissing, Transport, drive
 from seamline_adapters.calendly import Calendly
 from seamline_adapters.stories.calendly import stories as suite
@@ -76,10 +75,6 @@ def hook(**changes: Any) -> httpx.Response:
     found = read("api_hook_active.json")
     found["resource"].update(changes)
     return httpx.Response(201, json=found)
-
-
-def test_it_keeps_the_contract_of_adapters() -> None:
-    assert check_suite(suite) > 100
 
 
 @pytest.mark.parametrize("name", SIGNED)

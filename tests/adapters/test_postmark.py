@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from seamline import ConfigError, Delivery, Item, PayloadError, Request, SignatureError
 from seamline.events import EmailDeliveryChanged, EmailReceived
 from seamline.signature import check
-from seamline.testing import check_suite
 from seamline.testing.play import normalize
 from seamline_adapters.postmark import Postmark
 from seamline_adapters.stories.postmark import stories as suite
@@ -47,10 +46,6 @@ def prove(url: str = URL, authorization: str | None = None) -> str:
     headers = {} if authorization is None else {"Authorization": authorization}
     request = Request.build("POST", url, b"{}", headers)
     return ADAPTER.signature.verify(request, SECRETS, NOW, {}).scheme
-
-
-def test_it_keeps_its_contract() -> None:
-    assert check_suite(suite) > 20
 
 
 def test_the_secret_is_a_user_and_password_or_a_token_in_the_query() -> None:

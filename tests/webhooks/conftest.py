@@ -40,9 +40,9 @@ adapter = "probe_faulty"
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def probe_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder on the path that makes the test's adapters findable."""
+    """A folder on the path that makes the test's adapters findable, to this module's tests and to no others."""
     folder = probe.install(tmp_path_factory.mktemp("adapters") / "installed")
     sys.path.insert(0, str(folder))
     yield folder
