@@ -6,6 +6,7 @@ import json
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import from_json
 from sqlalchemy import text
 
 from seamline.context import Account
@@ -28,7 +29,7 @@ _CONTACTS = text(f"SELECT id, name, email, phone FROM contacts WHERE account_id 
 
 def event_of(row: Any) -> Event:
     """A stored event as its typed model, with its envelope. ``row`` has the columns of ``events``."""
-    fields = json.loads(row.data)
+    fields = from_json(row.data)  # of our own writing
     if row.timebasis == "provider":
         fields["occurred_at"] = from_us(row.occurred_at)
     event = Event.load(row.type, row.version, fields)

@@ -136,6 +136,7 @@ def _postgres(url: str, pool: int) -> Engine:
         pool_size=pool,
         max_overflow=4,
         pool_pre_ping=False,
+        pool_use_lifo=True,  # a connection that has just served knows the statements
         pool_recycle=1800,
         connect_args={"options": options, "connect_timeout": 3, "application_name": "seamline"},
     )
