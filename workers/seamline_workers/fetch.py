@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from seamline.call import drive
 from seamline.context import Task
@@ -49,6 +50,10 @@ class Fetcher:
     def _one(self, item: Waiting, token: int) -> None:
         source = self.sources.get(item.source_id)
         if source is None:
+            return
+        if item.attempts >= ATTEMPTS:
+            # `_later` ends what fails; who comes this far ended its process, or its thread, each time.
+            self._end(item, token, QUARANTINED, f"fetch: begun {item.attempts} times and never ended")
             return
         with self.translator.store.read() as connection:
             row = deliveries.one(connection, item.delivery_id)
@@ -106,7 +111,8 @@ class Fetcher:
         with self.translator.store.begin() as connection:
             if deliveries.end_item(connection, item, token, NEEDS_PERSON, reason=f"fetch: {reason}"):
                 task = Task(f"The source {source.name} needs a human", reason)
-                give_task(connection, task, kind="needs_human", account_id=None, seat=None, cause=None, now=now_us())
+                about: dict[str, Any] = {"account_id": None, "seat": None, "cause": None}
+                give_task(connection, task, kind="needs_human", now=now_us(), once=True, **about)
                 deliveries.settle(connection, item.delivery_id)
 
     def _end(self, item: Waiting, token: int, state: int, reason: str) -> None:

@@ -9,9 +9,10 @@ import base64
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
@@ -127,11 +128,20 @@ def split(source: Source, row: DeliveryRow, public_url: str) -> Reading:
             if isinstance(part, Nudge):
                 reading.nudges.append(part)
             else:
-                _plain(part.key, part.kind, part.entity or "")
-                reading.items.append(Told(len(reading.items), part))
+                reading.items.append(_told(len(reading.items), part))
     except (PayloadError, RetryLater, NeedsHuman) as error:
         reading.error = str(error)
     return reading
+
+
+def _told(n: int, item: Item) -> Told:
+    """An item as told; one whose key no store takes is put aside under another, alone."""
+    try:
+        _plain(item.key, item.kind, item.entity or "")
+    except PayloadError as error:
+        digest = sha256(item.key.encode(errors="surrogatepass")).hexdigest()
+        return Told(n, replace(item, key=f"odd/{digest}", kind="", entity=None), QUARANTINED, str(error))
+    return Told(n, item)
 
 
 def _plain(*texts: str) -> None:
@@ -190,7 +200,7 @@ def read(source: Source, row: DeliveryRow, told: Told, own_domains: Collection[s
         return
     if told.drafts:
         told.state = TRANSLATED
-    elif refused:
+    if refused:
         told.reason = f"not allowed for this source: {', '.join(sorted(set(refused))[:5])}"
 
 

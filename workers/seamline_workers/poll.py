@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -38,17 +38,22 @@ _ADD = text("""
 INSERT INTO polls (source_id, poll, due) VALUES (:source, :poll, :now) ON CONFLICT (source_id, poll, scope) DO NOTHING
 """)
 _NEXT = """
-SELECT source_id, poll, scope, cursor, baseline, attempts FROM polls WHERE due <= :now ORDER BY due LIMIT 1
+SELECT source_id, poll, scope, cursor, baseline, attempts FROM polls
+WHERE due <= :now AND (lease IS NULL OR lease <= :now) ORDER BY due LIMIT 1
 """
+# `due` below `until` at the end: a nudge came meanwhile, and the poll may have been past what it told of.
 _TAKE = text("""
-UPDATE polls SET due = :until, attempts = attempts + 1 WHERE source_id = :source AND poll = :poll AND scope = :scope
-""")
-_DONE = text("""
-UPDATE polls SET cursor = :cursor, baseline = 0, due = :due, attempts = 0, reason = NULL, done_at = :now
+UPDATE polls SET due = :until, lease = :until, attempts = attempts + 1
 WHERE source_id = :source AND poll = :poll AND scope = :scope
 """)
+_DONE = text("""
+UPDATE polls SET cursor = :cursor, baseline = 0, due = CASE WHEN due < :until THEN due ELSE :due END, lease = NULL,
+    attempts = 0, reason = NULL, done_at = :now
+WHERE source_id = :source AND poll = :poll AND scope = :scope AND lease = :until
+""")
 _FAILED = text("""
-UPDATE polls SET due = :due, reason = :reason WHERE source_id = :source AND poll = :poll AND scope = :scope
+UPDATE polls SET due = :due, lease = NULL, reason = :reason
+WHERE source_id = :source AND poll = :poll AND scope = :scope AND lease = :until
 """)
 _STORE = text("""
 INSERT INTO deliveries (source_id, key, digest, target, headers, body, size, received_at, trust, poll, scope, baseline)
@@ -86,7 +91,8 @@ class Poller:
                 return False
             due = Due._make(row)
             key = {"source": due.source_id, "poll": due.poll, "scope": due.scope}
-            connection.execute(_TAKE, key | {"until": now + LEASE_US})
+            key["until"] = now + LEASE_US
+            connection.execute(_TAKE, key)
         source = self.sources.get(due.source_id)
         if source is not None:
             self._run(source, due, key)
@@ -110,7 +116,8 @@ class Poller:
             self._failed(key, error.reason, 3600.0)
             with self.store.begin() as connection:
                 task = Task(f"The source {source.name} needs a human", error.reason)
-                give_task(connection, task, kind="needs_human", account_id=None, seat=None, cause=None, now=now_us())
+                about: dict[str, Any] = {"account_id": None, "seat": None, "cause": None}
+                give_task(connection, task, kind="needs_human", now=now_us(), once=True, **about)
         except SeamlineError as error:
             self._failed(key, str(error), 3600.0)
         except Exception as error:

@@ -30,9 +30,10 @@ WHERE id = :id AND state IN ('planned', 'running')
 """)
 _FAIL = text("UPDATE replays SET state = 'failed' WHERE id = :id")
 
-_DELIVERY = text("UPDATE deliveries SET state = 0, reason = NULL WHERE id = :id AND body IS NOT NULL AND state <> 0")
-# Items that became nothing are read anew; those that were translated keep their row and are not told twice.
-_ITEMS = text("DELETE FROM items WHERE delivery_id = :id AND state >= 3")
+_DELIVERY = text("""
+UPDATE deliveries SET state = 0, reason = NULL, attempts = attempts + 1
+WHERE id = :id AND body IS NOT NULL AND state NOT IN (0, 1)
+""")
 
 
 def run_again(connection: Connection, event_seq: int, seat: str) -> bool:
@@ -45,8 +46,7 @@ def run_again(connection: Connection, event_seq: int, seat: str) -> bool:
 
 
 def translate_again(connection: Connection, delivery_id: int) -> bool:
-    """Put a delivery back to be translated. Returns whether there is one with its body."""
-    connection.execute(_ITEMS, {"id": delivery_id})
+    """Put a delivery back to be translated. Returns whether there is one with its body that is not under way."""
     return connection.execute(_DELIVERY, {"id": delivery_id}).rowcount == 1
 
 

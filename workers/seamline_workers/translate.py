@@ -26,7 +26,7 @@ from seamline_workers.store.ledger import Draft, Routes
 from seamline_workers.store.linking import settle_identities
 from seamline_workers.store.processes import PER_SOURCE
 from seamline_workers.store.schema import FETCHING, IGNORED, QUARANTINED, TRANSLATED
-from seamline_workers.store.store import Store, now_us, transient
+from seamline_workers.store.store import Store, deadlocked, now_us, transient
 from seamline_workers.store.tally import tally
 
 T = TypeVar("T")
@@ -63,8 +63,11 @@ class Translator:
         readings = [self._understand(source, row) for row in rows]
         try:
             again(lambda: self._record(source, token, readings))
-        except (DBAPIError, LostRace, ValueError, TypeError, ArithmeticError, RecursionError) as error:
-            if isinstance(error, DBAPIError) and transient(error):
+        except Fenced:
+            raise
+        except Exception as error:
+            lost = isinstance(error, LostRace) or deadlocked(error)
+            if (lost and len(rows) == 1) or (transient(error) and not lost):
                 raise
             if len(rows) == 1:
                 self.quarantine(source, token, rows[0], f"it cannot be stored: {type(error).__name__}")
@@ -74,10 +77,10 @@ class Translator:
                 self._translate(source, token, half)
 
     def _understand(self, source: Source, row: DeliveryRow) -> Reading:
-        """Cut and normalize a delivery, before the transaction; items that need their entity's past wait for it."""
+        """Cut and normalize a delivery, before the transaction; items that need the past wait for it."""
         reading = interpret.split(source, row, self.public_url)
         for told in reading.items:
-            if told.item.entity is None:
+            if told.item.entity is None and not row.attempts:
                 self._normalize(source, row, told)
         return reading
 
@@ -99,31 +102,53 @@ class Translator:
         with self.store.begin() as connection:
             if not lanes.fence_source(connection, source.id, token):
                 raise Fenced
-            self._with_entities(connection, source, readings)
+            again_told = self._with_past(connection, source, readings)
             rows = [_item_row(source, reading, told) for reading in readings for told in reading.items]
             new = deliveries.add_items(connection, rows)
+            for told_again in again_told:
+                if told_again[:2] in new:
+                    deliveries.keep_answers(connection, *told_again)
             fresh = [told for r in readings for told in r.items if (r.row.id, told.n) in new]
             append_told(connection, self.routes, fresh, now)
             reach("translate.appended")
-            deliveries.finish(connection, [_end(reading, new) for reading in readings])
+            deliveries.finish(connection, [_end(connection, reading, new) for reading in readings])
             for reading in readings:
                 for nudge in reading.nudges:
                     nudge_poll(connection, source.id, nudge, now)
-            _count(connection, source, readings, now)
+            _count(connection, source, readings, new, now)
             reach("translate.commit")
         reach("translate.committed")
 
-    def _with_entities(self, connection: Connection, source: Source, readings: Sequence[Reading]) -> None:
-        """Normalize the items that belong to an entity, in order, each with the item before it."""
+    def _with_past(
+        self, connection: Connection, source: Source, readings: Sequence[Reading]
+    ) -> list[tuple[int, int, str]]:
+        """Normalize the items that belong to an entity, in order, each with the item before it, and those again.
+
+        What is translated again has the past that it had, and the answers: (delivery, n, answers) are returned.
+        """
+        keys = [told.item.key for reading in readings for told in reading.items if told.item.entity is not None]
+        answers = []
+        seen = deliveries.known(connection, source.id, keys) if keys else set()
         for reading in readings:
+            formerly = deliveries.take_back(connection, reading.row.id) if reading.row.attempts else {}
             for n, told in enumerate(reading.items):
-                if told.item.entity is None:
+                item, former = told.item, formerly.get(told.n)
+                if former is not None and former.key == item.key:
+                    answers += [(reading.row.id, told.n, former.answers)] if former.answers else []
+                    before = None if former.before is None else json.loads(former.before)
+                    item = replace(item, before=before, answers=interpret.unpack_answers(former.answers))
+                elif item.entity is not None:
+                    if item.key in seen:
+                        continue  # told before: it is nothing new, and not what its entity is now
+                    seen.add(item.key)
+                    item = replace(item, before=deliveries.entity(connection, source.id, item.entity))
+                    deliveries.set_entity(connection, source.id, item.entity or "", item.data)
+                elif not reading.row.attempts:
                     continue
-                before = deliveries.entity(connection, source.id, told.item.entity)
                 # Made anew: a transaction that is done again must not see what the first try left.
-                told = reading.items[n] = Told(told.n, replace(told.item, before=before))
-                deliveries.set_entity(connection, source.id, told.item.entity or "", told.item.data)
+                told = reading.items[n] = Told(told.n, item)
                 self._normalize(source, reading.row, told)
+        return answers
 
 
 def again(work: Callable[[], T]) -> T:
@@ -179,32 +204,35 @@ def _item_row(source: Source, reading: Reading, told: Told) -> ItemRow:
     )
 
 
-def _end(reading: Reading, new: set[tuple[int, int]]) -> tuple[int, int, str | None]:
+def _end(connection: Connection, reading: Reading, new: set[tuple[int, int]]) -> tuple[int, int, str | None]:
     """The state of a delivery, from its items'."""
     row = reading.row
     if reading.error is not None:
         return row.id, QUARANTINED, reading.error
     mine = [told for told in reading.items if (row.id, told.n) in new]
-    states = {told.state for told in mine}
-    if FETCHING in states:
-        return row.id, FETCHING, None
-    if TRANSLATED in states or reading.nudges:
-        return row.id, TRANSLATED, None
-    if QUARANTINED in states:
-        return row.id, QUARANTINED, next(told.reason for told in mine if told.state == QUARANTINED)
-    if reading.items and not mine:
+    states = deliveries.states(connection, row.id) if row.attempts else {told.state for told in mine}
+    if reading.nudges:
+        states.add(TRANSLATED)
+    state = deliveries.leading(states)
+    if state in (FETCHING, TRANSLATED):
+        return row.id, state, None
+    if reading.items and not states:
         return row.id, IGNORED, "every item of it was told before"
-    return row.id, IGNORED, next((told.reason for told in mine if told.reason), "nothing of it is an event here")
+    reason = next((told.reason for told in mine if told.state == state and told.reason), None)
+    return row.id, state, reason or "nothing of it is an event here"
 
 
-def _count(connection: Connection, source: Source, readings: Sequence[Reading], now: int) -> None:
+def _count(
+    connection: Connection, source: Source, readings: Sequence[Reading], new: set[tuple[int, int]], now: int
+) -> None:
     counts = {(source.name, "quarantined"): 0, (source.name, "ignored"): 0}
     for reading in readings:
         counts[source.name, "quarantined"] += reading.error is not None
         counts[source.name, "ignored"] += not (reading.error or reading.items or reading.nudges)
         for told in reading.items:
-            counts[source.name, "quarantined"] += told.state == QUARANTINED
-            counts[source.name, "ignored"] += told.state == IGNORED
+            if (reading.row.id, told.n) in new:
+                counts[source.name, "quarantined"] += told.state == QUARANTINED
+                counts[source.name, "ignored"] += told.state == IGNORED
     tally(connection, counts, now)
 
 

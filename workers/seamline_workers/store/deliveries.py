@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
 from seamline_workers.store.array import array
 from seamline_workers.store.lanes import raw
-from seamline_workers.store.schema import FETCHING, QUARANTINED
+from seamline_workers.store.schema import FETCHING, IGNORED, NEEDS_PERSON, QUARANTINED, TRANSLATED
 
 
 class DeliveryRow(NamedTuple):
@@ -29,6 +29,7 @@ class DeliveryRow(NamedTuple):
     poll: str | None
     scope: str | None
     baseline: int
+    attempts: int = 0  # how often it was put back to be translated again
 
 
 class ItemRow(NamedTuple):
@@ -137,6 +138,53 @@ def set_entity(connection: Connection, source_id: int, name: str, data: Any) -> 
     connection.execute(_SET_ENTITY, binds)
 
 
+_PG_KNOWN = text("SELECT key FROM items WHERE source_id = :source AND key = ANY(CAST(:keys AS text[]))")
+
+
+def known(connection: Connection, source_id: int, keys: Sequence[str]) -> set[str]:
+    """Of these items' keys, those that the source has told before."""
+    if connection.dialect.name == "postgresql":
+        return {row[0] for row in connection.execute(_PG_KNOWN, {"source": source_id, "keys": list(keys)})}
+    cursor, query = raw(connection).cursor(), "SELECT 1 FROM items WHERE source_id = ? AND key = ?"
+    return {key for key in keys if cursor.execute(query, (source_id, key)).fetchone() is not None}
+
+
+class Former(NamedTuple):
+    """What an item that is translated again had: its entity's past, and the answers to its fetch."""
+
+    key: str
+    before: str | None
+    answers: str | None
+
+
+# Items that became nothing are read anew; those that became events keep their row and are not told twice.
+_TAKE_BACK = text(f"DELETE FROM items WHERE delivery_id = :id AND state >= {IGNORED} RETURNING n, key, before, answers")
+_KEPT = text("SELECT state FROM items WHERE delivery_id = :id")
+_ANSWERS = text("UPDATE items SET answers = :answers WHERE delivery_id = :id AND n = :n")
+
+
+def take_back(connection: Connection, delivery_id: int) -> dict[int, Former]:
+    """Take out the items of a delivery that is translated again, but those that became events. Returns them by n."""
+    return {row[0]: Former._make(row[1:]) for row in connection.execute(_TAKE_BACK, {"id": delivery_id}).all()}
+
+
+def states(connection: Connection, delivery_id: int) -> set[int]:
+    """The states of a delivery's items."""
+    return set(connection.execute(_KEPT, {"id": delivery_id}).scalars())
+
+
+def keep_answers(connection: Connection, delivery_id: int, n: int, answers: str) -> None:
+    connection.execute(_ANSWERS, {"id": delivery_id, "n": n, "answers": answers})
+
+
+def leading(states: Collection[int]) -> int:
+    """The state of a delivery whose items have these."""
+    return next((state for state in _LEADING if state in states), IGNORED)
+
+
+_LEADING = (FETCHING, TRANSLATED, NEEDS_PERSON, QUARANTINED, IGNORED)
+
+
 # --- items that wait for a fetch ------------------------------------------------------------------------------------
 
 
@@ -203,13 +251,12 @@ def end_item(
     return connection.execute(_END_ITEM, binds).rowcount == 1
 
 
-_LEFT = text(f"SELECT count(*) FROM items WHERE delivery_id = :id AND state = {FETCHING}")
-_STATES = text("SELECT min(state), max(state), min(reason) FROM items WHERE delivery_id = :id")
+_REASONS = text("SELECT state, min(reason) FROM items WHERE delivery_id = :id GROUP BY state")
 
 
 def settle(connection: Connection, delivery_id: int) -> None:
     """Close a delivery whose last fetch has ended."""
-    if connection.execute(_LEFT, {"id": delivery_id}).scalar_one():
-        return
-    low, high, reason = connection.execute(_STATES, {"id": delivery_id}).one()
-    finish(connection, [(delivery_id, low if low == high else min(low, QUARANTINED), reason if low >= 4 else None)])
+    found = {row[0]: row[1] for row in connection.execute(_REASONS, {"id": delivery_id})}
+    state = leading(found)
+    if state != FETCHING:
+        finish(connection, [(delivery_id, state, None if state == TRANSLATED else found.get(state))])

@@ -221,6 +221,11 @@ VALUES (:kind, :account, :seat, :assignee, :title, :text, :rule, :due, :cause, :
 """)
 
 
+_OPEN_TASK = text("""
+SELECT id FROM tasks WHERE kind = :kind AND title = :title AND text = :text AND state = 'open' LIMIT 1
+""")
+
+
 def give_task(
     connection: Connection,
     task: Task,
@@ -230,8 +235,13 @@ def give_task(
     seat: str | None,
     cause: str | None,
     now: int,
+    once: bool = False,
 ) -> int:
-    """Write a task into the one human queue. Returns its id."""
+    """Write a task into the one human queue. Returns its id. ``once``: not where one with these words is open."""
+    if once:
+        found = connection.execute(_OPEN_TASK, {"kind": kind, "title": task.title, "text": task.text}).scalar()
+        if found is not None:
+            return int(found)
     binds = {
         "kind": kind,
         "account": account_id,
