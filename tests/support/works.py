@@ -158,8 +158,9 @@ class Works:
 
     def one(self, query: str, **binds: Any) -> Any:
         """The only value of the only row."""
-        (row,) = self.all(query, **binds)
-        return row[0]
+        rows = self.all(query, **binds)
+        assert len(rows) == 1, rows
+        return rows[0][0]
 
     def write(self, statement: str, **binds: Any) -> int:
         with self.store.begin() as connection:

@@ -185,8 +185,10 @@ class Resolver:
             if person is not None and person is not contact and owner.group != account.group:
                 # A number of two people identifies nobody from now on.
                 self._known[keys.phone] = (owner, None)
-                self._new_keys.pop(keys.phone, None)
-                self._share(keys.phone)
+                if keys.phone in self._new_keys:
+                    self._new_keys[keys.phone] = (owner, None)
+                else:
+                    self._share(keys.phone)
         return contact, account
 
     def _join_account_level(self, account: _Account, keys: Keys) -> None:
@@ -208,10 +210,12 @@ class Resolver:
 
     def _make_account(self, subject: Subject) -> _Account:
         keys = subject.keys
+        # A number that is known and found nobody is one of several people.
+        phone = keys.phone is not None and keys.phone not in self._known
         account = _Account(
             -len(self._fresh_accounts) - 1,
             0,
-            provisional=keys.email is None and keys.phone is None and not keys.account,
+            provisional=keys.email is None and not phone and not keys.account,
             name=subject.company or subject.name or subject.email,
             new=True,
         )
@@ -236,7 +240,8 @@ class Resolver:
         for key in (*keys.account, *keys.engagement, keys.domain):
             if key is not None and key not in self._known:
                 self._known[key] = self._new_keys[key] = (account, None)
-        if account.provisional and (keys.email is not None or keys.phone is not None):
+        own = keys.phone is not None and self._known[keys.phone][1] is contact
+        if account.provisional and contact is not None and (keys.email is not None or own):
             account.settled = not account.new
             for known in self._accounts.values():
                 if known.group == account.group:
