@@ -18,6 +18,8 @@ from seamline_workers.store.tally import hour_of
 WAL_BOUND = 64 * 1024 * 1024
 #: Below this much free space nothing is taken in: what is acknowledged must still be worked on.
 MIN_FREE = 64 * 1024 * 1024
+#: Memory for pages of the store, in KiB.
+CACHE_KIB = 8 * 1024
 #: Seconds between two looks at the log's size and the free space.
 LOOK_S = 1.0
 
@@ -58,6 +60,8 @@ class SqliteIntake:
         self._connection = connect_sqlite(path, timeout_ms=0, durable=True)
         # A checkpoint on the event loop would hold up every request; it is the workers' business.
         self._connection.execute("PRAGMA wal_autocheckpoint=0")
+        # It only appends: a larger cache would fill up slowly with pages that nobody reads again.
+        self._connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         self._connection.execute(f"PRAGMA journal_size_limit={WAL_BOUND // 4}")
         self._look_at = 0.0
 
