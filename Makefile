@@ -24,6 +24,7 @@ lint: .venv/.developed
 
 types: .venv/.developed
 	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases --exclude conftest tests
 
 architecture: .venv/.developed
 	$(BIN)/lint-imports

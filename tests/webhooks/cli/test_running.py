@@ -58,7 +58,7 @@ class Running:
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:
-            return self.process.wait(PATIENCE_S)
+            return int(self.process.wait(PATIENCE_S))
         finally:
             self._watch.cancel()
             self._lines.close()

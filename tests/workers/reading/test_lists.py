@@ -249,9 +249,9 @@ def test_every_shown_state_finds_exactly_the_handoffs_that_show_it(store: Store,
     seed.lane(other, "dirk", held=schema.HELD, due=START)
     everyone = shown(store)
     assert set(STATES) == set(everyone.values())
-    for state in STATES:
-        expected = {name for name, told in everyone.items() if told == state}
-        assert expected == set(ids(list_handoffs(store, ask(state=state))))
+    for told in STATES:
+        expected = {name for name, state in everyone.items() if state == told}
+        assert expected == set(ids(list_handoffs(store, ask(state=told))))
 
 
 def test_a_handoff_names_its_effects(store: Store, seed: Seed) -> None:
