@@ -87,9 +87,10 @@ class Completer:
         raise refused
 
     def _commit(self, completion: Completion) -> int:
-        now = now_us()
         reach("handoff.finishing")
         with self.store.begin() as connection:
+            # Once the write is ours: what is completed later is dated later.
+            now = now_us()
             locked = self._lock(connection, completion.results)
             results = completion.results
             if locked:
