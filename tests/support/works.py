@@ -8,7 +8,7 @@ from hashlib import sha256
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from seamline import Seat
 from seamline.adapter import Adapter
@@ -152,7 +152,7 @@ class Works:
                 self.engine.do(Run(Work("seat", seat)))
         raise AssertionError(f"there is no end of work at {ready}")
 
-    def all(self, query: str, **binds: Any) -> list[Row[Any]]:
+    def all(self, query: str, **binds: Any) -> list[Any]:
         with self.store.read() as connection:
             return list(connection.execute(text(query), binds).all())
 

@@ -9,10 +9,9 @@ import base64
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
@@ -35,8 +34,6 @@ _US = timedelta(microseconds=1)
 
 #: Most items that one delivery may tell.
 MAX_ITEMS = 1_000
-#: Longest key, kind or entity of an item, in characters.
-MAX_KEY = 500
 
 _FIELD = re.compile(r"[a-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 
@@ -128,26 +125,10 @@ def split(source: Source, row: DeliveryRow, public_url: str) -> Reading:
             if isinstance(part, Nudge):
                 reading.nudges.append(part)
             else:
-                reading.items.append(_told(len(reading.items), part))
+                reading.items.append(Told(len(reading.items), part))
     except (PayloadError, RetryLater, NeedsHuman) as error:
         reading.error = str(error)
     return reading
-
-
-def _told(n: int, item: Item) -> Told:
-    """An item as told; one whose key no store takes is put aside under another, alone."""
-    try:
-        _plain(item.key, item.kind, item.entity or "")
-    except PayloadError as error:
-        digest = sha256(item.key.encode(errors="surrogatepass")).hexdigest()
-        return Told(n, replace(item, key=f"odd/{digest}", kind="", entity=None), QUARANTINED, str(error))
-    return Told(n, item)
-
-
-def _plain(*texts: str) -> None:
-    for text in texts:
-        if len(text) > MAX_KEY or "\x00" in text or not text.isprintable():
-            raise PayloadError(f"an item's key, kind or entity is longer than {MAX_KEY} or not printable")
 
 
 def wants_fetch(source: Source, told: Told) -> bool:
