@@ -184,7 +184,7 @@ class Schedule:
         runs = self.runs()
         if len(runs) >= self.threads:
             return None
-        if self._dirty:
+        if self._dirty and self._could_start(runs):
             self._dirty = False
             self._found = self._look()
         now = time.monotonic()
@@ -194,6 +194,13 @@ class Schedule:
                 self._not_before.pop(work, None)
                 return work
         return None
+
+    def _could_start(self, runs: Collection[Run]) -> bool:
+        """Whether a look could find anything: not while all that is known runs already. It is made up for later."""
+        known = [Work("seat", seat) for seat in self.seats]
+        if self.alone:
+            known += [Work("source", str(key)) for key in self.engine.sources]
+        return any(admit(work, runs, self.threads, self._is_slow) for work in known)
 
     def _look(self) -> list[Work]:
         """What is ready, as the store says, least recently served first; sources before seats: work is born there."""
