@@ -49,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     raw = FOLDER / "raw" / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     raw.parent.mkdir(exist_ok=True)
     raw.write_text(json.dumps({"machine": machine, "runs": [asdict(run) for run in runs]}, indent=1))
-    page = "\n\n".join([results(machine, contestants, CLAIMS, runs).rstrip(), *more]) + "\n"
+    parts = [results(machine, contestants, CLAIMS, runs), *more, (FOLDER / "remarks.md").read_text()]
+    page = "\n\n".join(part.rstrip() for part in parts) + "\n"
     if options.only or options.quick:
         print(page)
     else:
