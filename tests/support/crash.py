@@ -97,6 +97,13 @@ class Company:
             assert time.monotonic() < until, f"{query}: {found} instead of {wanted}"
             time.sleep(0.05)
 
+    def wait_until_some(self, query: str, more_than: int = 0) -> None:
+        """Look until a number is larger than this one."""
+        until = time.monotonic() + LONG_S
+        while (found := self.number(query)) <= more_than:
+            assert time.monotonic() < until, f"{query}: {found}, not more than {more_than}"
+            time.sleep(0.01)
+
     def ended(self, worker: subprocess.Popen[bytes], query: str, wanted: int) -> bool:
         """Wait until a worker has ended (True), or a number is what it should become (False)."""
         until = time.monotonic() + LONG_S
