@@ -6,77 +6,22 @@ last and commits. So commit order is number order without gaps, and a reader of 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from seamline.events.base import event_id
 from seamline.projection import Projection
-from seamline.stages import Fact, fold, needs_refold, refold
 from seamline_workers.store import lanes
 from seamline_workers.store.accounts import LostRace
 from seamline_workers.store.array import array
+from seamline_workers.store.draft import ENGINE, Draft, control
+from seamline_workers.store.folding import Group, Locked, facts_of, fold_in
 from seamline_workers.store.lanes import raw
 from seamline_workers.store.schema import PARKED
 
-#: Source of what the engine itself says.
-ENGINE = "/engine"
-
 #: Seats to hand a type to: (seat, 1 as owner or 0 as informed).
 Routes = Callable[[str], Sequence[tuple[str, int]]]
-
-#: What the engine says of its own work: written down, and no part of what is known of an account.
-_UNFOLDED = ("approval.", "boundary.", "deadline.", "draft.", "guard.", "identity.", "message.", "stage.")
-
-
-@dataclass(slots=True)
-class Draft:
-    """An event that is about to be appended. Times are microseconds; ``fields`` is ``data`` before it became JSON."""
-
-    id: bytes
-    type: str
-    version: int
-    account_id: int
-    source: str
-    data: str
-    fields: dict[str, Any]
-    occurred_at: int
-    timebasis: str
-    received_at: int
-    trust: str
-    source_id: int | None = None
-    delivery_id: int | None = None
-    item: int | None = None
-    cause: bytes | None = None
-    correlation: bytes | None = None
-    hops: int = 0
-    adapter_version: int | None = None
-    history: bool = False
-    seq: int = 0
-    stage: str | None = None
-
-    @property
-    def fact(self) -> Fact:
-        return Fact(self.type, self.fields, self.occurred_at, self.id.hex(), self.trust)
-
-
-@dataclass(slots=True)
-class Group:
-    """Linked accounts as one: whose lane and whose projection. Locked until commit."""
-
-    id: int
-    projection: Projection
-    changed: bool = False
-    last_event_at: int = 0
-    pending: list[Fact] = field(default_factory=list)  # folded, not yet in the ledger
-
-
-#: The locked group of each account of a transaction.
-Locked = dict[int, Group]
 
 # The group's row is locked before its member's: who holds a group may take any of its members without a circle.
 _PG_LOCK = text("""
@@ -125,12 +70,7 @@ def append(connection: Connection, drafts: Sequence[Draft], routes: Routes, lock
 
     The accounts of ``drafts`` are ``locked`` by the caller. Returns what was appended, with its numbers.
     """
-    new: list[Draft] = []
-    for draft in _unknown(connection, drafts):
-        new.append(draft)
-        moved = _fold(connection, locked[draft.account_id], draft) if folds(draft.type) else None
-        if moved is not None:
-            new.append(moved)
+    new = fold_in(connection, _unknown(connection, drafts), locked)
     if not new:
         return []
     _write_groups(connection, locked)
@@ -143,11 +83,6 @@ def append(connection: Connection, drafts: Sequence[Draft], routes: Routes, lock
     for group in locked.values():
         group.pending.clear()
     return new
-
-
-def folds(event_type: str) -> bool:
-    """Whether events of a type are part of what is known of an account."""
-    return not event_type.startswith(_UNFOLDED)
 
 
 # --- what is new ----------------------------------------------------------------------------------------------------
@@ -171,61 +106,7 @@ def _unknown(connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
     return list(by_id.values())
 
 
-# --- folding --------------------------------------------------------------------------------------------------------
-
-
-def _fold(connection: Connection, group: Group, draft: Draft) -> Draft | None:
-    """Fold an event into its group. Returns ``stage.changed`` where the account moved."""
-    before = group.projection.stage
-    fact = draft.fact
-    group.pending.append(fact)
-    if needs_refold(group.projection, fact.at, fact.id, fact.type):
-        group.projection = refold([*facts_of(connection, group.id), *group.pending])
-    else:
-        group.projection = fold(group.projection, *fact)
-    group.changed = True
-    group.last_event_at = max(group.last_event_at, draft.occurred_at)
-    draft.stage = group.projection.stage
-    if before is None or draft.stage is None or draft.stage == before:
-        return None
-    fields = {"to_stage": draft.stage, "from_stage": before, "cause": str(UUID(bytes=draft.id)), "actor": draft.source}
-    return control("stage.changed", fields, draft)
-
-
-_FACTS = text("""
-SELECT e.type, e.data, e.occurred_at, e.id, e.trust FROM events e
-WHERE e.account_id IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group) AND e.seq <= :upto
-""")
-
-
-def facts_of(connection: Connection, group_id: int, upto: int | None = None) -> list[Fact]:
-    """Every event of a group as the fold takes it, up to a number of the ledger."""
-    binds = {"group": group_id, "upto": 2**62 if upto is None else upto}
-    rows = connection.execute(_FACTS, binds)
-    return [Fact(r[0], json.loads(r[1]), r[2], bytes(r[3]).hex(), r[4]) for r in rows if folds(r[0])]
-
-
-def control(type: str, fields: dict[str, Any], cause: Draft, key: str = "") -> Draft:
-    """An event that the engine says because of another; its id is made of its cause."""
-    return Draft(
-        id=event_id(ENGINE, type, f"{cause.id.hex()}/{key}").bytes,
-        type=type,
-        version=1,
-        account_id=cause.account_id,
-        source=ENGINE,
-        data=json.dumps(fields, separators=(",", ":"), ensure_ascii=False),
-        fields=fields,
-        occurred_at=cause.occurred_at,
-        timebasis="received",
-        received_at=cause.received_at,
-        trust="seat",
-        cause=cause.id,
-        correlation=cause.correlation or cause.id,
-        hops=cause.hops,
-        history=cause.history,
-        stage=cause.stage,
-    )
-
+# --- writing what was folded -----------------------------------------------------------------------------------------
 
 _PG_GROUPS = text("""
 UPDATE accounts a SET projection = x.projection, stage = x.stage, last_event_at = x.at
@@ -406,3 +287,18 @@ def _insert_handoffs(
     else:
         raw(connection).executemany(_LITE_HANDOFFS, [(*row, now) for row in rows])
     return [(account, seat, seq) for seq, seat, account, _ in rows]
+
+
+__all__ = [
+    "ENGINE",
+    "Draft",
+    "Group",
+    "Locked",
+    "Routes",
+    "append",
+    "control",
+    "facts_of",
+    "lock",
+    "release",
+    "wake_parked",
+]

@@ -17,6 +17,7 @@ from seamline.projection import Projection
 from seamline_workers.store import lanes, ledger
 from seamline_workers.store.accounts import Resolved
 from seamline_workers.store.effects import give_task
+from seamline_workers.store.folding import forget_base
 from seamline_workers.store.ledger import Draft, control
 from seamline_workers.store.schema import HELD, JOINING, OPEN, PARKED, SEAT_LANE, SUSPECT
 
@@ -221,4 +222,5 @@ def refold(connection: Connection, group_id: int) -> Projection:
     connection.execute(
         text("UPDATE accounts SET projection = :projection, stage = :stage, last_event_at = :at WHERE id = :id"), binds
     )
+    forget_base(connection, group_id)
     return projection

@@ -194,6 +194,8 @@ accounts = _table(
     _col("manager", Text, null=True),
     _col("stage", Text, null=True),
     _col("projection", Text, null=True),  # JSON, a pure fold over the facts
+    _col("base", Text, null=True),  # JSON, the fold some facts back, from which late facts are folded in
+    _col("base_start", BigInteger, 0),  # every fact before this ledger number is in the base
     _col("created_at", BigInteger),
     _col("last_event_at", BigInteger, null=True),
     Index(

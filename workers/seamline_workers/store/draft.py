@@ -1,0 +1,66 @@
+"""Drafts: events that are about to be appended."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from seamline.events.base import event_id
+from seamline.stages import Fact
+
+#: Source of what the engine itself says.
+ENGINE = "/engine"
+
+
+@dataclass(slots=True)
+class Draft:
+    """An event that is about to be appended. Times are microseconds; ``fields`` is ``data`` before it became JSON."""
+
+    id: bytes
+    type: str
+    version: int
+    account_id: int
+    source: str
+    data: str
+    fields: dict[str, Any]
+    occurred_at: int
+    timebasis: str
+    received_at: int
+    trust: str
+    source_id: int | None = None
+    delivery_id: int | None = None
+    item: int | None = None
+    cause: bytes | None = None
+    correlation: bytes | None = None
+    hops: int = 0
+    adapter_version: int | None = None
+    history: bool = False
+    seq: int = 0
+    stage: str | None = None
+
+    @property
+    def fact(self) -> Fact:
+        return Fact(self.type, self.fields, self.occurred_at, self.id.hex(), self.trust)
+
+
+def control(type: str, fields: dict[str, Any], cause: Draft, key: str = "") -> Draft:
+    """An event that the engine says because of another; its id is made of its cause."""
+    return Draft(
+        id=event_id(ENGINE, type, f"{cause.id.hex()}/{key}").bytes,
+        type=type,
+        version=1,
+        account_id=cause.account_id,
+        source=ENGINE,
+        data=json.dumps(fields, separators=(",", ":"), ensure_ascii=False),
+        fields=fields,
+        occurred_at=cause.occurred_at,
+        timebasis="received",
+        received_at=cause.received_at,
+        trust="seat",
+        cause=cause.id,
+        correlation=cause.correlation or cause.id,
+        hops=cause.hops,
+        history=cause.history,
+        stage=cause.stage,
+    )
