@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from seamline.context import Account
 from seamline.events.base import Envelope, Event
+from seamline.projection import Projection
 from seamline.stages import refold
 from seamline_workers.interpret import from_us
 from seamline_workers.store.lanes import Handoff
@@ -23,7 +24,12 @@ SELECT seq, id, type, version, account_id, source, delivery_id, occurred_at, tim
     cause, correlation, hops, adapter_version
 FROM events WHERE account_id IN {_GROUP} AND seq <= :upto AND type = :type ORDER BY seq DESC
 """)
-_ACCOUNT = text("SELECT id, name, provisional, manager FROM accounts WHERE id = :group")
+# In one statement, so of one moment: whether what is known now is what was known then.
+_ACCOUNT = text(f"""
+SELECT id, name, provisional, manager, projection, group_id IS NULL AND NOT EXISTS (
+    SELECT 1 FROM events WHERE account_id IN {_GROUP} AND seq > :upto) AS newest
+FROM accounts WHERE id = :group
+""")
 _CONTACTS = text(f"SELECT id, name, email, phone FROM contacts WHERE account_id IN {_GROUP} ORDER BY id")
 
 
@@ -72,7 +78,10 @@ class LedgerReader:
         with self._store.read() as connection:
             row = connection.execute(_ACCOUNT, binds).one()
             contacts = connection.execute(_CONTACTS, binds).all()
-            projection = refold(facts_of(connection, self._group, self._upto))
+            if row.newest and row.projection is not None:
+                projection = Projection.from_json(row.projection)
+            else:
+                projection = refold(facts_of(connection, self._group, self._upto))
         return Account(
             id=str(row.id),
             name=row.name,
