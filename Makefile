@@ -8,7 +8,7 @@ demo: .venv/.installed  ## the example company, played to its end
 	$(BIN)/seamline demo --once
 
 test: .venv/.developed  ## the whole suite in its short form
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint types architecture test  ## what CI runs
 

@@ -7,6 +7,7 @@ run as root, so root starts it as ``nobody``.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import pwd
@@ -107,12 +108,12 @@ class Server:
         """Stop every process of the server where it stands (SIGSTOP), as a machine that hangs; return when all have."""
         while moving := [process for process in tree(self.pid) if process.state not in "TZ"]:
             for process in moving:
-                os.kill(process.pid, signal.SIGSTOP)
+                _tell(process.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on after freeze()."""
         for process in tree(self.pid):
-            os.kill(process.pid, signal.SIGCONT)
+            _tell(process.pid, signal.SIGCONT)
 
     def log(self) -> str:
         path = self.folder / "server.log"
@@ -270,6 +271,12 @@ class Redis(Server):
                 return b"+PONG" in answer
         except OSError:
             return False
+
+
+def _tell(pid: int, signal_number: int) -> None:
+    """Send a signal to one that may have ended meanwhile: a server's own helpers come and go."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal_number)
 
 
 def _free_port() -> int:
