@@ -18,7 +18,7 @@ from typing import Any, Self
 import httpx
 
 START_S = 30.0
-STOP_S = 30.0
+STOP_S = 45.0  # longer than the server waits for its worker
 
 _MAIN = """
 import sys
@@ -99,7 +99,8 @@ class Serving:
                 self._process.kill()
                 raise
         self._reader.join(5)
-        if self._process.stderr is not None:
+        # A child that outlived the server keeps the pipe open: closing it would wait for the reader for ever.
+        if self._process.stderr is not None and not self._reader.is_alive():
             self._process.stderr.close()
         return self._process.returncode
 

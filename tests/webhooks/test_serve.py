@@ -26,11 +26,11 @@ Start = Callable[..., Serving]
 
 #: Stands in for a worker: it writes its pid down, and ends when it is told to.
 WORKER = """
-import os, signal, sys, threading
+import os, sys
+from seamline_workers.told import Told
+told = Told()
 open(sys.argv[1], "a").write(f"{os.getpid()}\\n")
-end = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: end.set())
-while not end.wait(0.1):
+while not told.wait(60):
     pass
 open(sys.argv[1], "a").write("ended in order\\n")
 """

@@ -23,6 +23,7 @@ from seamline_workers.log import log
 from seamline_workers.schedule import LEASE_S, Schedule, process_name
 from seamline_workers.store import migrate, processes
 from seamline_workers.store.store import Store, open_store
+from seamline_workers.told import Told
 
 #: Seconds that a stopping worker waits for the handlers that run.
 STOP_S = 20.0
@@ -51,17 +52,13 @@ def run_worker(
     transport: Transport | None = None,
 ) -> int:
     """Work until SIGTERM or SIGINT. Returns the exit status. ``transport`` is the network that sources are read by."""
-    reread = threading.Event()
-    signal.signal(signal.SIGHUP, lambda *_: reread.set())  # before the configuration is read: none is missed
+    told = Told()  # before the configuration is read: no hangup is missed
     config = load_config(config_path)
     store, engine = _open(config, transport)
     engine.enter(process_name(os.getpid()))
     engine.poller.arm()
     n = threads or config.worker.threads
     schedule = Schedule(engine, threads=n, seats=seats, linger=config.queue.linger.total_seconds())
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     in_store = config.queue.url == "store:"
     made = brokers.make_store_broker(schedule) if in_store else brokers.make_ring_broker(config.queue.url, schedule)
     worker = Worker(made, worker_timeout=200, worker_threads=n)
@@ -70,9 +67,8 @@ def run_worker(
         ring = lambda work: brokers.ring(made, work)  # noqa: E731
         threading.Thread(target=schedule.rounds, args=(ring,), name="schedule", daemon=True).start()
     log.info("worker_started", pid=os.getpid(), threads=n)
-    while not stop.wait(1.0):
-        if reread.is_set():
-            reread.clear()
+    while not told.wait(1.0):
+        if told.take_reread():
             _reread(engine, schedule)
     schedule.stopping.set()
     ended = threading.Event()
@@ -147,15 +143,10 @@ def run_processes(config_path: Path | None, processes: int, arguments: Sequence[
     """Run several worker processes and replace those that end; SIGTERM or SIGINT ends them all."""
     config = load_config(config_path)
     command = [sys.executable, "-m", "seamline_workers", *arguments, "--config", str(config.path)]
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    told = Told()
     children = [_start(command) for _ in range(processes)]
-    reread = threading.Event()
-    signal.signal(signal.SIGHUP, lambda *_: reread.set())
-    while not stop.wait(0.2):
-        if reread.is_set():
-            reread.clear()
+    while not told.wait(0.2):
+        if told.take_reread():
             for child in children:
                 child.send_signal(signal.SIGHUP)
         for n, child in enumerate(children):
