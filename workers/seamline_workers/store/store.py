@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,11 +36,13 @@ class Store:
         self.engine = engine
         self.url = url
         self.postgres = engine.dialect.name == "postgresql"
+        # SQLite has one writer. Threads that wait for it here wake at once; SQLite's own waiting sleeps and asks.
+        self._writer: AbstractContextManager[object] = nullcontext() if self.postgres else threading.Lock()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A transaction that writes; commits at the end, rolls back on an error."""
-        with self.engine.begin() as connection:
+        with self._writer, self.engine.begin() as connection:
             yield connection
 
     @contextmanager
