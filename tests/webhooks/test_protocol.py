@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import socket
+from itertools import pairwise
+
+import pytest
 
 from seamline_webhooks.protocol import MOST_HEAD, MOST_LATE
-from support.calls import read_answer, signed
+from seamline_workers.store.store import Store
+from support.calls import raw_request, read_answer, rows, signed
 from support.serving import Serving
 
 CHUNKED = b"POST /webhooks/crm HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n"
@@ -53,3 +58,73 @@ def test_what_comes_without_end_behind_an_answer_ends_the_connection(server: Ser
         assert read_answer(sock)[0] == 404
         most = 4 * MOST_LATE
         assert sent_until_closed(sock, b"a" * 65536, most) < most
+
+
+def asking(upgrade: str, framing: str, proof: dict[str, str], path: str = "/webhooks/crm") -> bytes:
+    """The head of a POST that would rather speak another protocol."""
+    wish = {"Upgrade": upgrade, "Connection": "Upgrade, HTTP2-Settings", "HTTP2-Settings": "AAMAAABkAAQAAP__"}
+    lines = [f"POST {path} HTTP/1.1", "Host: test", framing, *(f"{n}: {v}" for n, v in {**wish, **proof}.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def statuses(sock: socket.socket, count: int) -> list[int]:
+    """Of so many answers, or of fewer where the connection ends before them."""
+    received = b""
+    while received.count(b'"duplicate": ') < count and (more := sock.recv(65536)):
+        received += more
+    return [int(found) for found in re.findall(rb"HTTP/1.1 (\d+)", received)]
+
+
+def read(server: Serving) -> None:
+    """Return when the server has read what was sent to it before: it has one thread."""
+    with server.client() as client:
+        client.get("/health/live")
+
+
+@pytest.mark.parametrize("upgrade", ["h2c", "websocket", "TLS/1.0, HTTP/2.0"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_who_asks_for_another_protocol_is_served_by_this_one_with_its_whole_body(
+    server: Serving, kept: Store, upgrade: str, chunked: bool
+) -> None:
+    with server.connect() as sock:
+        for number in range(3):
+            body = b'{"deal": %d}' % number
+            framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
+            head = asking(upgrade, framing, signed(body))
+            sent = head + (
+                b"5\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (body[:5], len(body) - 5, body[5:]) if chunked else body
+            )
+            # Whole, then in pieces: the body apart from its head, then cut before the head's last byte and in the body.
+            cuts = [[len(sent)], [len(head), len(sent)], [len(head) - 1, len(head) + 7, len(sent)]][number]
+            for begin, end in pairwise([0, *cuts]):
+                read(server)
+                sock.sendall(sent[begin:end])
+            assert read_answer(sock)[0] == 202
+    assert rows(kept, "SELECT body FROM deliveries ORDER BY id") == [(b'{"deal": %d}' % n,) for n in range(3)]
+
+
+def test_a_body_behind_a_wish_for_another_protocol_is_no_request(server: Serving, kept: Store) -> None:
+    inner = raw_request(b"inner", signed(b"inner"))
+    head = asking("h2c", f"Content-Length: {len(inner)}", signed(inner))
+    behind = raw_request(b"behind", signed(b"behind"))
+    with server.connect() as sock:
+        sock.sendall(head)
+        read(server)
+        sock.sendall(inner)
+        assert read_answer(sock)[0] == 202
+        # What follows in the same packet is the next request, and the one after it, each once.
+        more = asking("h2c", "Content-Length: 2", signed(b"{}"))
+        sock.sendall(head + inner + more + b"{}" + behind)
+        assert statuses(sock, 3) == [202] * 3
+    assert rows(kept, "SELECT body, duplicates FROM deliveries ORDER BY id") == [(inner, 1), (b"{}", 0), (b"behind", 0)]
+
+
+def test_a_wish_for_another_protocol_hides_no_second_length(server: Serving, kept: Store) -> None:
+    both = "Transfer-Encoding: chunked\r\nContent-Length: 2"
+    tunnels = [b"CONNECT /webhooks/crm HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"]
+    for sent in [asking("h2c", both, signed(b"{}")) + b"{}", *tunnels]:
+        with server.connect() as sock:
+            sock.sendall(sent + raw_request(b"behind", signed(b"behind")))
+            assert read_answer(sock)[0] == 400
+            assert read_answer(sock)[0] == 0
+    assert rows(kept, "SELECT count(*) FROM deliveries") == [(0,)]

@@ -1,10 +1,15 @@
-"""HTTP as we let it in: uvicorn's, with a bound on the head of a request, and on what follows an early answer."""
+"""HTTP as we let it in: uvicorn's, with a bound on the head of a request, and on what follows an early answer.
+
+It is HTTP/1.1 and nothing else. A wish for another protocol (WebSockets, h2c) is passed over, as RFC 9110, section 7.8,
+allows: proxies add it to requests whose body must be read all the same.
+"""
 
 from __future__ import annotations
 
 from asyncio import TimerHandle
 from typing import Any
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 #: Longest head of a request (line and headers), in bytes.
@@ -34,7 +39,12 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._feed(data)
+        except HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+            return
         if not self._in_head:
             if self._head_timer is not None:
                 self._calm()
@@ -49,6 +59,24 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
         elif self._head_timer is None:
             self._head_timer = self.loop.call_later(HEAD_S, self._too_slow)
+
+    def _feed(self, data: bytes) -> None:
+        """Parse what came. Raises HttpParserError."""
+        rest: bytes | memoryview = data
+        while True:
+            try:
+                self.parser.feed_data(rest)
+                return
+            except HttpParserUpgrade as upgrade:
+                # The parser takes what follows the head for the other protocol's. It reads the head again without the
+                # wish, and then what follows as this one's: a body is never taken for a request.
+                rest = memoryview(rest)[upgrade.args[0] :]
+                version = self.parser.get_http_version().encode()
+                line = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)
+                fields = [b"%b: %b\r\n" % (name, value) for name, value in self.headers if name != b"upgrade"]
+                self.parser = HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                self.parser.feed_data(b"".join([line, *fields, b"\r\n"]))
 
     def on_message_begin(self) -> None:
         self._in_head, self._head, self._late, self._trailers = True, 0, 0, 0
@@ -65,8 +93,16 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise HttpParserError("no tunnels")  # and none to be taken for one: it may announce a body
+            return  # the head comes again
         self._in_head = False
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         if not self.cycle.response_complete:
