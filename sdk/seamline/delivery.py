@@ -11,6 +11,8 @@ from hashlib import sha256
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from pydantic_core import from_json
+
 from seamline.call import Answer
 from seamline.errors import PayloadError
 from seamline.form import Form, parse_form
@@ -42,7 +44,19 @@ def read_json(body: bytes) -> Any:
     Raises PayloadError, whose text holds no part of the body.
     """
     try:
-        value = json.loads(body, parse_constant=_refuse_constant)
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        value = _read_slowly(body)
+    # Counting brackets is a C loop; the walk is only for the few bodies that could be too deep.
+    if body.count(b"[") + body.count(b"{") > MAX_JSON_DEPTH and _depth(value) > MAX_JSON_DEPTH:
+        raise PayloadError(f"the body is nested deeper than {MAX_JSON_DEPTH} levels")
+    return value
+
+
+def _read_slowly(body: bytes) -> Any:
+    """Parse what the quick parser does not take: with a byte order mark, with lone surrogates; or say what is wrong."""
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
     except PayloadError:
         raise
     except RecursionError:
@@ -52,10 +66,6 @@ def read_json(body: bytes) -> Any:
     except ValueError as error:
         at = getattr(error, "pos", None)
         raise PayloadError("the body is not JSON" + (f" (at byte {at})" if at is not None else "")) from None
-    # Counting brackets is a C loop; the walk is only for the few bodies that could be too deep.
-    if body.count(b"[") + body.count(b"{") > MAX_JSON_DEPTH and _depth(value) > MAX_JSON_DEPTH:
-        raise PayloadError(f"the body is nested deeper than {MAX_JSON_DEPTH} levels")
-    return value
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
+
+from pydantic_core import from_json, to_json
 
 from seamline.events.base import Stage
 from seamline.transition import OVERLAYS, At, skipped
@@ -18,8 +19,8 @@ MAX_MARKS = 32
 MarkKind = Literal["skipped", "returned", "misfit", "untrusted"]
 
 
-# An encoder of one's own spares json.dumps making one for every call.
-_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+def _ordered(value: Any) -> Any:
+    return dict(sorted(value.items())) if type(value) is dict and len(value) > 1 else value
 
 
 @dataclass(slots=True)
@@ -114,18 +115,17 @@ class Projection:
     def to_json(self) -> bytes:
         """The projection as compact JSON: equal projections give equal bytes."""
         found = {name: getattr(self, name) for name in _FIELDS}
-        kept = {name: value for name, value in found.items() if value or name == "newest"}
-        return _ENCODE(kept).encode()
+        return to_json({name: _ordered(value) for name, value in found.items() if value})
 
     @staticmethod
     def from_json(text: bytes | str) -> Projection:
         """Read what ``to_json`` wrote."""
-        found = json.loads(text)
+        found = from_json(text)
         at, event_id = found.pop("newest")
         return Projection(newest=(at, event_id), **found)
 
 
-_FIELDS = tuple(Projection.__slots__)
+_FIELDS = tuple(sorted(Projection.__slots__))
 
 
 def _is_for(links: Sequence[str | None], wanted: Sequence[str | None]) -> bool:

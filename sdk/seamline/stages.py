@@ -269,6 +269,9 @@ _TRACKED: dict[str, Callable[[Projection, Fact], None]] = {
     "expansion.blocked": _blocked,
 }
 
+#: The types whose data the fold looks at; of the others it counts how many there are, and when.
+READS_DATA = frozenset({*_TRACKED, "event.retracted", *(row.event for row in TRANSITIONS if row.when != "always")})
+
 __all__ = [  # noqa: RUF022  (grouped by what they are)
     # the table
     "STAGES",
@@ -280,6 +283,7 @@ __all__ = [  # noqa: RUF022  (grouped by what they are)
     "skipped",
     # the fold
     "Fact",
+    "READS_DATA",
     "Projection",
     "fold",
     "refold",

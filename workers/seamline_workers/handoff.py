@@ -17,9 +17,8 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import to_json
-
 from seamline.boundary import Roster
+from seamline.cloudevents import NOT_DATA
 from seamline.context import Context, Emit, Flag, Log, Message, SyncContext, Task
 from seamline.errors import NeedsHuman, Park, PayloadError, RetryLater, SeamlineError
 from seamline.events.base import Event, event_id
@@ -210,7 +209,6 @@ class Runner:
         maker = self._roster.maker(event.event_type)
         if event.nature != "judgement" or maker is None or maker.name != seat.name:
             raise _NotAllowed(f"seat {seat.name} may not emit {event.event_type}: it is no judgement of its own")
-        fields = event.model_dump(mode="json", exclude_defaults=True, exclude={"occurred_at", "part", "fact"})
         now = self._clock()
         occurred = None if event.occurred_at is None else to_us(event.occurred_at)
         return Draft(
@@ -219,8 +217,7 @@ class Runner:
             version=event.event_version,
             account_id=handoff.subject,
             source=f"/seats/{seat.name}",
-            data=to_json(fields).decode(),
-            fields=fields,
+            data=event.model_dump_json(exclude_defaults=True, exclude=NOT_DATA),
             occurred_at=now if occurred is None else occurred,
             timebasis="received" if occurred is None else "provider",
             received_at=now,

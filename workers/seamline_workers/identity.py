@@ -7,8 +7,8 @@ Strength: a provider's reference > e-mail > phone in E.164 > company domain (nev
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from seamline.events.base import Party
 
@@ -43,9 +43,8 @@ _MAX_DOMAIN = 253
 _NO_DOMAIN = frozenset(' <>()[]@,:;\\"')
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The keys of one party, by what they may join."""
+class Keys(NamedTuple):
+    """The keys of one party, by what they may join; false where there is none."""
 
     person: tuple[Key, ...] = ()  # references of a person
     email: Key | None = None
@@ -55,9 +54,12 @@ class Keys:
     domain: Key | None = None
     role: bool = False  # the address is a function's mailbox
 
+    def __bool__(self) -> bool:
+        return bool(self.person or self.email or self.phone or self.account or self.engagement or self.domain)
+
     def all(self) -> tuple[Key, ...]:
-        found = self.person + self.account + self.engagement
-        return found + tuple(key for key in (self.email, self.phone, self.domain) if key is not None)
+        found = (*self.person, *self.account, *self.engagement)
+        return (*found, *[key for key in (self.email, self.phone, self.domain) if key is not None])
 
 
 def _part(text: str) -> str:
@@ -67,6 +69,13 @@ def _part(text: str) -> str:
     return f"sha256 {sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
+def _ref(provider: str, realm: str, kind: str, id: str) -> Key:
+    text = f"{provider}{realm}{kind}{id}"
+    if len(text) <= MAX_PART and text.isprintable():
+        return ("ref", f"{provider}\n{realm}\n{kind}\n{id}")
+    return ("ref", "\n".join(map(_part, (provider, realm, kind, id))))
+
+
 def _is_domain(name: str) -> bool:
     """Whether it may be a company's: no address of a machine, nothing that no domain is called."""
     return len(name) <= _MAX_DOMAIN and "." in name and name.isprintable() and not _NO_DOMAIN.intersection(name)
@@ -74,10 +83,7 @@ def _is_domain(name: str) -> bool:
 
 def keys_of(party: Party, provider: str, own_domains: Collection[str] = ()) -> Keys:
     """The keys of a party as an adapter of ``provider`` gave them; an address of our own people is none."""
-    by_level: dict[str, list[Key]] = {"person": [], "account": [], "engagement": []}
-    for ref in party.refs:
-        parts = (ref.provider or provider, ref.realm, ref.kind, ref.id)
-        by_level[ref.of].append(("ref", "\n".join(map(_part, parts))))
+    refs = [(ref.of, _ref(ref.provider or provider, ref.realm, ref.kind, ref.id)) for ref in party.refs]
     email, domain, role = None, (party.domain or "").lower().rstrip(".") or None, False
     if party.email is not None:
         local, _, host = party.email.rpartition("@")
@@ -90,11 +96,11 @@ def keys_of(party: Party, provider: str, own_domains: Collection[str] = ()) -> K
     # Without a country a number is not unique in the world.
     phone = ("phone", party.phone) if party.phone is not None and party.phone.startswith("+") else None
     return Keys(
-        tuple(by_level["person"]),
+        tuple(key for of, key in refs if of == "person"),
         email,
         phone,
-        tuple(by_level["account"]),
-        tuple(by_level["engagement"]),
+        tuple(key for of, key in refs if of == "account"),
+        tuple(key for of, key in refs if of == "engagement"),
         ("domain", domain) if domain is not None else None,
         role,
     )

@@ -15,10 +15,9 @@ from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
-from pydantic_core import to_json
-
 from seamline.adapter import Adapter
 from seamline.call import Answer
+from seamline.cloudevents import NOT_DATA
 from seamline.delivery import Delivery, Item, Nudge
 from seamline.errors import NeedsHuman, PayloadError, RetryLater
 from seamline.events.base import Event, Party, event_id, reasons
@@ -36,9 +35,6 @@ _US = timedelta(microseconds=1)
 MAX_ITEMS = 1_000
 
 _FIELD = re.compile(r"[a-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
-
-#: Fields of an event that stand in columns, or are used up in its id.
-_NOT_DATA = {"occurred_at", "part", "fact"}
 
 
 def to_us(moment: datetime) -> int:
@@ -188,9 +184,8 @@ def read(source: Source, row: DeliveryRow, told: Told, own_domains: Collection[s
 def _draft(
     source: Source, row: DeliveryRow, told: Told, event: Event, own_domains: Collection[str]
 ) -> tuple[Draft, Subject]:
-    fields = event.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_DATA)
     try:
-        data = to_json(fields).decode()
+        data = event.model_dump_json(exclude_defaults=True, exclude=NOT_DATA)
     except ValueError:
         raise PayloadError(f"{event.event_type}: a text is not Unicode, or a number is not finite") from None
     occurred = row.received_at if event.occurred_at is None else to_us(event.occurred_at)
@@ -202,7 +197,6 @@ def _draft(
         account_id=0,
         source=f"/sources/{source.name}",
         data=data,
-        fields=fields,
         occurred_at=occurred,
         timebasis="received" if event.occurred_at is None else "provider",
         received_at=row.received_at,
@@ -220,7 +214,7 @@ def subject_of(event: Event, source: Source, own_domains: Collection[str]) -> Su
     """Whom an event is about: its party, else the first other party that is no colleague, else its source's own row."""
     for party in (event.party, *event.others):
         keys = keys_of(party, source.adapter.name, own_domains)
-        if keys.all():
+        if keys:
             return Subject(keys, _text(party.name), party.email, party.phone, _text(party.company))
     nobody = Party.model_validate({"refs": [{"of": "account", "kind": "source", "id": source.stable}]})
     return Subject(keys_of(nobody, source.adapter.name), name=f"Unattributed ({source.name})")

@@ -179,7 +179,7 @@ def append_told(connection: Connection, routes: Routes, told: Sequence[Told], no
     for (draft, _), account_id in zip(pairs, resolved.accounts, strict=True):
         draft.account_id = account_id
         drafts.append(draft)
-    locked = ledger.lock(connection, [d.account_id for d in drafts])
+    locked = ledger.lock(connection, [d.account_id for d in drafts], resolved.fresh)
     if resolved.links or resolved.conflicts:
         drafts += settle_identities(connection, resolved, drafts, now)
         locked = ledger.lock(connection, [d.account_id for d in drafts])

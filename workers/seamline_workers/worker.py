@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import signal
 import subprocess
@@ -27,6 +28,8 @@ from seamline_workers.told import Told
 
 #: Seconds that a stopping worker waits for the handlers that run.
 STOP_S = 20.0
+#: New objects between two looks for garbage.
+GARBAGE_EVERY = 50_000
 
 
 def _end_with_parent() -> None:
@@ -66,6 +69,7 @@ def run_worker(
     if not in_store:
         ring = lambda work: brokers.ring(made, work)  # noqa: E731
         threading.Thread(target=schedule.rounds, args=(ring,), name="schedule", daemon=True).start()
+    _collect_garbage_rarely()
     log.info("worker_started", pid=os.getpid(), threads=n)
     while not told.wait(1.0):
         if told.take_reread():
@@ -82,6 +86,13 @@ def run_worker(
     # A handler that did not return in time would keep the interpreter from ending; its lease is given back.
     os._exit(0) if schedule.runs() else None
     return 0
+
+
+def _collect_garbage_rarely() -> None:
+    """A batch makes tens of thousands of objects that all live until its commit: looking through them frees nothing."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_EVERY, 20, 100)
 
 
 def _reread(engine: Engine, schedule: Schedule) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha1
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from seamline.errors import ConfigError, PayloadError
@@ -187,7 +188,10 @@ class Event(Model):
     part: str = ""
     fact: str | None = None
 
-    _envelope: Envelope | Callable[[], Envelope] | None = PrivateAttr(default=None)
+    # A slot: a private attribute of pydantic's costs every validation a call into Python.
+    __slots__ = ("_envelope",)
+    if TYPE_CHECKING:
+        _envelope: Envelope | Callable[[], Envelope] | None
 
     def __init_subclass__(
         cls, *, type: str = "", stage: Stage | None = None, version: int = 1, nature: Nature = "fact", **kwargs: Any
@@ -219,11 +223,22 @@ class Event(Model):
     @property
     def envelope(self) -> Envelope:
         """What the engine knows about it. Raises LookupError before the event is in the ledger."""
-        if self._envelope is None:
+        placed = getattr(self, "_envelope", None)
+        if placed is None:
             raise LookupError("this event is not in the ledger yet")
-        if not isinstance(self._envelope, Envelope):
-            self._envelope = self._envelope()
-        return self._envelope
+        if not isinstance(placed, Envelope):
+            placed = self._envelope = placed()
+        return placed
+
+    def __copy__(self) -> Self:
+        return self._keep_place(super().__copy__())
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return self._keep_place(super().__deepcopy__(memo))
+
+    def _keep_place(self, copied: Self) -> Self:
+        copied._envelope = getattr(self, "_envelope", None)
+        return copied
 
     @property
     def id(self) -> UUID:
@@ -241,7 +256,11 @@ class Event(Model):
     @staticmethod
     def load(type: str, version: int, data: Mapping[str, Any]) -> Event:
         """Read a stored event back, through the upcasters to the newest version. Raises PayloadError."""
-        fields, newest = dict(data), _NEWEST.get(type, 0)
+        newest = _NEWEST.get(type, 0)
+        if version == newest:
+            with contextlib.suppress(ValueError):
+                return _REGISTRY[type, version].model_validate(data)
+        fields = dict(data)
         while version < newest:
             lift = _UPCASTERS.get((type, version))
             if lift is None:

@@ -103,7 +103,6 @@ def _draft(event: Event, account: int, by: str, name: str | None, now: int) -> D
         account_id=account,
         source=source,
         data=to_json(fields).decode(),
-        fields=fields,
         occurred_at=occurred,
         timebasis="received" if event.occurred_at is None else "provider",
         received_at=now,

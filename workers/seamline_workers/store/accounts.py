@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
 from seamline_workers.identity import Key, Keys
 from seamline_workers.store.array import array
-from seamline_workers.store.lanes import raw
+from seamline_workers.store.lite import look_up, raw
 
 
 class LostRace(Exception):
@@ -45,9 +45,10 @@ class Link(NamedTuple):
 
 @dataclass
 class Resolved:
-    """Account of each subject, in the order given, and what the batch found out."""
+    """Account of each subject, in the order given, and what the batch found out. ``fresh``: accounts made for it."""
 
     accounts: list[int]
+    fresh: frozenset[int] = frozenset()
     conflicts: list[Conflict] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
 
@@ -83,8 +84,9 @@ FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])) k(kind, value)
 JOIN identities i USING (kind, value) JOIN accounts a ON a.id = i.account_id
 """)
 _LITE_FIND = f"""
+WITH u(kind, value) AS (VALUES @keys)
 SELECT i.kind, i.value, i.account_id, i.contact_id, a.group_id, {_PROVISIONAL}
-FROM identities i JOIN accounts a ON a.id = i.account_id WHERE i.kind = ? AND i.value = ?
+FROM u CROSS JOIN identities i ON i.kind = u.kind AND i.value = u.value JOIN accounts a ON a.id = i.account_id
 """
 _PG_IDS = "SELECT nextval(pg_get_serial_sequence('{table}', 'id')) FROM generate_series(1, {n})"
 _LITE_IDS = "SELECT coalesce(max(id), 0) FROM {table}"
@@ -120,6 +122,7 @@ class Resolver:
         self._write()
         return Resolved(
             [account.id for account in found],
+            frozenset(account.id for account in self._fresh_accounts),
             [Conflict(one.id, other.id, keys) for one, other, keys in self._conflicts],
             [Link(keep.id, joined.id, key) for keep, joined, key in self._links],
         )
@@ -130,10 +133,9 @@ class Resolver:
             return
         if self._postgres:
             binds = {"kinds": array([kind for kind, _ in wanted]), "values": array([value for _, value in wanted])}
-            rows = self._connection.execute(_PG_FIND, binds).all()
+            rows: Iterable[Any] = self._connection.execute(_PG_FIND, binds)
         else:
-            cursor = raw(self._connection).cursor()
-            rows = [row for key in wanted for row in cursor.execute(_LITE_FIND, key).fetchall()]
+            rows = look_up(self._connection, _LITE_FIND, wanted)
         for kind, value, account_id, contact_id, group_id, provisional in rows:
             account = self._accounts.get(account_id)
             if account is None:

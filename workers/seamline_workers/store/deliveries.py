@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, text
 
 from seamline_workers.store.array import array
-from seamline_workers.store.lanes import raw
+from seamline_workers.store.lite import look_up, raw
 from seamline_workers.store.schema import FETCHING, IGNORED, NEEDS_PERSON, QUARANTINED, TRANSLATED
 
 
@@ -139,14 +139,17 @@ def set_entity(connection: Connection, source_id: int, name: str, data: Any) -> 
 
 
 _PG_KNOWN = text("SELECT key FROM items WHERE source_id = :source AND key = ANY(CAST(:keys AS text[]))")
+_LITE_KNOWN = """
+WITH u(source_id, key) AS (VALUES @keys)
+SELECT u.key FROM u CROSS JOIN items i ON i.source_id = u.source_id AND i.key = u.key
+"""
 
 
 def known(connection: Connection, source_id: int, keys: Sequence[str]) -> set[str]:
     """Of these items' keys, those that the source has told before."""
     if connection.dialect.name == "postgresql":
         return {row[0] for row in connection.execute(_PG_KNOWN, {"source": source_id, "keys": list(keys)})}
-    cursor, query = raw(connection).cursor(), "SELECT 1 FROM items WHERE source_id = ? AND key = ?"
-    return {key for key in keys if cursor.execute(query, (source_id, key)).fetchone() is not None}
+    return {row[0] for row in look_up(connection, _LITE_KNOWN, [(source_id, key) for key in keys])}
 
 
 class Former(NamedTuple):

@@ -6,8 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import from_json
+
 from seamline.events.base import event_id
-from seamline.stages import Fact
+from seamline.stages import READS_DATA, Fact
 
 #: Source of what the engine itself says.
 ENGINE = "/engine"
@@ -15,7 +17,7 @@ ENGINE = "/engine"
 
 @dataclass(slots=True)
 class Draft:
-    """An event that is about to be appended. Times are microseconds; ``fields`` is ``data`` before it became JSON."""
+    """An event that is about to be appended. Times are microseconds; ``data`` is its fields as JSON."""
 
     id: bytes
     type: str
@@ -23,7 +25,6 @@ class Draft:
     account_id: int
     source: str
     data: str
-    fields: dict[str, Any]
     occurred_at: int
     timebasis: str
     received_at: int
@@ -40,8 +41,16 @@ class Draft:
     stage: str | None = None
 
     @property
+    def fields(self) -> dict[str, Any]:
+        """``data`` as a dictionary."""
+        found: dict[str, Any] = from_json(self.data)
+        return found
+
+    @property
     def fact(self) -> Fact:
-        return Fact(self.type, self.fields, self.occurred_at, self.id.hex(), self.trust)
+        # Most types only count in what is known of an account; what they say is not looked at.
+        fields = self.fields if self.type in READS_DATA else {}
+        return Fact(self.type, fields, self.occurred_at, self.id.hex(), self.trust)
 
 
 def control(type: str, fields: dict[str, Any], cause: Draft, key: str = "") -> Draft:
@@ -53,7 +62,6 @@ def control(type: str, fields: dict[str, Any], cause: Draft, key: str = "") -> D
         account_id=cause.account_id,
         source=ENGINE,
         data=json.dumps(fields, separators=(",", ":"), ensure_ascii=False),
-        fields=fields,
         occurred_at=cause.occurred_at,
         timebasis="received",
         received_at=cause.received_at,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, text
 
-from seamline.context import Flag, Message, Task
+from seamline.context import Message, Task
 from seamline_workers.store.array import array
-from seamline_workers.store.lanes import LaneEnd, finish_lanes, raw
+from seamline_workers.store.lanes import LaneEnd, finish_lanes
+from seamline_workers.store.lite import raw
 from seamline_workers.store.schema import DONE, FLAG, MESSAGE, NEEDS_HUMAN, PARKED, RETRYING, TASK
 
 #: The key of the task of a handoff that needs a human.
@@ -197,15 +198,18 @@ def _flag_key(row: EffectRow) -> _FlagKey:
 
 def _raise_flags(connection: Connection, rows: Sequence[EffectRow], now: int) -> dict[_FlagKey, int]:
     """Raise flags, or count on those that are open. Returns their ids."""
-    merged: dict[_FlagKey, tuple[str, str, list[str], int]] = {}
+    merged: dict[_FlagKey, tuple[str, str, Sequence[str], int]] = {}
     for row in rows:
-        flag: Flag = row.what
-        _, _, evidence, count = merged.get(_flag_key(row), ("", "", [], 0))
-        evidence = list(dict.fromkeys([*evidence, *(flag.evidence or (row.cause,))]))
-        merged[_flag_key(row)] = (flag.text, flag.severity, evidence, count + 1)
+        key, flag, evidence, count = _flag_key(row), row.what, row.what.evidence or (row.cause,), 1
+        if key in merged:
+            _, _, found, n = merged[key]
+            evidence, count = tuple(dict.fromkeys([*found, *evidence])), n + 1
+        merged[key] = (flag.text, flag.severity, evidence, count)
     if not merged:
         return {}
-    table = [(*key, told, severity, json.dumps(found), n) for key, (told, severity, found, n) in sorted(merged.items())]
+    table = [
+        (*key, told, severity, to_json(found).decode(), n) for key, (told, severity, found, n) in sorted(merged.items())
+    ]
     if connection.dialect.name == "postgresql":
         names = ("accounts", "seats", "names", "keys", "texts", "severities", "evidences", "counts")
         binds: dict[str, Any] = {n: array(c) for n, c in zip(names, zip(*table, strict=True), strict=True)}

@@ -35,6 +35,7 @@ class Group:
     changed: bool = False
     last_event_at: int = 0
     pending: list[Fact] = field(default_factory=list)  # folded, not yet in the ledger
+    fresh: bool = False  # made in this transaction: nobody else sees it, nothing waits for it
 
 
 #: The locked group of each account of a transaction.

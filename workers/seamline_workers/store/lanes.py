@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
 from seamline_workers.store.array import array
+from seamline_workers.store.lite import look_up, raw
 from seamline_workers.store.schema import FETCHING, HELD, JOINING, OPEN, PARKED, SEAT_LANE, SOURCE_LANE, SUSPECT
 
 
@@ -109,14 +110,14 @@ UPDATE lanes SET lease = ? WHERE kind = {SEAT_LANE} AND seat = ? AND key IN (
 RETURNING key, done
 """
 _LITE_READ = f"""
-SELECT {_HANDOFF_COLUMNS} FROM handoffs h JOIN events e ON e.seq = h.event_seq
-WHERE h.account_id = ? AND h.seat = ? AND h.state < 2 AND h.event_seq > ? ORDER BY h.event_seq LIMIT ?
+WITH u(key, seat, done) AS (VALUES @keys)
+SELECT {_HANDOFF_COLUMNS} FROM u CROSS JOIN handoffs h CROSS JOIN events e
+WHERE h.event_seq IN (
+    SELECT i.event_seq FROM handoffs i
+    WHERE i.account_id = u.key AND i.seat = u.seat AND i.state < 2 AND i.event_seq > u.done
+    ORDER BY i.event_seq LIMIT @per)
+AND h.seat = u.seat AND e.seq = h.event_seq ORDER BY h.account_id, h.event_seq
 """
-
-
-def raw(connection: Connection) -> Any:
-    """The driver's own connection, in the same transaction (SQLite's per-row statements)."""
-    return connection.connection.driver_connection
 
 
 def lease_lanes(connection: Connection, seat: str, token: int, n: int, per_lane: int) -> list[Lane]:
@@ -134,11 +135,15 @@ def lease_lanes(connection: Connection, seat: str, token: int, n: int, per_lane:
     cursor = raw(connection).cursor()
     leased = cursor.execute(_LITE_LEASE, (token, seat, seat, n)).fetchall()
     leased.sort(key=lambda row: row[1])
-    lite = []
-    for key, done in leased:
-        rows = cursor.execute(_LITE_READ, (key, seat, done, per_lane)).fetchall()
-        lite.append(Lane(key, seat, token, done, [Handoff._make(row) for row in rows]))
-    return lite
+    return _read_lite(connection, [Lane(key, seat, token, done) for key, done in leased], per_lane)
+
+
+def _read_lite(connection: Connection, lanes: list[Lane], per_lane: int) -> list[Lane]:
+    by_key = {lane.key: lane for lane in lanes}
+    statement = _LITE_READ.replace("@per", str(int(per_lane)))
+    for row in look_up(connection, statement, [(lane.key, lane.seat, lane.start) for lane in lanes]):
+        by_key[row[0]].handoffs.append(Handoff._make(row))
+    return lanes
 
 
 _PG_SUSPECT = text(f"""
@@ -176,12 +181,12 @@ def lease_suspect(connection: Connection, token: int) -> Suspect | None:
 
 def read_lane(connection: Connection, key: int, seat: str, token: int, start: int, per_lane: int) -> Lane:
     """The next handoffs of one leased lane."""
-    if connection.dialect.name == "postgresql":
-        binds = {"keys": array([key]), "starts": array([start]), "seat": seat, "per": per_lane}
-        rows = connection.execute(_PG_READ, binds).all()
-    else:
-        rows = raw(connection).execute(_LITE_READ, (key, seat, start, per_lane)).fetchall()
-    return Lane(key, seat, token, start, [Handoff._make(row) for row in rows])
+    lane = Lane(key, seat, token, start)
+    if connection.dialect.name != "postgresql":
+        return _read_lite(connection, [lane], per_lane)[0]
+    binds = {"keys": array([key]), "starts": array([start]), "seat": seat, "per": per_lane}
+    lane.handoffs += [Handoff._make(row) for row in connection.execute(_PG_READ, binds)]
+    return lane
 
 
 # --- finishing ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from seamline_workers.store.accounts import LostRace
 from seamline_workers.store.array import array
 from seamline_workers.store.draft import ENGINE, Draft, control
 from seamline_workers.store.folding import Group, Locked, facts_of, fold_in
-from seamline_workers.store.lanes import raw
+from seamline_workers.store.lite import look_up, raw
 from seamline_workers.store.schema import PARKED
 
 #: Seats to hand a type to: (seat, 1 as owner or 0 as informed).
@@ -32,26 +32,19 @@ WHERE a.id = ANY(CAST(:ids AS bigint[])) ORDER BY g.id, a.id FOR NO KEY UPDATE
 _LOOKS = 4
 _LITE_LOCK = """
 SELECT a.id, g.id, g.projection, g.last_event_at FROM accounts a JOIN accounts g ON g.id = coalesce(a.group_id, a.id)
-WHERE a.id = ?
+WHERE a.id IN (VALUES @keys)
 """
 
 
-def lock(connection: Connection, account_ids: Iterable[int]) -> Locked:
-    """Lock the groups of these accounts, ascending, and read their projections. Raises LostRace."""
-    wanted = sorted(set(account_ids))
-    if connection.dialect.name == "postgresql":
-        rows: Sequence[Any] = connection.execute(_PG_LOCK, {"ids": array(wanted)}).all()
-        for _ in range(_LOOKS):
-            if len(rows) == len(wanted):
-                break
-            # While we waited an account was linked or unlinked: its row and its group's do not belong together now.
-            rows = connection.execute(_PG_LOCK, {"ids": array(wanted)}).all()
-        else:
-            raise LostRace
-    else:
-        cursor = raw(connection).cursor()
-        rows = [cursor.execute(_LITE_LOCK, (account_id,)).fetchone() for account_id in wanted]
-    locked: Locked = {}
+def lock(connection: Connection, account_ids: Iterable[int], fresh: frozenset[int] = frozenset()) -> Locked:
+    """Lock the groups of these accounts, ascending, and read their projections. Raises LostRace.
+
+    Those that are ``fresh`` were made in this transaction and not linked yet: there is nothing to lock or to read.
+    """
+    asked = set(account_ids)
+    locked: Locked = {made: Group(made, Projection(), fresh=True) for made in asked & fresh}
+    wanted = sorted(asked - fresh)
+    rows: Sequence[Any] = _lock(connection, wanted) if wanted else ()
     by_id: dict[int, Group] = {}
     for account_id, group_id, projection, last_event_at in rows:
         group = by_id.get(group_id)
@@ -59,6 +52,18 @@ def lock(connection: Connection, account_ids: Iterable[int]) -> Locked:
             group = by_id[group_id] = Group(group_id, _projection(projection), last_event_at=last_event_at or 0)
         locked[account_id] = group
     return locked
+
+
+def _lock(connection: Connection, wanted: list[int]) -> Sequence[Any]:
+    if connection.dialect.name == "postgresql":
+        rows = connection.execute(_PG_LOCK, {"ids": array(wanted)}).all()
+        for _ in range(_LOOKS):
+            if len(rows) == len(wanted):
+                return rows
+            # While we waited an account was linked or unlinked: its row and its group's do not belong together now.
+            rows = connection.execute(_PG_LOCK, {"ids": array(wanted)}).all()
+        raise LostRace
+    return list(look_up(connection, _LITE_LOCK, [(account_id,) for account_id in wanted]))
 
 
 def _projection(stored: str | None) -> Projection:
@@ -75,7 +80,11 @@ def append(connection: Connection, drafts: Sequence[Draft], routes: Routes, lock
         return []
     _write_groups(connection, locked)
     _number(connection, new)
-    told = {(locked[draft.account_id].id, draft.type): draft.seq for draft in new if draft.source != ENGINE}
+    told = {
+        (group.id, draft.type): draft.seq
+        for draft in new
+        if draft.source != ENGINE and not (group := locked[draft.account_id]).fresh
+    }
     released = release(connection, told)
     _insert_events(connection, new)
     lanes.add(connection, _insert_handoffs(connection, new, routes, locked, now))
@@ -88,6 +97,7 @@ def append(connection: Connection, drafts: Sequence[Draft], routes: Routes, lock
 # --- what is new ----------------------------------------------------------------------------------------------------
 
 _PG_KNOWN = text("SELECT id FROM events WHERE id = ANY(CAST(:ids AS bytea[]))")
+_LITE_KNOWN = "SELECT id FROM events WHERE id IN (VALUES @keys)"
 
 
 def _unknown(connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
@@ -98,11 +108,9 @@ def _unknown(connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
         if by_id:
             for row in connection.execute(_PG_KNOWN, {"ids": array(list(by_id))}):
                 by_id.pop(bytes(row[0]), None)
-        return list(by_id.values())
-    cursor = raw(connection).cursor()
-    for identity in list(by_id):
-        if cursor.execute("SELECT 1 FROM events WHERE id = ?", (identity,)).fetchone() is not None:
-            del by_id[identity]
+    else:
+        for row in look_up(connection, _LITE_KNOWN, [(identity,) for identity in by_id]):
+            del by_id[row[0]]
     return list(by_id.values())
 
 
@@ -142,6 +150,11 @@ _LITE_RELEASE = f"""
 UPDATE handoffs SET state = 0, due = 0, reason = NULL, awaits = NULL, done_at = NULL, as_of = ?
 WHERE state = {PARKED} AND account_id = ? AND awaits = ? RETURNING account_id, seat, event_seq
 """
+_LITE_PARKED = f"""
+WITH u(account_id, awaits) AS (VALUES @keys)
+SELECT h.account_id, h.awaits FROM u CROSS JOIN handoffs h
+WHERE h.state = {PARKED} AND h.account_id = u.account_id AND h.awaits = u.awaits
+"""
 
 
 def release(connection: Connection, told: Mapping[tuple[int, str], int]) -> list[tuple[int, str, int]]:
@@ -156,8 +169,8 @@ def release(connection: Connection, told: Mapping[tuple[int, str], int]) -> list
         binds = {"groups": array(groups), "types": array(types), "seqs": array(list(told.values()))}
         return [tuple(row) for row in connection.execute(_PG_RELEASE, binds)]
     cursor, found = raw(connection).cursor(), []
-    for (group, type_), seq in told.items():
-        found += [tuple(row) for row in cursor.execute(_LITE_RELEASE, (seq, group, type_)).fetchall()]
+    for key in set(look_up(connection, _LITE_PARKED, list(told))):
+        found += [tuple(row) for row in cursor.execute(_LITE_RELEASE, (told[key], *key)).fetchall()]
     return found
 
 

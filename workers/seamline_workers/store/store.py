@@ -20,6 +20,8 @@ from seamline.errors import ConfigError
 
 #: Longest wait for a lock, in milliseconds (SQLite's write lock, PostgreSQL's row locks).
 LOCK_TIMEOUT_MS = 5_000
+#: Pages of SQLite's log after which whoever commits writes them back, if no worker has done so before.
+CHECKPOINT_PAGES = 8_192
 #: Longest statement on PostgreSQL, in milliseconds.
 STATEMENT_TIMEOUT_MS = 30_000
 
@@ -99,6 +101,8 @@ def connect_sqlite(path: Path, *, timeout_ms: int = LOCK_TIMEOUT_MS, durable: bo
     connection.execute("PRAGMA foreign_keys=OFF")
     connection.execute("PRAGMA cache_size=-65536")
     connection.execute("PRAGMA temp_store=MEMORY")
+    # A page that many transactions change is written back once for all of them.
+    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     return connection
 
 
