@@ -26,6 +26,8 @@ LEASE_S = "2"
 #: Longest wait for a worker to do what it must, in seconds.
 LONG_S = 120.0
 
+#: What the source's requests are signed with.
+SECRET = "whsec_c2VjcmV0IG9mIHRoZSBjcmFzaCB0ZXN0cyAuLi4="
 CONFIG = """
 [company]
 seats = "company:roster"
@@ -35,7 +37,7 @@ url = "{url}"
 threads = 4
 [sources.crm]
 adapter = "relay"
-secrets = ["literal:whsec_c2VjcmV0IG9mIHRoZSBjcmFzaCB0ZXN0cyAuLi4="]
+secrets = ["literal:{secret}"]
 allow = ["lead.*"]
 live_from = 2020-01-01T00:00:00Z
 """
@@ -47,7 +49,7 @@ class Company:
     def __init__(self, folder: Path, store: Store, store_url: str) -> None:
         self.store = store
         self.config = folder / "seamline.toml"
-        self.config.write_text(CONFIG.format(url=store_url))
+        self.config.write_text(CONFIG.format(url=store_url, secret=SECRET))
         shutil.copy(Path(__file__).with_name("crash_roster.py"), folder / "company.py")
         self._source = register_sources(store, load_config(self.config))["crm"]
         self._running: list[subprocess.Popen[bytes]] = []
