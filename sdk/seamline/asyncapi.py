@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, get_args
 
-from seamline.cloudevents import wire_type
+from seamline.cloudevents import components, schema_name, wire_type
 from seamline.events.base import STAGES, Event, Trust, versions
-from seamline.schema import components, schema_name
 
 _CONTENT_TYPE = "application/cloudevents+json"
 _TIME = {"type": "string", "format": "date-time"}

@@ -6,9 +6,8 @@ import inspect
 from collections.abc import Iterable
 from typing import Any
 
-from seamline.cloudevents import NOT_DATA
+from seamline.cloudevents import NOT_DATA, schema
 from seamline.events.base import STAGES, Event
-from seamline.schema import schema
 
 _HEAD = """\
 # Events
