@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from seamline.events.base import Event, Personal, Stage, When
-from seamline.events.values import Evidence, Id, Seconds
+from seamline.events.values import NO_EVIDENCE, Evidence, EvidenceIds, Id, Seconds
 
 Audience = Literal["customer", "team", "public", "unknown"] | str
 
@@ -155,7 +155,7 @@ class IdentityLinked(Event, type="identity.linked", nature="control"):
     account: str
     linked_account: str | None = None
     key: Personal[str]
-    evidence: tuple[Evidence, ...] = ()
+    evidence: EvidenceIds = NO_EVIDENCE
     by: Personal[str | None] = None
 
 
@@ -165,7 +165,7 @@ class IdentityUnlinked(Event, type="identity.unlinked", nature="control"):
     account: str
     linked_account: str | None = None
     key: Personal[str]
-    evidence: tuple[Evidence, ...] = ()
+    evidence: EvidenceIds = NO_EVIDENCE
     by: Personal[str | None] = None
 
 
@@ -175,7 +175,7 @@ class IdentityConflict(Event, type="identity.conflict", nature="control"):
     account: str
     candidates: tuple[str, ...] = ()
     key: Personal[str]
-    evidence: tuple[Evidence, ...] = ()
+    evidence: EvidenceIds = NO_EVIDENCE
 
 
 class BriefingIssued(Event, type="briefing.issued", nature="judgement"):

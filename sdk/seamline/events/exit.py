@@ -6,7 +6,7 @@ from datetime import date
 from typing import Literal
 
 from seamline.events.base import Currency, Event, Minor, Personal, When
-from seamline.events.values import Evidence, Id, Proof
+from seamline.events.values import NO_EVIDENCE, Evidence, EvidenceIds, Id, Proof
 
 #: What must be settled at the end; a company may add its own.
 ExitItem = Literal["pixel", "campaign", "invoice", "sequence", "calendar", "access"] | str
@@ -59,7 +59,7 @@ class ExitLogged(Event, type="exit.logged", stage="exit", nature="judgement"):
 class ExitAdhocDetected(Event, type="exit.adhoc_detected", stage="exit", nature="judgement"):
     """A customer turned inactive somewhere and nobody said that the relationship ended."""
 
-    evidence: tuple[Evidence, ...] = ()
+    evidence: EvidenceIds = NO_EVIDENCE
 
 
 class AccountStatusChanged(Event, type="account.status_changed", stage="exit"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from seamline.events.base import Event
-from seamline.events.values import Evidence, Id, Score
+from seamline.events.values import NO_EVIDENCE, EvidenceIds, Id, Score
 
 
 class ExpansionRecommended(Event, type="expansion.recommended", stage="expansion", nature="judgement"):
@@ -14,7 +14,7 @@ class ExpansionRecommended(Event, type="expansion.recommended", stage="expansion
     score: Score
     performance: dict[str, int | float] = Field(default_factory=dict)
     rationale_ref: str | None = None
-    evidence: tuple[Evidence, ...] = ()
+    evidence: EvidenceIds = NO_EVIDENCE
 
 
 class ExpansionClearanceRequested(Event, type="expansion.clearance_requested", stage="expansion", nature="judgement"):
@@ -29,7 +29,7 @@ class ExpansionClearanceGranted(Event, type="expansion.clearance_granted", stage
 
     request_id: Id
     flag_ids: tuple[Id, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
+    evidence: EvidenceIds = NO_EVIDENCE
 
 
 class ExpansionHeld(Event, type="expansion.held", stage="expansion", nature="control"):
@@ -37,7 +37,7 @@ class ExpansionHeld(Event, type="expansion.held", stage="expansion", nature="con
 
     request_id: Id | None = None
     flag_ids: tuple[Id, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
+    evidence: EvidenceIds = NO_EVIDENCE
     reason: str | None = None
 
 
@@ -46,7 +46,7 @@ class ExpansionBlocked(Event, type="expansion.blocked", stage="expansion", natur
 
     request_id: Id | None = None
     flag_ids: tuple[Id, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
+    evidence: EvidenceIds = NO_EVIDENCE
     reason: str | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from seamline.events.base import Currency, Event, Minor, Personal, When
-from seamline.events.values import Address, Count, Evidence, Id, Seconds, Text
+from seamline.events.values import NO_EVIDENCE, Address, Count, EvidenceIds, Id, Seconds, Text
 
 #: Whether a won deal is a new engagement; ``unknown`` counts as new.
 Engagement = Literal["new", "addendum", "unknown"]
@@ -87,7 +87,7 @@ class BuyingSignalDetected(Event, type="buying_signal.detected", stage="proposal
 
     proposal_id: Id
     signal: str
-    evidence: tuple[Evidence, ...] = ()
+    evidence: EvidenceIds = NO_EVIDENCE
 
 
 class FollowupWindowOpened(Event, type="followup.window_opened", stage="proposal", nature="judgement"):

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from seamline.events.base import Event, Personal
-from seamline.events.values import Count, Evidence, Id, Period, Rate, Score
+from seamline.events.values import NO_EVIDENCE, Count, EvidenceIds, Id, Period, Rate, Score
 
 
 class SignalDetected(Event, type="signal.detected", stage="retention", nature="judgement"):
@@ -21,7 +21,7 @@ class SignalDetected(Event, type="signal.detected", stage="retention", nature="j
     p_value: Rate | None = None
     window: Period | None = None
     inputs: dict[str, int | float] = Field(default_factory=dict)
-    evidence: tuple[Evidence, ...] = ()
+    evidence: EvidenceIds = NO_EVIDENCE
     detector_version: str
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -26,6 +27,21 @@ Id = Annotated[str, Field(min_length=1, max_length=300)]
 Address = Annotated[str, AfterValidator(_lower_domain)]
 #: An event's id, or the id of whatever else proves the point.
 Evidence = Annotated[str, BeforeValidator(_as_text)]
+
+if TYPE_CHECKING:
+
+    class EvidenceIds:
+        """What type checkers are told without a plugin: ids of events or text are given, text is read."""
+
+        def __get__(self, event: object, owner: object = None) -> tuple[str, ...]: ...
+
+        def __set__(self, event: object, given: Sequence[UUID | str]) -> None: ...
+
+else:
+    EvidenceIds = tuple[Evidence, ...]
+
+NO_EVIDENCE: Any = ()
+
 Score = Annotated[int, Field(ge=0, le=100)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0)], Field(description="seconds")]
