@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import seamline.events
-from seamline.delivery import Item
+from seamline.delivery import Item, content_key
 from seamline.errors import PayloadError
 from seamline.events.base import Event, catalogue, reasons
 from seamline_adapters import told
@@ -66,7 +66,7 @@ def _key(element: Any) -> str:
         # One id may tell facts of several types: a proposal's own id is both its "sent" and its "viewed".
         return f"{told.ident(element['id'], 'id')} {told.ident(element['type'], 'type')}"
     except (PayloadError, KeyError, TypeError, IndexError):
-        return f"other:{told.digest(element)}"
+        return f"other:{content_key(element)}"
 
 
 def _fields(value: Mapping[str, Any]) -> dict[str, Any]:

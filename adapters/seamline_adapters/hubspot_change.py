@@ -8,13 +8,11 @@ unique; ``attemptNumber`` counts from 0; ``occurredAt`` is milliseconds. The doc
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import NAMESPACE_OID, uuid5
 
-from seamline import Item, PayloadError, Ref, unix_ms
+from seamline import Item, PayloadError, Ref, content_key, unix_ms
 from seamline_adapters import told
 
 #: ``objectTypeId`` of the objects that have classic names.
@@ -120,4 +118,4 @@ def read(item: Item) -> Change:
 
 def _odd(element: Any) -> Item:
     # The same odd element has the same key in every batch; its text must not stand in it.
-    return Item(f"odd/{uuid5(NAMESPACE_OID, json.dumps(element, sort_keys=True))}", element)
+    return Item(f"odd/{content_key(element)}", element)

@@ -32,6 +32,7 @@ from seamline import (
     Secrets,
     Sent,
     SignatureError,
+    content_key,
     unix_s,
 )
 from seamline.errors import SecretMissing
@@ -196,7 +197,7 @@ class Meta(Adapter):
 
 def _odd(entry: Any, change: Any) -> str:
     """The key of what has no readable lead id."""
-    return f"odd:{told.digest(entry if change is None else [told.at(entry, 'id'), change])}"
+    return f"odd:{content_key(entry if change is None else [told.at(entry, 'id'), change])}"
 
 
 def _as_page(call: Call, page: str) -> Calls[Answer]:

@@ -18,6 +18,7 @@ from seamline import (
     Reply,
     Request,
     Secrets,
+    content_key,
 )
 from seamline import SharedToken as Token
 from seamline.events import EmailDeliveryChanged, EmailReceived
@@ -100,7 +101,7 @@ def _key(data: Any) -> str | None:
     elif kind in ("Bounce", "SpamComplaint") and told.text(data.get("ID")) not in (None, "0"):
         parts = [kind, told.text(data["ID"])]
     elif kind == "SubscriptionChange":
-        parts = [kind, message, at, told.digest(data.get("Recipient"))]
+        parts = [kind, message, at, content_key(data.get("Recipient"))]
     else:
         parts = [kind, message, at]
     if not all(parts):

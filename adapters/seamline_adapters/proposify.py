@@ -19,7 +19,20 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from seamline import Adapter, Answer, Call, Calls, Delivery, Event, Item, NeedsHuman, Nudge, PayloadError, Replies
+from seamline import (
+    Adapter,
+    Answer,
+    Call,
+    Calls,
+    Delivery,
+    Event,
+    Item,
+    NeedsHuman,
+    Nudge,
+    PayloadError,
+    Replies,
+    content_key,
+)
 from seamline.events import (
     ContractSigned,
     ProposalAccepted,
@@ -129,7 +142,7 @@ class Proposify(Adapter):
         body = delivery.json()
         kind = "webhook" if delivery.poll is None else "activity"
         for entry in self._listed(body) if kind == "activity" else _several(body):
-            yield Item(self._key(entry, kind) or f"other:{told.digest(entry)}", entry, kind)
+            yield Item(self._key(entry, kind) or f"other:{content_key(entry)}", entry, kind)
 
     def normalize(self, item: Item) -> Iterator[Event]:
         entry = self._read(item.data, item.kind)

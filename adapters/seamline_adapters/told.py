@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
-from uuid import NAMESPACE_OID, uuid5
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -134,11 +132,6 @@ def at(value: Any, path: str) -> Any:
             return None
         value = value.get(step)
     return value
-
-
-def digest(value: Any) -> str:
-    """A key for what has none: the same for the same JSON value, wherever it stands."""
-    return str(uuid5(NAMESPACE_OID, json.dumps(value, sort_keys=True)))
 
 
 def _usable(adapter: TypeAdapter[str], value: Any) -> str | None:

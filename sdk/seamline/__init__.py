@@ -10,7 +10,7 @@ from seamline.adapter import Adapter, Evidence, NoSettings, Sent, Subscription
 from seamline.boundary import Requires, Roster
 from seamline.call import Answer, Auth, Basic, Bearer, Call, Calls, HeaderToken, QueryToken
 from seamline.context import Context, SyncContext
-from seamline.delivery import Decision, Delivery, Item, Nudge, Request
+from seamline.delivery import Decision, Delivery, Item, Nudge, Request, content_key
 from seamline.errors import (
     CallRefused,
     ConfigError,
@@ -65,6 +65,7 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "Delivery",
     "Form",
     "Item",
+    "content_key",
     "Nudge",
     "Decision",
     # the adapter

@@ -10,6 +10,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
+from uuid import NAMESPACE_OID, uuid5
 
 from pydantic_core import from_json
 
@@ -155,6 +156,14 @@ class Item:
                 raise TypeError(f"an item's {name} is text, not {type(text).__name__}")
             if len(text) > MAX_KEY or not text.isprintable():
                 object.__setattr__(self, name, f"sha256 {sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}")
+
+
+def content_key(value: Any) -> str:
+    """A key for what the provider gives none: the same for the same JSON value for ever, whatever the order of names.
+
+    Give it only what a retry repeats. The value cannot be read in it: no address may stand in a key.
+    """
+    return str(uuid5(NAMESPACE_OID, json.dumps(value, sort_keys=True)))
 
 
 @dataclass(frozen=True)

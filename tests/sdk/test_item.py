@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from seamline import Item
+from seamline import Item, content_key
 from seamline.delivery import MAX_KEY
 
 
@@ -32,3 +33,22 @@ def test_a_key_is_text(key: Any) -> None:
 
 def test_nothing_that_a_customer_wrote_shows_in_an_items_repr() -> None:
     assert "dana" not in repr(Item("k", {"email": "dana@example.com"}, before="dana"))
+
+
+ODD = {"email": "dana@example.com", "tags": ["ü", 1, None]}
+
+
+def test_a_content_key_stays_what_it_is_for_ever() -> None:
+    assert content_key(ODD) == "5c873c5d-7173-5579-ae87-beef26e3ca8a"
+
+
+def test_a_content_key_is_that_of_the_value_however_it_was_written() -> None:
+    written = '{"tags": ["\\u00fc", 1,null], "email":"dana@example.com"}'
+    assert content_key(json.loads(written)) == content_key(ODD)
+    assert content_key(["a", "b"]) != content_key(["b", "a"])
+    assert "dana" not in content_key(ODD)
+
+
+def test_what_is_no_json_has_no_content_key() -> None:
+    with pytest.raises(TypeError):
+        content_key({"at": object()})
