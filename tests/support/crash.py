@@ -35,28 +35,39 @@ seats = "company:roster"
 url = "{url}"
 [worker]
 threads = 4
+{sources}"""
+RELAY = f"""
 [sources.crm]
 adapter = "relay"
-secrets = ["literal:{secret}"]
+secrets = ["literal:{SECRET}"]
 allow = ["lead.*"]
 live_from = 2020-01-01T00:00:00Z
 """
 
 
 class Company:
-    """A store with deliveries, and the workers that are let loose on it."""
+    """A store with deliveries, and the workers that are let loose on it.
 
-    def __init__(self, folder: Path, store: Store, store_url: str) -> None:
+    ``network``: where all that they ask of providers goes instead; without it there is nothing to ask.
+    """
+
+    def __init__(
+        self, folder: Path, store: Store, store_url: str, *, sources: str = RELAY, network: str | None = None
+    ) -> None:
         self.store = store
         self.config = folder / "seamline.toml"
-        self.config.write_text(CONFIG.format(url=store_url, secret=SECRET))
+        self.config.write_text(CONFIG.format(url=store_url, sources=sources))
         shutil.copy(Path(__file__).with_name("crash_roster.py"), folder / "company.py")
-        self._source = register_sources(store, load_config(self.config))["crm"]
+        self.sources = register_sources(store, load_config(self.config))
+        self._network = network
         self._running: list[subprocess.Popen[bytes]] = []
 
     def deliver(self, leads: Sequence[str]) -> None:
         """Keep a delivery for each lead; five leads come from one address."""
-        arrivals = [self._arrival(n, lead) for n, lead in enumerate(leads)]
+        self.take_in([self._arrival(n, lead) for n, lead in enumerate(leads)])
+
+    def take_in(self, arrivals: Sequence[Arrival]) -> None:
+        """Keep deliveries as the front door does."""
         intake = open_intake(self.store, self.config.parent)
         try:
             while True:
@@ -77,16 +88,27 @@ class Company:
             "data": {"lead_id": lead, "channel": "form"},
         }
         body = b"{" if lead.startswith("unreadable") else json.dumps(told).encode()
-        digest = sha256(body + lead.encode()).digest()
-        return Arrival(self._source.id, "", digest, "POST", "/webhooks/crm", "{}", body, len(body), now_us(), "relayed")
+        return self.arrival("crm", body, lead)
+
+    def arrival(self, source: str, body: bytes, different: str = "") -> Arrival:
+        """A delivery of a source; ``different`` keeps it apart from one of the same body."""
+        known, digest = self.sources[source], sha256(body + different.encode()).digest()
+        target = f"/webhooks/{source}"
+        return Arrival(known.id, "", digest, "POST", target, "{}", body, len(body), now_us(), known.trust)
 
     def worker(self, crash_at: str = "") -> subprocess.Popen[bytes]:
         """Start a worker process; ``crash_at`` names the step at which it is killed."""
         environment = {**os.environ, "SEAMLINE_CRASH_AT": crash_at, "SEAMLINE_LEASE_SECONDS": LEASE_S}
         command = [sys.executable, "-m", "seamline_workers", "--config", str(self.config)]
+        if self._network is not None:
+            command[2:] = ["seamline_agency.demo.detour", str(self.config), self._network]
         process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         self._running.append(process)
         return process
+
+    def write(self, statement: str) -> None:
+        with self.store.begin() as connection:
+            connection.execute(text(statement))
 
     def number(self, query: str) -> int:
         with self.store.read() as connection:

@@ -1,4 +1,4 @@
-"""The roster of the crash tests: two seats, one flag each for a lead; some leads are poison."""
+"""The roster of the crash tests: two seats, one flag each for a lead, one for a view; some leads are poison."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import signal
 
 from seamline import Roster, Seat, SyncContext
-from seamline.events import LeadReceived
+from seamline.events import LeadReceived, ProposalViewed
 
 first = Seat("first", owns=["lead.*"])
 second = Seat("second")
@@ -23,6 +23,11 @@ def note(event: LeadReceived, ctx: SyncContext) -> None:
 @second.on(LeadReceived)
 def note_too(event: LeadReceived, ctx: SyncContext) -> None:
     ctx.flag("seen", key=event.lead_id, text="second saw it")
+
+
+@second.on(ProposalViewed)
+def note_view(event: ProposalViewed, ctx: SyncContext) -> None:
+    ctx.flag("viewed", key=event.proposal_id, text="second saw it")
 
 
 roster = Roster([first, second])

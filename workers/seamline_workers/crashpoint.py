@@ -36,6 +36,12 @@ WORKER = (
     "handoff.committed",
 )
 
+#: A fetch's, from the lease of its item to what became of it.
+FETCH = ("fetch.leased", "fetch.answered", "fetch.commit", "fetch.committed")
+
+#: A poll's, from its lease to its pages and its cursor; it passes the second after every answer.
+POLL = ("poll.leased", "poll.answered", "poll.commit", "poll.committed")
+
 _wanted, _, _count = os.environ.get("SEAMLINE_CRASH_AT", "").partition(":")
 _left = int(_count) if _count.isdigit() else 1
 

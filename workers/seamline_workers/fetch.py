@@ -12,6 +12,7 @@ from seamline.context import Task
 from seamline.errors import NeedsHuman, RetryLater, SeamlineError, SecretMissing, Uncertain
 from seamline.transport import Transport
 from seamline_workers import interpret
+from seamline_workers.crashpoint import reach
 from seamline_workers.handoff import backoff
 from seamline_workers.interpret import Told
 from seamline_workers.registry import Source
@@ -44,6 +45,7 @@ class Fetcher:
         with self.translator.store.begin() as connection:
             waiting = deliveries.lease_fetches(connection, token, now, now + LEASE_US, SOME)
         for item in waiting:
+            reach("fetch.leased")
             self._one(item, token)
         return len(waiting) == SOME
 
@@ -84,6 +86,7 @@ class Fetcher:
         except Exception as error:
             self._end(item, token, QUARANTINED, f"fetch: {type(error).__name__}")
         else:
+            reach("fetch.answered")
             self._tell(item, token, source, row, Told(told.n, replace(told.item, answers=answers)))
 
     def _tell(self, item: Waiting, token: int, source: Source, row: DeliveryRow, told: Told) -> None:
@@ -95,8 +98,10 @@ class Fetcher:
                 if deliveries.end_item(connection, item, token, told.state, reason=told.reason, answers=packed):
                     append_told(connection, self.translator.routes, [told], now_us())
                     deliveries.settle(connection, item.delivery_id)
+                reach("fetch.commit")
 
         again(record)
+        reach("fetch.committed")
 
     def _later(self, item: Waiting, token: int, error: RetryLater) -> None:
         if item.attempts + 1 >= ATTEMPTS:

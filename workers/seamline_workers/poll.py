@@ -14,6 +14,7 @@ from seamline.call import Answer, Call, drive
 from seamline.context import Task
 from seamline.errors import NeedsHuman, RetryLater, SeamlineError
 from seamline.transport import Transport
+from seamline_workers.crashpoint import reach
 from seamline_workers.handoff import backoff
 from seamline_workers.registry import Source
 from seamline_workers.store.effects import give_task
@@ -93,6 +94,7 @@ class Poller:
             key = {"source": due.source_id, "poll": due.poll, "scope": due.scope}
             key["until"] = now + LEASE_US
             connection.execute(_TAKE, key)
+        reach("poll.leased")
         source = self.sources.get(due.source_id)
         if source is not None:
             self._run(source, due, key)
@@ -104,6 +106,7 @@ class Poller:
 
         def keep(call: Call) -> Answer:
             answer = send(call)
+            reach("poll.answered")
             pages.append((call, answer))
             return answer
 
@@ -145,6 +148,8 @@ class Poller:
                 connection.execute(_STORE, key | binds)
             again = now + (int(every.total_seconds() * 1_000_000) if every is not None else 3_600_000_000)
             connection.execute(_DONE, key | {"cursor": cursor, "due": again, "now": now})
+            reach("poll.commit")
+        reach("poll.committed")
 
     def _failed(self, key: dict[str, object], reason: str, wait: float) -> None:
         with self.store.begin() as connection:
