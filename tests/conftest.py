@@ -53,7 +53,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     """A migrated, empty store, once for each kind."""
-    found = open_store(store_url, pool=4)
+    found = open_store(store_url, pool=4, worker=True)
     yield found
     found.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass
 from itertools import count
@@ -19,7 +20,7 @@ from seamline_workers.store.effects import UNTIL_DUE, Outcome
 from seamline_workers.store.lanes import Lane
 from seamline_workers.store.processes import TOKEN_BITS
 from seamline_workers.store.schema import CANCELLED, DEAD, DONE, PARKED, PENDING, RETRYING, SOURCE_LANE
-from seamline_workers.store.store import Store
+from seamline_workers.store.store import Store, open_store
 from support import lanework
 from support.lanework import add, clear, done, enter, finish, lease
 
@@ -469,6 +470,31 @@ def test_one_source_is_leased_by_one_worker_and_fenced_when_it_is_lost(store: St
         assert (suspect.kind, suspect.key) == (SOURCE_LANE, 7)
         lanes.end_source(connection, 7, second)
         assert lanes.lease_source(connection, 7, second + 1)
+
+
+def test_who_finishes_a_lane_while_somebody_adds_to_it_waits_and_has_finished_it(postgres_url: str) -> None:
+    store = open_store(postgres_url, pool=4, worker=True)
+    clear(store, [1])
+    token = enter(store, "one") << TOKEN_BITS
+    add(store, 1, ["dirk"])
+    (lane,) = lease(store, "dirk", token + 1)
+    ended: list[set[tuple[int, str]]] = []
+    finishing = threading.Thread(target=lambda: ended.append(finish(store, lane, done(lane))))
+    with store.begin() as connection:
+        lanes.add(connection, [(1, "dirk", 2)])  # moves the row under the eyes of who waits for it
+        finishing.start()
+        _await_a_waiting_lock(store)
+    finishing.join(30)
+    assert ended == [{(1, "dirk")}]
+    assert [lane.start for lane in lease(store, "dirk", token + 2)] == [1]
+    store.close()
+
+
+def _await_a_waiting_lock(store: Store) -> None:
+    until = time.monotonic() + 20
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
+            assert time.monotonic() < until, "nobody waits for a lock"
 
 
 def test_threads_that_add_lease_and_finish_at_once_lose_nothing_and_do_nothing_twice(store: Store) -> None:

@@ -42,7 +42,7 @@ def _end_with_parent() -> None:
 
 
 def _open(config: Config, transport: Transport | None = None) -> tuple[Store, Engine]:
-    store = open_store(config.store.url, base=config.folder, pool=config.worker.threads + 4, durable=False)
+    store = open_store(config.store.url, base=config.folder, pool=config.worker.threads + 4, worker=True)
     migrate.demand_newest(store)
     return store, Engine.open(store, config, transport)
 

@@ -133,7 +133,7 @@ class Resolver:
             return
         if self._postgres:
             binds = {"kinds": array([kind for kind, _ in wanted]), "values": array([value for _, value in wanted])}
-            rows: Iterable[Any] = self._connection.execute(_PG_FIND, binds)
+            rows: Iterable[Any] = self._connection.execute(_PG_FIND, binds).all()
         else:
             rows = look_up(self._connection, _LITE_FIND, wanted)
         for kind, value, account_id, contact_id, group_id, provisional in rows:
@@ -253,7 +253,7 @@ class Resolver:
 
     def _ids(self, table: str, n: int) -> list[int]:
         if self._postgres:
-            return [row[0] for row in self._connection.execute(text(_PG_IDS.format(table=table, n=n)))]
+            return [row[0] for row in self._connection.execute(text(_PG_IDS.format(table=table, n=n))).all()]
         last = raw(self._connection).execute(_LITE_IDS.format(table=table)).fetchone()[0]
         return list(range(last + 1, last + 1 + n))
 

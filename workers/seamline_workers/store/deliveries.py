@@ -111,7 +111,7 @@ def add_items(connection: Connection, rows: Sequence[ItemRow]) -> set[tuple[int,
     if connection.dialect.name == "postgresql":
         columns = zip(*rows, strict=True)
         binds = {name: array(column) for name, column in zip(ItemRow._fields, columns, strict=True)}
-        return {(d, n) for d, n in connection.execute(_PG_ITEMS, binds)}
+        return {(d, n) for d, n in connection.execute(_PG_ITEMS, binds).all()}
     cursor, new = raw(connection).cursor(), set()
     for row in rows:
         cursor.execute(_LITE_ITEMS, row)
@@ -148,7 +148,7 @@ SELECT u.key FROM u CROSS JOIN items i ON i.source_id = u.source_id AND i.key = 
 def known(connection: Connection, source_id: int, keys: Sequence[str]) -> set[str]:
     """Of these items' keys, those that the source has told before."""
     if connection.dialect.name == "postgresql":
-        return {row[0] for row in connection.execute(_PG_KNOWN, {"source": source_id, "keys": list(keys)})}
+        return {row[0] for row in connection.execute(_PG_KNOWN, {"source": source_id, "keys": array(keys)})}
     return {row[0] for row in look_up(connection, _LITE_KNOWN, [(source_id, key) for key in keys])}
 
 

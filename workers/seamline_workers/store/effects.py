@@ -107,7 +107,7 @@ def _complete(connection: Connection, alive: Sequence[Outcome], now: int) -> set
             "reasons": array([o.reason for o in alive]),
             "awaits": array([o.awaits for o in alive]),
         }
-        return {(seq, seat) for seq, seat in connection.execute(_PG_COMPLETE, binds)}
+        return {(seq, seat) for seq, seat in connection.execute(_PG_COMPLETE, binds).all()}
     cursor, done = raw(connection).cursor(), set()
     for o in alive:
         at = None if o.state == RETRYING else now
@@ -213,7 +213,7 @@ def _raise_flags(connection: Connection, rows: Sequence[EffectRow], now: int) ->
     if connection.dialect.name == "postgresql":
         names = ("accounts", "seats", "names", "keys", "texts", "severities", "evidences", "counts")
         binds: dict[str, Any] = {n: array(c) for n, c in zip(names, zip(*table, strict=True), strict=True)}
-        found_ids = connection.execute(_PG_FLAGS, binds | {"now": now})
+        found_ids = connection.execute(_PG_FLAGS, binds | {"now": now}).all()
         return {(account, seat, name, key): flag_id for account, seat, name, key, flag_id in found_ids}
     cursor = raw(connection).cursor()
     return {values[:4]: cursor.execute(_LITE_FLAG, (*values, now)).fetchone()[0] for values in table}

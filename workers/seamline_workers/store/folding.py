@@ -105,7 +105,7 @@ def facts_of(connection: Connection, group_id: int, upto: int | None = None) -> 
 
 def _numbered(connection: Connection, group_id: int, start: int, upto: int | None = None) -> list[tuple[int, Fact]]:
     binds = {"group": group_id, "start": start, "upto": 2**62 if upto is None else upto}
-    rows = connection.execute(_FACTS, binds)
+    rows = connection.execute(_FACTS, binds).all()
     return [(r[5], Fact(r[0], json.loads(r[1]), r[2], bytes(r[3]).hex(), r[4])) for r in rows if folds(r[0])]
 
 

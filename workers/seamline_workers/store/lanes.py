@@ -129,7 +129,7 @@ def lease_lanes(connection: Connection, seat: str, token: int, n: int, per_lane:
         lanes = {key: Lane(key, seat, token, done) for key, done in leased}
         starts = array([lane.start for lane in lanes.values()])
         binds = {"keys": array(list(lanes)), "starts": starts, "seat": seat, "per": per_lane}
-        for row in connection.execute(_PG_READ, binds):
+        for row in connection.execute(_PG_READ, binds).all():
             lanes[row[0]].handoffs.append(Handoff._make(row))
         return list(lanes.values())
     cursor = raw(connection).cursor()
@@ -185,7 +185,7 @@ def read_lane(connection: Connection, key: int, seat: str, token: int, start: in
     if connection.dialect.name != "postgresql":
         return _read_lite(connection, [lane], per_lane)[0]
     binds = {"keys": array([key]), "starts": array([start]), "seat": seat, "per": per_lane}
-    lane.handoffs += [Handoff._make(row) for row in connection.execute(_PG_READ, binds)]
+    lane.handoffs += [Handoff._make(row) for row in connection.execute(_PG_READ, binds).all()]
     return lane
 
 
@@ -204,19 +204,23 @@ def _due(held: str, last: str, upto: str, due: str) -> str:
     return f"CASE WHEN {due} = 0 AND {held} = {SUSPECT} AND {upto} < {last} THEN {last} ELSE {due} END"
 
 
+# Locked in the order given, each found by its key; then written by row address, in a statement of its own: a row that
+# was added to while we waited for its lock has an address that the first one does not see.
+_PG_HOLD = text(f"""
+SELECT x.n, l.address FROM unnest(CAST(:keys AS bigint[]), CAST(:seats AS text[]), CAST(:tokens AS bigint[]))
+    WITH ORDINALITY x(key, seat, token, n)
+CROSS JOIN LATERAL (
+    SELECT CAST(ctid AS text) AS address FROM lanes
+    WHERE kind = {SEAT_LANE} AND key = x.key AND seat = x.seat AND lease = x.token FOR NO KEY UPDATE) l
+""")
 # A cursor that was moved back meanwhile (a parked handoff was released) stays where it was put.
 _PG_FINISH = text(f"""
-WITH k AS MATERIALIZED (
-    SELECT l.key, l.seat, x.start, x.upto, x.due
-    FROM unnest(CAST(:keys AS bigint[]), CAST(:seats AS text[]), CAST(:tokens AS bigint[]),
-                CAST(:starts AS bigint[]), CAST(:uptos AS bigint[]), CAST(:dues AS bigint[]))
-         x(key, seat, token, start, upto, due)
-    JOIN lanes l ON l.kind = {SEAT_LANE} AND l.key = x.key AND l.seat = x.seat AND l.lease = x.token
-    ORDER BY l.key, l.seat FOR NO KEY UPDATE OF l)
-UPDATE lanes l SET done = CASE WHEN l.done < k.start THEN l.done ELSE k.upto END, lease = NULL,
-    due = {_due("l.held", "l.due", "k.upto", "k.due")},
-    held = {_held("l.held", "l.due", "k.upto", "k.due")}, crashes = 0
-FROM k WHERE l.kind = {SEAT_LANE} AND l.key = k.key AND l.seat = k.seat RETURNING l.key, l.seat
+UPDATE lanes l SET done = CASE WHEN l.done < x.start THEN l.done ELSE x.upto END, lease = NULL,
+    due = {_due("l.held", "l.due", "x.upto", "x.due")},
+    held = {_held("l.held", "l.due", "x.upto", "x.due")}, crashes = 0
+FROM unnest(CAST(:addresses AS tid[]), CAST(:starts AS bigint[]), CAST(:uptos AS bigint[]), CAST(:dues AS bigint[]))
+     x(address, start, upto, due)
+WHERE l.ctid = x.address
 """)
 _LITE_FINISH = f"""
 UPDATE lanes SET done = CASE WHEN done < ?1 THEN done ELSE ?2 END, lease = NULL,
@@ -228,10 +232,7 @@ WHERE kind = {SEAT_LANE} AND key = ?4 AND seat = ?5 AND lease = ?6
 def finish_lanes(connection: Connection, ends: Sequence[LaneEnd]) -> set[tuple[int, str]]:
     """Move the cursors and give the leases back. Returns the lanes whose token still stood; the others are fenced."""
     if connection.dialect.name == "postgresql":
-        columns = list(zip(*ends, strict=True))
-        names = ("keys", "seats", "tokens", "starts", "uptos", "dues")
-        found = connection.execute(_PG_FINISH, {n: array(c) for n, c in zip(names, columns, strict=True)})
-        return {(key, seat) for key, seat in found}
+        return _finish_postgres(connection, sorted(ends))
     cursor = raw(connection).cursor()
     kept = set()
     for end in ends:
@@ -239,6 +240,21 @@ def finish_lanes(connection: Connection, ends: Sequence[LaneEnd]) -> set[tuple[i
         if cursor.rowcount:
             kept.add((end.key, end.seat))
     return kept
+
+
+def _finish_postgres(connection: Connection, ends: Sequence[LaneEnd]) -> set[tuple[int, str]]:
+    keys, seats, tokens, _, _, _ = zip(*ends, strict=True)
+    binds = {"keys": array(keys), "seats": array(seats), "tokens": array(tokens)}
+    held = [(ends[n - 1], address) for n, address in connection.execute(_PG_HOLD, binds).all()]
+    if held:
+        binds = {
+            "addresses": array([address for _, address in held]),
+            "starts": array([end.start for end, _ in held]),
+            "uptos": array([end.upto for end, _ in held]),
+            "dues": array([end.due for end, _ in held]),
+        }
+        connection.execute(_PG_FINISH, binds)
+    return {(end.key, end.seat) for end, _ in held}
 
 
 def release(connection: Connection, lanes: Sequence[tuple[int, int, str]], token: int) -> None:

@@ -106,7 +106,7 @@ def _unknown(connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
         by_id.setdefault(draft.id, draft)
     if connection.dialect.name == "postgresql":
         if by_id:
-            for row in connection.execute(_PG_KNOWN, {"ids": array(list(by_id))}):
+            for row in connection.execute(_PG_KNOWN, {"ids": array(list(by_id))}).all():
                 by_id.pop(bytes(row[0]), None)
     else:
         for row in look_up(connection, _LITE_KNOWN, [(identity,) for identity in by_id]):
@@ -167,7 +167,7 @@ def release(connection: Connection, told: Mapping[tuple[int, str], int]) -> list
     if connection.dialect.name == "postgresql":
         groups, types = zip(*told, strict=True)
         binds = {"groups": array(groups), "types": array(types), "seqs": array(list(told.values()))}
-        return [tuple(row) for row in connection.execute(_PG_RELEASE, binds)]
+        return [tuple(row) for row in connection.execute(_PG_RELEASE, binds).all()]
     cursor, found = raw(connection).cursor(), []
     for key in set(look_up(connection, _LITE_PARKED, list(told))):
         found += [tuple(row) for row in cursor.execute(_LITE_RELEASE, (told[key], *key)).fetchall()]

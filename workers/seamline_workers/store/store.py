@@ -70,17 +70,18 @@ class Store:
 PG_NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 
-def open_store(url: str, *, base: Path | None = None, pool: int = 10, durable: bool = True) -> Store:
+def open_store(url: str, *, base: Path | None = None, pool: int = 10, worker: bool = False) -> Store:
     """Open a store by its URL: ``sqlite:///file.db`` (relative to ``base``) or ``postgresql://…``.
 
-    ``durable=False`` is for SQLite workers: their last commits may be undone by a power failure, together and in
-    order, and are then done again from the deliveries, which are durable before they are acknowledged.
+    ``worker``: for a worker process. On SQLite its last commits may be undone by a power failure, together and in
+    order, and are then done again from the deliveries, which are durable before they are acknowledged. On PostgreSQL
+    its sets of keys are looked up by index, however few rows the planner believes a young table to have.
     """
     scheme = urlsplit(url).scheme
     if scheme == "sqlite":
-        return Store(_sqlite(url, base, durable), url)
+        return Store(_sqlite(url, base, durable=not worker), url)
     if scheme in ("postgresql", "postgres"):
-        return Store(_postgres(url, pool), url)
+        return Store(_postgres(url, pool, by_key=worker), url)
     raise ConfigError(f"store.url: {scheme!r} is not known; write sqlite:///seamline.db or postgresql://user@host/db")
 
 
@@ -106,7 +107,7 @@ def connect_sqlite(path: Path, *, timeout_ms: int = LOCK_TIMEOUT_MS, durable: bo
     return connection
 
 
-def _sqlite(url: str, base: Path | None, durable: bool) -> Engine:
+def _sqlite(url: str, base: Path | None, *, durable: bool) -> Engine:
     if sqlite3.sqlite_version_info < (3, 37):
         raise ConfigError(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed")
     path = sqlite_path(url, base)
@@ -128,7 +129,7 @@ def _sqlite(url: str, base: Path | None, durable: bool) -> Engine:
     return engine
 
 
-def _postgres(url: str, pool: int) -> Engine:
+def _postgres(url: str, pool: int, *, by_key: bool) -> Engine:
     try:
         import psycopg  # noqa: F401
     except ImportError:
@@ -138,6 +139,8 @@ def _postgres(url: str, pool: int) -> Engine:
         f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS} "
         "-c idle_in_transaction_session_timeout=60000 -c jit=off -c synchronous_commit=on -c timezone=UTC"
     )
+    if by_key:
+        options += " -c enable_hashjoin=off -c enable_mergejoin=off"
     return create_engine(
         address,
         pool_size=pool,
