@@ -417,6 +417,17 @@ def test_many_nudges_are_one_poll(works: MakeWorks) -> None:
     assert sorted(network.asked[1:]) == ["all1", "calendar10"]
 
 
+def test_the_same_page_in_answer_to_another_question_is_another_delivery(works: MakeWorks) -> None:
+    company, _ = polling(works, lambda _: page())
+    assert poll(company)
+    company.tell({"nudge": "changes", "scope": "calendar1"})
+    assert poll(company)
+    company.write("UPDATE polls SET due = 0 WHERE scope = ''")
+    assert poll(company)
+    rows = company.all("SELECT poll, scope FROM deliveries WHERE poll IS NOT NULL ORDER BY id")
+    assert [tuple(row) for row in rows] == [("changes", ""), ("changes", "calendar1")]
+
+
 def test_a_nudge_while_the_poll_runs_makes_one_more_and_none_beside_it(works: MakeWorks) -> None:
     def give(call: Call) -> Answer:
         if len(network.asked) == 1:

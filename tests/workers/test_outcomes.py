@@ -126,6 +126,24 @@ def test_a_handler_that_raises_is_tried_again_with_full_jitter_and_then_dead(wor
     assert company.one("SELECT count(*) FROM flags") == 1
 
 
+def test_a_customer_s_later_events_do_not_overtake_one_that_fails_for_hours(works: MakeWorks) -> None:
+    runs = []
+
+    def handle(event: ProposalViewed, ctx: SyncContext) -> None:
+        runs.append(event.proposal_id)
+        if event.proposal_id == "P1" and len(runs) < 10:
+            raise RuntimeError
+
+    company = works(dirk(handle))
+    company.tell(viewed(1), viewed(2))
+    for _ in range(9):
+        company.work()
+        assert [s for _, _, s in company.states()] == ["retrying", "ready"]
+        hold_ends(company)
+    company.work()
+    assert runs == ["P1"] * 10 + ["P2"]
+
+
 def test_back_off_doubles_with_full_jitter() -> None:
     assert [backoff(n, lambda: 1.0) for n in (1, 2, 3)] == [40.0, 80.0, 160.0]
     assert backoff(5, lambda: 0.0) == 0.0

@@ -100,14 +100,8 @@ def unwritable(outcome: Outcome, error: Exception, max_attempts: int) -> Outcome
     failed = outcome._replace(attempts=attempts, effects=(), awaits=None)
     if attempts >= max_attempts:
         return failed._replace(state=schema.DEAD, due=0, reason=f"{reason} (attempt {attempts})")
-    wait = backoff(attempts)
-    parked = wait > LONGEST_HOLD.total_seconds()
-    return failed._replace(
-        state=schema.PARKED if parked else schema.RETRYING,
-        awaits=UNTIL_DUE if parked else None,
-        due=now_us() + int(wait * 1_000_000),
-        reason=reason,
-    )
+    due = now_us() + int(backoff(attempts) * 1_000_000)
+    return failed._replace(state=schema.RETRYING, due=due, reason=reason)
 
 
 class Runner:
@@ -233,7 +227,8 @@ class Runner:
             return Result(self._outcome(seat, handoff, schema.DEAD, reason=f"{reason} (attempt {attempts})"))
         wait = backoff(attempts) if after is None else min(max(after.total_seconds(), 0.0), LONGEST_WAIT)
         due = self._clock() + int(wait * 1_000_000)
-        if wait > LONGEST_HOLD.total_seconds():
+        # Our own back-off holds the lane, however long: what comes later for this customer does not overtake it.
+        if after is not None and after > LONGEST_HOLD:
             return Result(
                 self._outcome(seat, handoff, schema.PARKED, reason=reason, awaits=UNTIL_DUE, due=due, failed=True)
             )

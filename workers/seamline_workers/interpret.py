@@ -74,7 +74,7 @@ def delivery_of(row: DeliveryRow, public_url: str) -> Delivery:
         url=public_url + row.target,
         body=row.body or b"",
         headers=_headers(row.headers),
-        key=row.key,
+        key="" if row.poll is not None else row.key,  # a page's is ours, not the provider's
         received_at=from_us(row.received_at),
         poll=row.poll,
         scope=row.scope,

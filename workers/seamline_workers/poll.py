@@ -17,6 +17,7 @@ from seamline.transport import Transport
 from seamline_workers.crashpoint import reach
 from seamline_workers.handoff import backoff
 from seamline_workers.registry import Source
+from seamline_workers.store.arrival import storable_key
 from seamline_workers.store.effects import give_task
 from seamline_workers.store.store import Store, now_us
 
@@ -58,7 +59,7 @@ WHERE source_id = :source AND poll = :poll AND scope = :scope AND lease = :until
 """)
 _STORE = text("""
 INSERT INTO deliveries (source_id, key, digest, target, headers, body, size, received_at, trust, poll, scope, baseline)
-VALUES (:source, '', :digest, :target, :headers, :body, :size, :now, 'polled', :poll, :scope, :baseline)
+VALUES (:source, :asked, :digest, :target, :headers, :body, :size, :now, 'polled', :poll, :scope, :baseline)
 ON CONFLICT (source_id, key, digest) DO NOTHING
 """)
 
@@ -134,6 +135,8 @@ class Poller:
         """Store the pages as deliveries and move the cursor, in one transaction."""
         now = now_us()
         every = source.adapter.polls.get(due.poll)
+        # The same bytes in answer to another question are another page.
+        key["asked"] = storable_key(f"{due.poll}/{due.scope}")
         with self.store.begin() as connection:
             for call, answer in pages:
                 binds = {

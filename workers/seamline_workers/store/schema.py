@@ -111,7 +111,7 @@ deliveries = _table(
     "deliveries",
     _id(),
     _col("source_id", BigInteger),
-    _col("key", Text, ""),  # the provider's; empty: the digest alone
+    _col("key", Text, ""),  # the provider's; of a page its poll and scope; empty: the digest alone
     _col("digest", LargeBinary),  # sha256 of the body as received
     _col("method", Text, "POST"),
     _col("target", Text, ""),  # path and query as received
