@@ -5,7 +5,7 @@ The driver adapts a list element by element: 256 texts of 150 characters took it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 #: What no text of PostgreSQL may hold, so it can stand between them.
@@ -15,13 +15,11 @@ _NUL = "\x00"
 def array(values: Sequence[int | str | bytes | None]) -> str:
     """The literal of an array of one kind: integers, texts or bytes, any of them NULL."""
     kind = next((type(value) for value in values if value is not None), int)
+    one: Callable[[Any], str] = _text if kind is str else _bytes if kind is bytes else _number
     whole: Sequence[Any] = values
     if None in values:
-        one = {str: _text, bytes: _bytes}.get(kind, _number)
         return "{" + ",".join(["NULL" if value is None else one(value) for value in whole]) + "}"
-    if kind is str:
-        return _texts(whole)
-    return "{" + ",".join(map(_bytes if kind is bytes else _number, whole)) + "}"
+    return _texts(whole) if kind is str else "{" + ",".join(map(one, whole)) + "}"
 
 
 def _texts(values: Sequence[str]) -> str:
