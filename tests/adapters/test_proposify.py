@@ -1,4 +1,4 @@
-"""Proposify: its contract, what a token proves, how amounts are read, and the poll of the activity."""
+"""Proposify: what a token proves, how amounts are read, and how the activity is asked for; the rest is its contract."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import httpx
 import pytest
 import respx
 
-from seamline import ConfigError, Delivery, Item, NeedsHuman, PayloadError, Request, SignatureError
+from seamline import ConfigError, Delivery, Item, PayloadError, Request, SignatureError
 from seamline.events import ProposalAccepted, ProposalCommented, ProposalViewed
-from seamline.transport import SecretMissing, Transport, drive
+from seamline.transport import Transport, drive
 from seamline_adapters.proposify import Proposify
 from seamline_adapters.stories.proposify import stories as suite
 
@@ -168,7 +168,9 @@ def test_the_poll_reads_all_pages_with_the_access_token(api: respx.MockRouter, t
     assert json.loads(cursor)["newest"] == "2026-11-20T16:02:00+00:00"
 
 
-def test_the_next_poll_stops_where_the_last_one_had_been(api: respx.MockRouter, transport: Transport) -> None:
+def test_the_next_poll_stops_an_hour_before_where_the_last_one_had_been(
+    api: respx.MockRouter, transport: Transport
+) -> None:
     cursor = json.dumps({"newest": "2026-11-20T16:02:00+00:00", "offset": 0})
     asked = api.get(ACTIVITY).mock(
         side_effect=[
@@ -180,29 +182,11 @@ def test_the_next_poll_stops_where_the_last_one_had_been(api: respx.MockRouter, 
     assert asked.call_count == 2
 
 
-def test_a_poll_that_finds_nothing_keeps_what_it_knew(api: respx.MockRouter, transport: Transport) -> None:
-    api.get(ACTIVITY).mock(return_value=page())
-    first = poll(Proposify(), transport, None)
-    cursor = json.dumps({"newest": "2026-11-20T16:02:00+00:00", "offset": 0})
-    assert json.loads(first)["newest"] is None
-    assert poll(Proposify(), transport, cursor) == cursor
-
-
 def test_without_the_header_a_full_page_says_that_there_is_more(api: respx.MockRouter, transport: Transport) -> None:
     full = [entry(100 - n, f"2026-11-20T12:{59 - n:02}:00Z") for n in range(50)]
     asked = api.get(ACTIVITY).mock(side_effect=[httpx.Response(200, json=full), httpx.Response(200, json={"data": []})])
     poll(Proposify(), transport, None)
     assert asked.call_count == 2
-
-
-def test_an_activity_listed_the_other_way_round_is_not_half_read_but_told_to_a_human(
-    api: respx.MockRouter, transport: Transport
-) -> None:
-    api.get(ACTIVITY).mock(
-        return_value=page(entry(1, "2026-11-20T12:00:00Z"), entry(2, "2026-11-20T12:01:00Z"), more=True)
-    )
-    with pytest.raises(NeedsHuman, match="activity_order"):
-        poll(Proposify(), transport, None)
 
 
 def test_oldest_first_goes_on_at_the_page_where_it_ended(api: respx.MockRouter, transport: Transport) -> None:
@@ -216,22 +200,6 @@ def test_oldest_first_goes_on_at_the_page_where_it_ended(api: respx.MockRouter, 
     )
     poll(adapter, transport, poll(adapter, transport, None))
     assert [call.request.url.params["offset"] for call in asked.calls] == ["0", "50", "50"]
-
-
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_access_token_is_for_a_human(api: respx.MockRouter, transport: Transport, status: int) -> None:
-    api.get(ACTIVITY).mock(return_value=httpx.Response(status))
-    with pytest.raises(NeedsHuman, match="api secret"):
-        poll(Proposify(), transport, None)
-
-
-def test_without_an_access_token_nothing_is_asked(api: respx.MockRouter, transport: Transport) -> None:
-    asked = api.get(ACTIVITY).mock(return_value=page())
-    adapter = Proposify()
-    with pytest.raises(SecretMissing):
-        drive(adapter.poll("activity", "", None), transport.sender(adapter, {"signing": ["x"]}))
-    assert not asked.called
-    assert "api" in adapter.optional_secrets
 
 
 def test_the_places_of_an_activitys_fields_are_settings() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seamline import NeedsHuman, RetryLater
+from seamline.errors import SecretMissing
 from seamline.events import (
     ContractSigned,
     ProposalAccepted,
@@ -14,13 +16,25 @@ from seamline.events import (
     ProposalSent,
     ProposalViewed,
 )
-from seamline.testing import ABSENT, Sample, Story, Suite, story
+from seamline.testing import ABSENT, Respond, Sample, Story, Suite, story
 from seamline_adapters.proposify import Proposify
 
 _VIEWED = "proposal_viewed_PLACEHOLDER.json"
 _SIGNED = "proposal_signed_PLACEHOLDER.json"
 _PAGE = "activity_page_PLACEHOLDER.json"
 _LATER = {"timestamp": "2026-11-20T12:00:41-04:00"}
+
+_ACTIVITY = "GET /api/activity"
+_ACCESS = {"api": ["example-access-token"]}
+_POLL = Sample(None, poll="activity")
+
+
+def _page(file: str, more: bool) -> Respond:
+    return Respond(file, headers={"Proposify-Has-More-Results": str(more).lower()})
+
+
+_FIRST, _SECOND = _page(_PAGE, more=True), _page("activity_page_2_PLACEHOLDER.json", more=False)
+_THIRD = _page("activity_later_PLACEHOLDER.json", more=True)
 
 _STORIES = (
     story("created", "proposal_created_PLACEHOLDER.json", ProposalCreated),
@@ -74,6 +88,37 @@ _STORIES = (
         (ProposalViewed, ProposalViewed),
         any_order=True,
     ),
+    Story(
+        "the activity read to its end, and again back to what is known",
+        (_POLL, _POLL),
+        (ProposalCreated, ProposalSent, ProposalViewed, ProposalViewed, ProposalCommented),
+        answers={_ACTIVITY: [_FIRST, _SECOND, _THIRD]},
+        secrets=_ACCESS,
+    ),
+    Story(
+        "the activity is busy half-way, and read in full the next time",
+        (_POLL, _POLL),
+        (ProposalCreated, ProposalSent, ProposalViewed, ProposalViewed),
+        answers={_ACTIVITY: [_FIRST, Respond(status=429), _FIRST, _SECOND]},
+        secrets=_ACCESS,
+        raises=RetryLater,
+    ),
+    Story(
+        "the activity takes the access token no longer",
+        (_POLL, _POLL),
+        answers={_ACTIVITY: [Respond(status=401), Respond(status=403)]},
+        secrets=_ACCESS,
+        raises=NeedsHuman,
+    ),
+    Story(
+        "an activity listed the other way round is for a human, not half read",
+        (_POLL,),
+        answers={_ACTIVITY: [_FIRST, _SECOND]},
+        secrets=_ACCESS,
+        settings={"activity_order": "oldest_first"},
+        raises=NeedsHuman,
+    ),
+    story("without an access token nothing is asked", None, poll="activity", raises=SecretMissing),
     Story(
         "webhook and activity tell the same view",
         (Sample(_VIEWED), Sample(_PAGE, poll="activity", patch={"0": ABSENT})),

@@ -10,9 +10,10 @@ from seamline.adapter import Adapter
 from seamline.errors import SeamlineError
 from seamline.signature.base import Secrets
 from seamline.testing import update
-from seamline.testing.checks.check import AdapterCheck, Broken, Case, Contract, StoryCheck, place
+from seamline.testing.checks.check import AdapterCheck, Broken, Case, Contract, Endless, StoryCheck, place
 from seamline.testing.checks.declaration import DECLARATION_CHECKS
 from seamline.testing.checks.golden import GOLDEN_CHECKS, STALE_CHECKS
+from seamline.testing.checks.polling import POLLING_CHECKS, RUN_CHECKS
 from seamline.testing.checks.proof import PROOF_CHECKS
 from seamline.testing.checks.reading import KIND_CHECKS, READING_CHECKS
 from seamline.testing.checks.secrecy import SECRECY_CHECKS
@@ -28,10 +29,11 @@ STORY_CHECKS: tuple[StoryCheck, ...] = (
     *PROOF_CHECKS,
     *TELLING_CHECKS,
     *READING_CHECKS,
+    *POLLING_CHECKS,
     *SECRECY_CHECKS,
     *GOLDEN_CHECKS,
 )
-ADAPTER_CHECKS: tuple[AdapterCheck, ...] = (*DECLARATION_CHECKS, *KIND_CHECKS, *STALE_CHECKS)
+ADAPTER_CHECKS: tuple[AdapterCheck, ...] = (*DECLARATION_CHECKS, *KIND_CHECKS, *RUN_CHECKS, *STALE_CHECKS)
 
 
 def check_names() -> tuple[str, ...]:
@@ -114,7 +116,7 @@ def _plays(case: Case, failures: list[str]) -> bool:
 def _outcome(name: str, advice: str, run: Callable[[], bool], failures: list[str]) -> bool:
     try:
         return run()
-    except Broken as broken:
+    except (Broken, Endless) as broken:
         failures.append(f"{name}: {broken}. What to do: {advice}")
     except (SeamlineError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
         failures.append(f"{name}: {type(error).__name__}: {error}{place(error)}. What to do: {advice}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -26,6 +26,9 @@ T = TypeVar("T")
 #: The wall clock of every story, and the stable id of the source that it comes from.
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SOURCE = "contract"
+
+#: Where the pages of a poll are kept, as in the engine.
+POLLS = "https://hooks.example.com/polls"
 
 #: A generator of calls that asks more than this is taken to be endless.
 MAX_CALLS = 100
@@ -74,9 +77,10 @@ class Bench:
         Where ``step`` is a page of a poll, the page.
         """
         if step is not None and step.poll is not None:
-            key = sha256(request.body).hexdigest()
-            page = Delivery("GET", request.url, request.body, request.headers, key=key, received_at=self.now)
-            return replace(page, poll=step.poll, scope=step.scope, baseline=step.baseline)
+            # As in the engine, a page has no key of its own, and of the headers only this.
+            headers = {"content-type": request.header("content-type") or ""}
+            page = Delivery("GET", request.url, request.body, headers, received_at=self.now)
+            return replace(page, poll=step.poll, scope=step.scope or "", baseline=step.baseline)
         request = mask(self.scheme, request)
         kept = {"content-type", *(name.lower() for name in self.adapter.headers)}
         headers = {name: value for name, value in request.headers.items() if name in kept}
@@ -93,10 +97,28 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class Told:
-    """One event as told: by which step and item, and the id that it gets."""
+class Run:
+    """One run of a poll, from one cursor to the next, with what it asked and was answered."""
 
-    step: int
+    step: Sample
+    since: str | None
+    until: str
+    asked: tuple[tuple[Call, Answer], ...]
+
+    @property
+    def pages(self) -> list[Request]:
+        """What is stored of it, one delivery an answer."""
+        return [
+            Request.build("GET", f"{POLLS}/{self.step.poll}/{call.name}", answer.body, answer.headers)
+            for call, answer in self.asked
+        ]
+
+
+@dataclass(frozen=True)
+class Told:
+    """One event as told: by which delivery and item, and the id that it gets."""
+
+    delivery: int
     item: Item
     id: UUID
     event: Event
@@ -106,7 +128,8 @@ class Told:
 class Played:
     """What came of a story. ``events`` holds the first event of each id; ``told`` all of them, in order.
 
-    ``cut`` holds every item of every step as ``split`` gave it; ``items`` those that were new, with their answers.
+    ``cut`` holds every item of every delivery as ``split`` gave it; ``items`` those that were new, with their answers.
+    ``runs`` holds the polls that were run to their end.
     """
 
     events: dict[UUID, Event] = field(default_factory=dict)
@@ -116,6 +139,7 @@ class Played:
     items: dict[str, Item] = field(default_factory=dict)
     cut: list[tuple[int, Item]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
     quarantined: list[PayloadError] = field(default_factory=list)
     raised: list[SeamlineError] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -201,13 +225,31 @@ def judged(call: Call, answer: Answer) -> Answer:
 def play(bench: Bench, order: Sequence[int] | None = None) -> Played:
     """Play a story's steps, in this order. Raises ContractError where a step does not do what the story says."""
     played, state = Played(), dict[str, Any]()
-    feed = Feed(_answers(bench))
-    for index in range(len(bench.story.steps)) if order is None else order:
-        delivery = _front_door(bench, bench.story.steps[index], played)
-        if delivery is not None:
-            _translate(bench, index, delivery, played, state, feed)
+    feed, steps = Feed(_answers(bench)), bench.story.steps
+    arrived = (
+        delivery
+        for index in (range(len(steps)) if order is None else order)
+        for delivery in _arrivals(bench, steps[index], played, feed)
+    )
+    for number, delivery in enumerate(arrived):
+        _translate(bench, number, delivery, played, state, feed)
     played.calls = feed.asked
     return played
+
+
+def run_poll(adapter: Adapter, step: Sample, since: str | None, send: Callable[[Call], Answer]) -> Run:
+    """Run a poll as the engine does. Raises what the poll raises."""
+    asked: list[tuple[Call, Answer]] = []
+
+    def keep(call: Call) -> Answer:
+        answer = send(call)
+        asked.append((call, answer))
+        return answer
+
+    with reading():
+        until, _ = drive(adapter.poll(step.poll or "", step.scope or "", since), keep)
+    # The first full pull is a baseline.
+    return Run(replace(step, scope=step.scope or "", baseline=since is None), since, until, tuple(asked))
 
 
 def _answers(bench: Bench) -> dict[str, list[Answer]]:
@@ -218,15 +260,42 @@ def _answers(bench: Bench) -> dict[str, list[Answer]]:
     return fed
 
 
-def _front_door(bench: Bench, step: Sample, played: Played) -> Delivery | None:
+def _arrivals(bench: Bench, step: Sample, played: Played, feed: Feed) -> Iterator[Delivery]:
+    """What a step brings in: nothing, a delivery, or all pages of a poll."""
+    if step.runs:
+        yield from _polled(bench, step, played, feed)
+    elif step.poll is not None:
+        yield bench.deliver(step.request(bench.root), step)
+    else:
+        yield from _front_door(bench, step, played)
+
+
+def _polled(bench: Bench, step: Sample, played: Played, feed: Feed) -> Iterator[Delivery]:
+    """The pages of a run. One that fails keeps none of them, and its cursor stays where it was."""
+    ended = {(run.step.poll, run.step.scope): run.until for run in played.runs}
+    since = ended.get((step.poll, step.scope or ""))
+    try:
+        run = run_poll(bench.adapter, step, since, lambda call: _ask(bench, call, feed))
+    except SeamlineError as error:
+        played.raised.append(error)
+        return
+    played.runs.append(run)
+    yield from (bench.deliver(page, run.step) for page in run.pages)
+
+
+def _ask(bench: Bench, call: Call, feed: Feed) -> Answer:
+    if call.secret is not None and not bench.secrets.get(call.secret):
+        raise SecretMissing(call.secret)
+    return feed(call)
+
+
+def _front_door(bench: Bench, step: Sample, played: Played) -> Iterator[Delivery]:
     bare = step.request(bench.root)
-    if step.poll is not None:
-        return bench.deliver(bare, step)
     if step.challenged:
         answer = bench.adapter.challenge(bare, bench.secrets)
         _demand(answer is not None, "challenge() gave no answer")
         _demand(answer is None or step.replies in (None, answer.body), "challenge() answered another body")
-        return None
+        return
     request = bench.sign(bare)
     _demand(bench.adapter.challenge(request, bench.secrets) is None, "challenge() answered an ordinary request")
     if bench.scheme is not None:
@@ -236,14 +305,16 @@ def _front_door(bench: Bench, step: Sample, played: Played) -> Delivery | None:
     _demand((reason is not None) == step.refused, f"refuse() gave {reason!r}")
     if reason is not None:
         played.refused.append(reason)
-        return None
+        return
     with reading():
         reply = bench.adapter.reply(request)
     _demand(step.replies in (None, reply.body), "reply() answered another body")
-    return bench.deliver(request)
+    yield bench.deliver(request)
 
 
-def _translate(bench: Bench, index: int, delivery: Delivery, played: Played, state: dict[str, Any], feed: Feed) -> None:
+def _translate(
+    bench: Bench, number: int, delivery: Delivery, played: Played, state: dict[str, Any], feed: Feed
+) -> None:
     try:
         parts = split(bench.adapter, delivery)
     except PayloadError as error:
@@ -253,17 +324,17 @@ def _translate(bench: Bench, index: int, delivery: Delivery, played: Played, sta
         if isinstance(part, Nudge):
             played.nudges.append(part)
             continue
-        played.cut.append((index, part))
+        played.cut.append((number, part))
         if part.key in played.items:
             continue
         item = part if part.entity is None else replace(part, before=state.get(part.entity))
         played.items[item.key] = item
-        _tell(bench, index, item, played, feed)
+        _tell(bench, number, item, played, feed)
         if item.entity is not None:
             state[item.entity] = item.data
 
 
-def _tell(bench: Bench, step: int, item: Item, played: Played, feed: Feed) -> None:
+def _tell(bench: Bench, delivery: int, item: Item, played: Played, feed: Feed) -> None:
     try:
         item = played.items[item.key] = fetched(bench, item, feed)
         results = normalize(bench.adapter, item)
@@ -278,7 +349,7 @@ def _tell(bench: Bench, step: int, item: Item, played: Played, feed: Feed) -> No
             played.decisions.append(result)
         else:
             number = identify(item, result)
-            played.told.append(Told(step, item, number, result))
+            played.told.append(Told(delivery, item, number, result))
             played.events.setdefault(number, result)
 
 
@@ -287,9 +358,7 @@ def fetched(bench: Bench, item: Item, feed: Feed) -> Item:
     answers = dict(item.answers)
 
     def send(call: Call) -> Answer:
-        if call.secret is not None and not bench.secrets.get(call.secret):
-            raise SecretMissing(call.secret)
-        answer = answers[call.name] = feed(call)
+        answer = answers[call.name] = _ask(bench, call, feed)
         return answer
 
     try:

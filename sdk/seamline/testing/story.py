@@ -41,7 +41,8 @@ class Sample:
     path (``"0.attemptNumber"``; list indices are numbers) or of a form by name; ``ABSENT`` takes one away.
     ``refused``: genuine, but ``refuse`` must name a reason. ``challenged``: unsigned, and ``challenge`` must answer.
     ``replies``: the exact body that ``challenge`` or ``reply`` must give. ``poll`` (with ``scope`` and ``baseline``):
-    not a request but a page that this poll stored.
+    not a request but a page that this poll stored; without a file the poll is run, on the story's answers, from where
+    its last run ended.
     """
 
     file: str | None
@@ -56,6 +57,11 @@ class Sample:
     poll: str | None = None
     scope: str | None = None
     baseline: bool = False
+
+    @property
+    def runs(self) -> bool:
+        """Whether this step runs a poll."""
+        return self.poll is not None and self.file is None
 
     def request(self, root: Path, url: str = URL) -> Request:
         """The unsigned request. Raises ContractError where the file is missing."""
@@ -91,12 +97,12 @@ class Respond:
 class Story:
     """Steps in order of arrival, and the types that they make: one entry an event (or Decision, or Nudge), unordered.
 
-    ``answers`` feeds the adapter's calls: ``"GET /path"`` (method and path, without host and query) to a file, a
-    ``Respond``, or a list of them, one a call. A call that needs a secret is made only where ``secrets`` (or the
-    contract's) holds it. ``settings`` replaces the adapter's settings. ``any_order``: every permutation of the steps
-    must give equal events. ``quarantined`` counts what must raise PayloadError; ``raises`` is what the fetch or
-    ``normalize`` must raise. ``kind_at`` says where the event's type stands if the kit cannot find it: a dotted path in
-    the body, or ``"header:X-Topic"``.
+    ``answers`` feeds the calls of ``fetch`` and polls: ``"GET /path"`` (method and path, without host and query) to a
+    file, a ``Respond``, or a list of them, one a call. A call that needs a secret is made only where ``secrets`` (or
+    the contract's) holds it. ``settings`` replaces the adapter's settings. ``any_order``: every permutation of the
+    steps must give equal events. ``quarantined`` counts what must raise PayloadError; ``raises`` is what the fetch,
+    ``normalize`` or a poll must raise. ``kind_at`` says where the event's type stands if the kit cannot find it: a
+    dotted path in the body, or ``"header:X-Topic"``.
     """
 
     name: str
@@ -116,7 +122,7 @@ class Story:
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
 
-def story(name: str, file: str, *emits: type[Event] | type[Decision] | type[Nudge], **kw: Any) -> Story:
+def story(name: str, file: str | None, *emits: type[Event] | type[Decision] | type[Nudge], **kw: Any) -> Story:
     """A story of one request. Keywords are those of Story and, for its one step, of Sample."""
     ours = {key: kw.pop(key) for key in tuple(kw) if key in Sample.__dataclass_fields__}
     return Story(name=name, steps=(Sample(file, **ours),), emits=emits, **kw)

@@ -22,6 +22,7 @@ from seamline import (
     Delivery,
     Event,
     Item,
+    NeedsHuman,
     Nudge,
     Party,
     PayloadError,
@@ -29,6 +30,7 @@ from seamline import (
     Replies,
     Reply,
     Request,
+    SeamlineError,
     SignatureError,
 )
 from seamline.events import ProposalAccepted, ProposalDeclined, ProposalViewed, RiskFlagged
@@ -597,6 +599,174 @@ def test_a_token_that_is_masked_before_storing_does_not_count_as_kept(root: Path
     assert "secrets and bodies stay out of texts" not in broken(KeepsItsToken, root)
 
 
+# --- polls ---------------------------------------------------------------------------------------------------------
+
+
+class Paged(Acme):
+    """Acme, polled: pages of events, oldest first. Each says whether there is more, and the newest of all."""
+
+    polls = {"changes": timedelta(minutes=5)}  # noqa: RUF012  (as an author writes it)
+
+    def poll(self, poll: str, scope: str, cursor: str | None) -> Calls[str]:
+        for _ in range(50):
+            page = yield from self.page(cursor)
+            cursor = self.last(page["events"], cursor)
+            if not page["more"]:
+                return self.kept(cursor)
+        raise NeedsHuman("more than 50 pages")
+
+    def page(self, after: str | None) -> Calls[Any]:
+        answer = yield Call("page", "https://api.acme.test/changes", {"after": after or ""}, secret="api")
+        return answer.json()
+
+    def last(self, events: Any, before: str | None) -> str | None:
+        known = [event["id"] for event in events if isinstance(event, dict) and isinstance(event.get("id"), str)]
+        return known[-1] if known else before
+
+    def kept(self, cursor: str | None) -> str:
+        return cursor or ""
+
+
+RUN = Sample(None, poll="changes")
+API = {"api": ["api-t0ken-1"]}
+PAGED = Story(
+    "Changes, page by page and again",
+    (RUN, RUN),
+    (ProposalViewed, ProposalViewed, ProposalDeclined, ProposalViewed),
+    answers={"GET /changes": ["page-1.json", "page-2.json", "page-3.json"]},
+    secrets=API,
+)
+
+
+@pytest.fixture(scope="module")
+def pages(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    for path in root.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    newest = {**VIEWED, "id": "e9", "proposal": "p9"}
+    told = {"page-1": [VIEWED, OTHER], "page-2": [LOST], "page-3": [LOST, newest]}
+    for name, events in told.items():
+        page = {"events": events, "more": name == "page-1", "newest": events[-1]["id"] if name == "page-3" else "e4"}
+        (folder / f"{name}.json").write_text(json.dumps(page))
+    adapter_contract(Paged, folder, (*STORIES, PAGED), update_golden=True)
+    return folder
+
+
+def test_a_good_poll_breaks_nothing(pages: Path) -> None:
+    assert broken(Paged, pages, (*STORIES, PAGED)) == set()
+
+
+class NumberedCursors(Paged):
+    """A mutant."""
+
+    def kept(self, cursor: str | None) -> Any:
+        return len(cursor or "")
+
+
+class RandomCursors(Paged):
+    """A mutant."""
+
+    def kept(self, cursor: str | None) -> str:
+        return f"{cursor} {uuid4()}"
+
+
+class Endless(Paged):
+    """A mutant."""
+
+    def poll(self, poll: str, scope: str, cursor: str | None) -> Calls[str]:
+        more = True
+        while more:
+            try:
+                page = yield from self.page(cursor)
+            except SeamlineError:
+                continue
+            cursor, more = self.last(page["events"], cursor), page["more"]
+        return self.kept(cursor)
+
+
+class TrustsPages(Paged):
+    """A mutant."""
+
+    def page(self, after: str | None) -> Calls[Any]:
+        page = yield from super().page(after)
+        return {"events": page.get("events"), "more": page.get("more")}
+
+
+class TrustsEntries(Paged):
+    """A mutant."""
+
+    def last(self, events: Any, before: str | None) -> str | None:
+        return str(events[-1]["id"]) if events else before
+
+
+class Hasty(Paged):
+    """A mutant."""
+
+    def poll(self, poll: str, scope: str, cursor: str | None) -> Calls[str]:
+        page: Any = {"newest": cursor or ""}
+        try:
+            page = yield from self.page(cursor)
+            while page["more"]:
+                page = yield from self.page(self.last(page["events"], cursor))
+        except SeamlineError:
+            pass
+        return str(page["newest"])
+
+
+class CrashesOnRefusal(Paged):
+    """A mutant."""
+
+    def page(self, after: str | None) -> Calls[Any]:
+        call = Call("page", "https://api.acme.test/changes", {"after": after or ""}, secret="api", accept=(410,))
+        answer = yield call
+        return answer.json() if answer.status == 200 else json.loads(answer.body or "null").get("error")
+
+
+class StartsAgain(Paged):
+    """A mutant."""
+
+    def last(self, events: Any, before: str | None) -> str | None:
+        return super().last(events, None)
+
+
+class NeedsAnEntry(Paged):
+    """A mutant."""
+
+    def last(self, events: Any, before: str | None) -> str | None:
+        assert events
+        return super().last(events, before)
+
+
+class PlaceOnPage(Paged):
+    """A mutant."""
+
+    def split(self, delivery: Delivery) -> Iterable[Item | Nudge]:
+        for place, item in enumerate(super().split(delivery)):
+            assert isinstance(item, Item)
+            yield item if delivery.poll is None else replace(item, key=f"{delivery.url} {place}")
+
+
+POLLING_MUTANTS: dict[str, tuple[str, type[Acme]]] = {
+    "keeps its place as a number": ("cursors are text", NumberedCursors),
+    "draws random cursors": ("the same bytes make the same events", RandomCursors),
+    "asks for one page for ever": ("a poll ends", Endless),
+    "asks again for ever what it cannot read": ("odd pages raise only PayloadError", Endless),
+    "asks a page for its fields unseen": ("odd pages raise only PayloadError", TrustsPages),
+    "stops at an entry that it cannot read": ("an odd entry stops no poll", TrustsEntries),
+    "takes what it has not read for read": ("a poll that fails loses nothing", Hasty),
+    "crashes on a refusal": ("a poll that fails loses nothing", CrashesOnRefusal),
+    "starts again where nothing is new": ("a page without entries keeps the place", StartsAgain),
+    "crashes where nothing is new": ("a page without entries keeps the place", NeedsAnEntry),
+    "keys entries by their place on the page": ("entries have one key on any page", PlaceOnPage),
+}
+
+
+@pytest.mark.parametrize("mutant", POLLING_MUTANTS)
+def test_a_poll_is_caught_that(mutant: str, pages: Path) -> None:
+    check, make = POLLING_MUTANTS[mutant]
+    assert check in broken(make, pages, (PAGED,), only=(check,))
+
+
 # --- what is declared ----------------------------------------------------------------------------------------------
 
 
@@ -707,6 +877,15 @@ def test_a_batching_provider_owes_a_retry_cut_anew_and_two_of_a_kind(root: Path)
     assert found == {"a retry cut anew is told", "two of a kind are told"}
 
 
+def test_a_poll_owes_a_story_that_runs_it_again_and_one_with_several_pages(pages: Path) -> None:
+    exempt = {"has no stale golden file": "not the point here", "matches its golden file": "not the point here"}
+    assert broken(Paged, pages, STORIES, exempt=exempt) == {"each poll is run", "several pages are told"}
+    once = replace(PAGED, steps=(RUN,), emits=PAGED.emits[:3])
+    assert broken(Paged, pages, (*STORIES, once), exempt=exempt) == {"each poll is run"}
+    short = replace(PAGED, answers={"GET /changes": ["page-2.json", "page-3.json"]}, emits=PAGED.emits[2:])
+    assert broken(Paged, pages, (*STORIES, short), exempt=exempt) == {"several pages are told"}
+
+
 def test_a_kind_that_the_kit_cannot_find_must_be_pointed_at(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seamline.testing.checks.reading.KIND_NAMES", frozenset())
     assert broken(Acme, root) == {"unknown kinds were tried"}
@@ -778,7 +957,14 @@ def test_an_adapter_without_a_story_proves_nothing(root: Path) -> None:
 
 
 def test_every_check_is_proved_by_a_mutant_or_by_a_story_above() -> None:
-    tables = (PROOF_MUTANTS, TELLING_MUTANTS, READING_MUTANTS, SECRECY_MUTANTS, DECLARATION_MUTANTS)
+    tables = (
+        PROOF_MUTANTS,
+        TELLING_MUTANTS,
+        READING_MUTANTS,
+        SECRECY_MUTANTS,
+        POLLING_MUTANTS,
+        DECLARATION_MUTANTS,
+    )
     proved = {check for table in tables for check, _ in table.values()}
     by_story = {
         "plays its story",
@@ -786,6 +972,8 @@ def test_every_check_is_proved_by_a_mutant_or_by_a_story_above() -> None:
         "exemptions have reasons",
         "a retry cut anew is told",
         "two of a kind are told",
+        "each poll is run",
+        "several pages are told",
         "unknown kinds were tried",
         "matches its golden file",
         "has no stale golden file",

@@ -19,6 +19,10 @@ class Broken(Exception):
     """Raised by a check: what was seen instead of what the contract demands."""
 
 
+class Endless(BaseException):
+    """Raised where an adapter never stops asking: past whatever it catches."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One story of the contract, played once."""

@@ -135,15 +135,15 @@ def _batching(contract: Contract) -> list[Case]:
 
 def _recut(case: Case) -> bool:
     keys: dict[int, set[str]] = defaultdict(set)
-    for step, item in case.played.cut:
-        keys[step].add(item.key)
+    for delivery, item in case.played.cut:
+        keys[delivery].add(item.key)
     return any(a < b and keys[a] & keys[b] and keys[a] != keys[b] for a in keys for b in keys)
 
 
 def _two_of_a_kind(case: Case) -> bool:
     ids: dict[tuple[int, type], set[object]] = defaultdict(set)
     for told in case.played.told:
-        ids[told.step, type(told.event)].add(told.id)
+        ids[told.delivery, type(told.event)].add(told.id)
     return any(len(numbers) > 1 for numbers in ids.values())
 
 

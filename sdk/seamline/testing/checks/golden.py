@@ -51,13 +51,14 @@ def _remove(stale: Sequence[Path]) -> None:
 
 
 def _golden(played: Played) -> dict[str, Any]:
-    """Keys and ids too: a change of either would repeat a source's whole history."""
+    """Keys, ids and cursors too: a change of any would repeat a source's whole history."""
     whole = {
         "items": sorted({(item.key, item.kind, item.entity) for _, item in played.cut}, key=str),
         "events": [{"id": str(number), **shown(event)} for number, event in played.events.items()],
         "decisions": [asdict(decision) for decision in played.decisions],
         "nudges": [asdict(nudge) for nudge in played.nudges],
         "calls": [f"{call.method} {call.url}" for call in played.calls],
+        "cursors": [run.until for run in played.runs],
         "quarantined": [str(error) for error in played.quarantined],
         "raised": [f"{type(error).__name__}: {error}" for error in played.raised],
         "refused": played.refused,

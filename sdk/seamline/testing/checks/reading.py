@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
+from seamline.adapter import Adapter
 from seamline.call import Answer
 from seamline.delivery import Delivery, Item, Request
 from seamline.errors import NeedsHuman, PayloadError, RetryLater, SignatureError
@@ -29,9 +30,8 @@ UNKNOWN = "seamline.unknown"
 
 def reads_odd_bodies(case: Case) -> bool:
     ran = False
-    for step in _requests(case):
+    for step, bare in given(case):
         ran = True
-        bare = step.request(case.bench.root)
         # Neither answers nor secrets take part, so that stories of one sample need it once.
         same = (bare.method, bare.url, bare.body, *bare.headers.items(), repr(step), repr(case.story.settings))
         if same in case.contract.judged:
@@ -39,8 +39,8 @@ def reads_odd_bodies(case: Case) -> bool:
         case.contract.judged.add(same)
         for body in (*corpus.malformed(bare.body), *corpus.bent(bare)):
             request = replace(bare, body=body)
-            for hook in (case.bench.adapter.refuse, case.bench.adapter.delivery_key, case.bench.adapter.reply):
-                _only_payload_errors(hook.__name__, hook, request)
+            for hook in _hooks(case.bench.adapter) if step.poll is None else ():
+                only_payload_errors(hook.__name__, hook, request)
             for error in _read_through(case.bench, case.bench.deliver(request, step)):
                 demand(
                     corpus.MARKER not in str(error), "a PayloadError quotes a value of the body; name fields and types"
@@ -77,8 +77,8 @@ def reads_odd_answers(case: Case) -> bool:
             for body in (*corpus.malformed(answer.body), *corpus.bent(_json_request(answer.body))):
                 ran = True
                 odd = replace(item, answers={**item.answers, name: Answer(answer.status, body, answer.headers)})
-                _only_payload_errors("fetch()", lambda odd: _first_call(case.bench, odd), odd)
-                _only_payload_errors("normalize()", lambda odd: normalize(adapter, odd), odd)
+                only_payload_errors("fetch()", lambda odd: _first_call(case.bench, odd), odd)
+                only_payload_errors("normalize()", lambda odd: normalize(adapter, odd), odd)
     return ran
 
 
@@ -86,12 +86,12 @@ def ignores_unknown_kinds(case: Case) -> bool:
     ran = False
     if case.story.quarantined:
         return False  # what is odd already says nothing about kinds
-    for step in _requests(case):
-        before = _told(case, step.request(case.bench.root), step)
+    for step, bare in given(case):
+        before = _told(case, bare, step)
         if not before:
             continue
         fewer = []
-        for what, request in _unknown_kinds(case, step.request(case.bench.root)):
+        for what, request in _unknown_kinds(case, bare):
             try:
                 after = _told(case, request, step)
             except PayloadError as error:
@@ -106,8 +106,7 @@ def ignores_unknown_kinds(case: Case) -> bool:
 
 def an_odd_element_hurts_only_itself(case: Case) -> bool:
     bench, ran = case.bench, False
-    for step in _requests(case):
-        bare = step.request(bench.root)
+    for step, bare in given(case):
         value = corpus.parsed(bare.body)
         before = _told(case, bare, step, strict=False)
         for path in batches(bench, bare, step):
@@ -149,11 +148,20 @@ def _count(bench: Bench, request: Request, step: Sample | None) -> int:
         return -1
 
 
-def _requests(case: Case) -> Iterator[Sample]:
-    return (step for step in case.story.steps if not step.challenged)
+def given(case: Case) -> Iterator[tuple[Sample, Request]]:
+    """What is cut into items, bare: requests, and pages of polls."""
+    for step in case.story.steps:
+        if not step.challenged and not step.runs:
+            yield step, step.request(case.bench.root)
+    for run in case.played.runs:
+        yield from ((run.step, page) for page in run.pages)
 
 
-def _only_payload_errors(what: str, run: Callable[[Any], Any], given: Any) -> PayloadError | None:
+def _hooks(adapter: Adapter) -> tuple[Callable[[Request], object], ...]:
+    return adapter.refuse, adapter.delivery_key, adapter.reply
+
+
+def only_payload_errors(what: str, run: Callable[[Any], Any], given: Any) -> PayloadError | None:
     try:
         with reading():
             run(given)
@@ -177,7 +185,7 @@ def _read_through(bench: Bench, delivery: Delivery) -> Iterator[PayloadError]:
     for part in parts:
         if isinstance(part, Item):
             for run in (lambda item: _first_call(bench, item), lambda item: normalize(bench.adapter, item)):
-                found = _only_payload_errors("fetch() or normalize()", run, part)
+                found = only_payload_errors("fetch() or normalize()", run, part)
                 if found is not None:
                     yield found
 

@@ -70,8 +70,8 @@ def has_unique_ids(case: Case) -> bool:
         if known.setdefault(told.id, shown(told.event)) != shown(told.event):
             raise Broken(f"two different {told.event.event_type} share one id (item {told.item.key!r})")
     keys: dict[tuple[int, str], object] = {}
-    for step, item in case.played.cut:
-        if keys.setdefault((step, item.key), item.data) != item.data:
+    for delivery, item in case.played.cut:
+        if keys.setdefault((delivery, item.key), item.data) != item.data:
             raise Broken(f"two different items of one delivery share the key {item.key!r}: one of them would be lost")
     return bool(case.played.cut)
 
@@ -104,8 +104,9 @@ def _events(case: Case) -> Iterator[Event]:
 
 
 def _whole(played: Played) -> object:
-    items = [(step, item.key, item.kind, item.entity) for step, item in played.cut]
-    return items, played.content(), played.decisions, played.nudges, played.refused
+    items = [(delivery, item.key, item.kind, item.entity) for delivery, item in played.cut]
+    cursors = [run.until for run in played.runs]
+    return items, played.content(), played.decisions, played.nudges, played.refused, played.calls, cursors
 
 
 def _names(found: Counter[Any]) -> str:
