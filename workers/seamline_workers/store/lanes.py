@@ -100,13 +100,13 @@ ORDER BY h.account_id, h.event_seq
 """)
 
 _LITE_PEEK = (
-    f"SELECT 1 FROM lanes WHERE kind = {SEAT_LANE} AND seat = ? AND last > done AND held = {OPEN} "
-    "AND lease IS NULL LIMIT 1"
+    f"SELECT 1 FROM lanes INDEXED BY lanes_todo WHERE kind = {SEAT_LANE} AND seat = ? AND last > done "
+    f"AND held = {OPEN} AND lease IS NULL LIMIT 1"
 )
 _LITE_LEASE = f"""
 UPDATE lanes SET lease = ? WHERE kind = {SEAT_LANE} AND seat = ? AND key IN (
-    SELECT key FROM lanes WHERE kind = {SEAT_LANE} AND seat = ? AND last > done AND held = {OPEN} AND lease IS NULL
-    ORDER BY done LIMIT ?)
+    SELECT key FROM lanes INDEXED BY lanes_todo
+    WHERE kind = {SEAT_LANE} AND seat = ? AND last > done AND held = {OPEN} AND lease IS NULL ORDER BY done LIMIT ?)
 RETURNING key, done
 """
 _LITE_READ = f"""
@@ -146,6 +146,8 @@ def _read_lite(connection: Connection, lanes: list[Lane], per_lane: int) -> list
     return lanes
 
 
+#: The condition of the index of lanes that are not open, in its own words: SQLite concludes nothing from ``held = 1``.
+_SET_ASIDE = "held > 0"
 _PG_SUSPECT = text(f"""
 WITH x AS (
     SELECT kind, key, seat FROM lanes WHERE held = {SUSPECT} AND lease IS NULL
@@ -155,7 +157,8 @@ RETURNING l.kind, l.key, l.seat, l.done, l.crashes
 """)
 _LITE_SUSPECT = f"""
 UPDATE lanes SET lease = ? WHERE (kind, key, seat) IN (
-    SELECT kind, key, seat FROM lanes WHERE held = {SUSPECT} AND lease IS NULL ORDER BY due LIMIT 1)
+    SELECT kind, key, seat FROM lanes INDEXED BY lanes_held
+    WHERE {_SET_ASIDE} AND held = {SUSPECT} AND lease IS NULL ORDER BY due LIMIT 1)
 RETURNING kind, key, seat, done, crashes
 """
 
@@ -398,11 +401,11 @@ def end_source(connection: Connection, source_id: int, token: int) -> None:
 # --- waking ----------------------------------------------------------------------------------------------------------
 
 _JOINED = f"""
-SELECT l.kind, l.key, l.seat FROM lanes l WHERE l.held = {JOINING} AND l.lease IS NULL AND NOT EXISTS (
+SELECT l.kind, l.key, l.seat FROM lanes l WHERE l.held > 0 AND l.held = {JOINING} AND l.lease IS NULL AND NOT EXISTS (
     SELECT 1 FROM lanes j WHERE j.joins = l.key AND j.kind = l.kind AND j.seat = l.seat
     AND (j.last > j.done OR j.held = {JOINING}))
 """
-_DUE = f"SELECT kind, key, seat FROM lanes l WHERE held = {HELD} AND due <= :now AND lease IS NULL"
+_DUE = f"SELECT kind, key, seat FROM lanes l WHERE {_SET_ASIDE} AND held = {HELD} AND due <= :now AND lease IS NULL"
 _WAKE = """
 UPDATE lanes SET held = CASE WHEN due > :now THEN {held} ELSE {open} END, due = CASE WHEN due > :now THEN due ELSE 0 END
 WHERE (kind, key, seat) IN ({which})
@@ -450,12 +453,12 @@ def ready_sources(connection: Connection) -> list[int]:
 
 
 def has_suspects(connection: Connection) -> bool:
-    found = text(f"SELECT 1 FROM lanes WHERE held = {SUSPECT} AND lease IS NULL LIMIT 1")
+    found = text(f"SELECT 1 FROM lanes WHERE {_SET_ASIDE} AND held = {SUSPECT} AND lease IS NULL LIMIT 1")
     return connection.execute(found).first() is not None
 
 
 _ANY_DUE = text(f"""
-SELECT 1 WHERE EXISTS (SELECT 1 FROM lanes WHERE held IN ({HELD}, {JOINING}) AND due <= :now)
+SELECT 1 WHERE EXISTS (SELECT 1 FROM lanes WHERE {_SET_ASIDE} AND held IN ({HELD}, {JOINING}) AND due <= :now)
 OR EXISTS (SELECT 1 FROM handoffs WHERE state = {PARKED} AND due > 0 AND due <= :now)
 """)
 _FETCH_DUE = text(f"SELECT 1 FROM items WHERE state = {FETCHING} AND due <= :now LIMIT 1")
