@@ -77,6 +77,11 @@ class Roster:
             )
         return makers[0] if makers else self.owner(event_type)
 
+    def may_make(self, seat: Seat, event_type: str) -> bool:
+        """Whether a seat may make a judgement: it is the maker; or nobody is, and the seat does not disown it."""
+        maker = self.maker(event_type)
+        return matching(seat.does_not_own, event_type) < 0 if maker is None else maker.name == seat.name
+
     def route(self, event_type: str) -> tuple[Seat | None, tuple[Seat, ...]]:
         """The owner of a type and the seats that are informed of it, of those that have something to do with it."""
         known = self._routes.get(event_type)

@@ -74,6 +74,17 @@ def test_two_owners_of_one_type_are_refused_with_the_roster_not_with_the_first_e
     assert owner.name == "b"
 
 
+def test_a_judgement_is_its_makers_and_one_that_is_nobodys_is_anybodys_who_does_not_disown_it() -> None:
+    dirk = Seat("dirk", owns=["deal.*"], does_not_own=["onboarding.*"])
+    pepper = Seat("pepper", owns=["lead.*"])
+    roster = Roster([dirk, pepper])
+    assert roster.may_make(dirk, "buying_signal.detected")
+    assert not roster.may_make(dirk, "onboarding.started")
+    assert not roster.may_make(dirk, "lead.qualified")
+    assert roster.may_make(pepper, "lead.qualified")
+    assert not Roster([dirk, Seat("arin", makes=["buying_signal.detected"])]).may_make(dirk, "buying_signal.detected")
+
+
 def test_an_adapter_names_what_its_settings_are_and_refuses_a_declaration_that_is_no_value() -> None:
     class Acme(Adapter):
         """Acme."""

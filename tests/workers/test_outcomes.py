@@ -252,6 +252,20 @@ def test_a_seat_that_emits_what_is_not_its_own_is_dead_at_once_and_emits_nothing
     assert "may not emit" in company.all("SELECT reason FROM handoffs")[0].reason
 
 
+def test_a_judgement_that_nobody_owns_is_kept_and_handed_to_nobody(works: MakeWorks) -> None:
+    seat = Seat("dirk", owns=["proposal.*", "deal.*"], does_not_own=["onboarding.*"])
+
+    @seat.on(ProposalViewed)
+    def handle(event: ProposalViewed, ctx: SyncContext) -> None:
+        ctx.emit(BuyingSignalDetected(proposal_id=event.proposal_id, signal="third view", evidence=[event.id]))
+
+    company = works(seat)
+    company.tell(viewed())
+    company.work()
+    assert state(company) == "done"
+    assert company.types() == ["proposal.viewed", "buying_signal.detected"]
+
+
 def event_of_another_seat() -> Event:
     return LeadQualified(lead_id="L1", result="qualified", score=50)
 

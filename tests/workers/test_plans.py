@@ -55,6 +55,7 @@ def test_no_statement_of_a_worker_reads_a_growing_table_whole(store: Store, tmp_
     company.close()
     plans = dict(plans_of(said, tmp_path / "seamline.db"))
     assert len(plans) > 60
+    assert {"done", "retrying", "needs_human"} <= {state for _, _, state in company.states()}
     scanning = {statement: bad for statement, plan in plans.items() if (bad := whole(statement, plan))}
     assert {statement: bad for statement, bad in scanning.items() if not SELDOM.search(statement)} == {}
 
@@ -66,7 +67,8 @@ def company_that_does_everything(store: Store) -> Works:
     @dirk.on(ProposalViewed)
     def note(seen: ProposalViewed, ctx: SyncContext) -> None:
         assert ctx.account.id
-        ctx.facts.count(ProposalViewed)
+        assert ctx.facts.known(ProposalViewed)
+        assert ctx.timeline.count(ProposalViewed) > 0
         ctx.flag("seen", key=seen.proposal_id, text="seen")
         ctx.task("Call", key="call")
         ctx.log("seen")

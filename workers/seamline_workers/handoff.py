@@ -200,8 +200,7 @@ class Runner:
         return Result(outcome, drafts)
 
     def _draft(self, seat: Seat, handoff: Handoff, cause: str, event: Event, key: str) -> Draft:
-        maker = self._roster.maker(event.event_type)
-        if event.nature != "judgement" or maker is None or maker.name != seat.name:
+        if event.nature != "judgement" or not self._roster.may_make(seat, event.event_type):
             raise _NotAllowed(f"seat {seat.name} may not emit {event.event_type}: it is no judgement of its own")
         now = self._clock()
         occurred = None if event.occurred_at is None else to_us(event.occurred_at)

@@ -10,7 +10,7 @@ from hashlib import sha1
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from pydantic.fields import FieldInfo
 
 from seamline.errors import ConfigError, PayloadError
@@ -191,7 +191,8 @@ class Event(Model):
     # A slot: a private attribute of pydantic's costs every validation a call into Python.
     __slots__ = ("_envelope",)
     if TYPE_CHECKING:
-        _envelope: Envelope | Callable[[], Envelope] | None
+        # Private, else type checkers take it for an argument of every event.
+        _envelope: Envelope | Callable[[], Envelope] | None = PrivateAttr(default=None)
 
     def __init_subclass__(
         cls, *, type: str = "", stage: Stage | None = None, version: int = 1, nature: Nature = "fact", **kwargs: Any
