@@ -116,7 +116,7 @@ CLAIMS: tuple[Claim, ...] = (
     Ratio(f"end to end: rival over {POSTGRES}", ("rival", END_TO_END), (POSTGRES, END_TO_END), at_least=15),
     *(
         Ratio(f"end to end: {rival} over {us}", (rival, END_TO_END), (us, END_TO_END), at_least=2)
-        for rival in ("fair rival", "fair rival, a message an event")
+        for rival in ("fair rival", "fair rival, a transaction a batch", "fair rival, a message an event")
         for us in (SQLITE, POSTGRES)
     ),
     *_both(lambda us: Ratio(f"{us}: hot account over uniform", (us, HOT), (us, END_TO_END), at_most=1.2)),
