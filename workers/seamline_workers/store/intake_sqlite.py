@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 from seamline_workers.crashpoint import reach
@@ -58,12 +60,13 @@ class SqliteIntake:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection = connect_sqlite(path, timeout_ms=0, durable=True)
-        # A checkpoint on the event loop would hold up every request; it is the workers' business.
+        # A checkpoint on the event loop would hold up every request: it is the workers' business, or a thread's.
         self._connection.execute("PRAGMA wal_autocheckpoint=0")
         # It only appends: a larger cache would fill up slowly with pages that nobody reads again.
         self._connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         self._connection.execute(f"PRAGMA journal_size_limit={WAL_BOUND // 4}")
         self._look_at = 0.0
+        self._checkpoint: threading.Thread | None = None
 
     def accept(self, arrivals: Sequence[Arrival]) -> Verdicts:
         """Keep a group. Raises StoreBusy: another process writes (try again in a moment), or the disk is full."""
@@ -81,6 +84,8 @@ class SqliteIntake:
         return [verdict for arrival in arrivals for verdict in self._alone(arrival)]
 
     def close(self) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.join()
         self._connection.close()
 
     def _alone(self, arrival: Arrival) -> Verdicts:
@@ -134,8 +139,20 @@ class SqliteIntake:
             raise StoreBusy(full)
         self._look_at = now + LOOK_S
         log = Path(f"{self._path}-wal")
-        if log.exists() and log.stat().st_size > WAL_BOUND:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if self._checkpoint is not None:
+            if not self._checkpoint.is_alive():
+                # Begun anew is only a log of which nothing is left: what came since then is little.
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                self._checkpoint = None
+        elif log.exists() and log.stat().st_size > WAL_BOUND:
+            self._checkpoint = threading.Thread(target=_checkpoint, args=(self._path,), name="checkpoint")
+            self._checkpoint.start()
+
+
+def _checkpoint(path: Path) -> None:
+    """Move the log into the database, over a connection of its own; who takes in goes on meanwhile."""
+    with closing(connect_sqlite(path)) as connection, suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 def _counts(arrivals: Sequence[Arrival], verdicts: Verdicts) -> list[tuple[str, int, int, int]]:
