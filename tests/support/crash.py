@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,7 +20,8 @@ from seamline_workers.config import load_config
 from seamline_workers.registry import register_sources
 from seamline_workers.store.arrival import Arrival, StoreLocked
 from seamline_workers.store.intake import open_intake
-from seamline_workers.store.store import Store, now_us
+from seamline_workers.store.store import Store, now_us, sqlite_path
+from support.process import Process
 
 #: A dead worker's lanes are taken over after so many seconds.
 LEASE_S = "2"
@@ -43,6 +45,9 @@ secrets = ["literal:{SECRET}"]
 allow = ["lead.*"]
 live_from = 2020-01-01T00:00:00Z
 """
+_OPEN_TRANSACTIONS = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'
+"""
 
 
 class Company:
@@ -60,6 +65,7 @@ class Company:
         shutil.copy(Path(__file__).with_name("crash_roster.py"), folder / "company.py")
         self.sources = register_sources(store, load_config(self.config))
         self._network = network
+        self._go_on = folder / "go on"
         self._running: list[subprocess.Popen[bytes]] = []
 
     def deliver(self, leads: Sequence[str]) -> None:
@@ -96,10 +102,12 @@ class Company:
         target = f"/webhooks/{source}"
         return Arrival(known.id, "", digest, "POST", target, "{}", body, len(body), now_us(), known.trust)
 
-    def worker(self, crash_at: str = "") -> subprocess.Popen[bytes]:
-        """Start a worker process; ``crash_at`` names the step at which it is killed."""
-        environment = {**os.environ, "SEAMLINE_CRASH_AT": crash_at, "SEAMLINE_LEASE_SECONDS": LEASE_S}
-        command = [sys.executable, "-m", "seamline_workers", "--config", str(self.config)]
+    def worker(self, crash_at: str = "", *, module: str = "seamline_workers", **more: str) -> subprocess.Popen[bytes]:
+        """Start a worker process; ``crash_at`` names the step at which it is killed, ``more`` its environment."""
+        environment = {**os.environ, "SEAMLINE_CRASH_AT": crash_at, "SEAMLINE_LEASE_SECONDS": LEASE_S, **more}
+        path = (str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH"))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))
+        command = [sys.executable, "-m", module, "--config", str(self.config)]
         if self._network is not None:
             command[2:] = ["seamline_agency.demo.detour", str(self.config), self._network]
         process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
@@ -149,9 +157,56 @@ class Company:
         assert self.number("SELECT coalesce(sum(count), 0) FROM flags") == 2 * leads
         assert self.number("SELECT seq FROM ledger_head") == self.number("SELECT count(*) FROM events")
 
+    # --- workers that stand still -----------------------------------------------------------------------------------
+
+    def paused_worker(
+        self, point: str, *, locking: bool = False, since: str = "seamline.toml"
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker process and wait until it stands still at a step, once there is a file that fits ``since``.
+
+        ``locking``: the step is within a transaction. At any other it stands still while none of its other threads has
+        a transaction open, in which it would hold up everybody.
+        """
+        self._go_on.unlink(missing_ok=True)
+        environment = {"SEAMLINE_GO_ON": str(self._go_on), "SEAMLINE_PAUSE_FROM": since}
+        process = self.worker(point, module="support.pausing", **environment)
+        self._wait_stopped(process, point)
+        while not (locking or self._all_free()):
+            process.send_signal(signal.SIGCONT)
+            self._wait_stopped(process, point)
+        return process
+
+    def go_on(self, paused: Sequence[subprocess.Popen[bytes]]) -> None:
+        """Let paused workers go on with what they had in hand."""
+        self._go_on.touch()
+        for process in paused:
+            process.send_signal(signal.SIGCONT)
+
+    def _wait_stopped(self, process: subprocess.Popen[bytes], point: str) -> None:
+        until = time.monotonic() + LONG_S
+        while (seen := Process.read(process.pid)) is None or seen.state != "T":
+            assert process.poll() is None, f"it ended before {point}"
+            assert time.monotonic() < until, f"it never came to {point}"
+            time.sleep(0.005)
+
+    def _all_free(self) -> bool:
+        """Whether nobody has a transaction open that writes."""
+        if self.store.postgres:
+            return not self.number(_OPEN_TRANSACTIONS)
+        connection = sqlite3.connect(sqlite_path(self.store.url), timeout=0.2, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            connection.close()
+        return True
+
     def close(self) -> None:
+        self._go_on.touch()
         for process in self._running:
             if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
                 process.send_signal(signal.SIGTERM)
         for process in self._running:
             process.wait(30)

@@ -1,9 +1,14 @@
-"""The roster of the crash tests: two seats, one flag each for a lead, one for a view; some leads are poison."""
+"""The roster of the crash tests: two seats, one flag each for a lead, one for a view.
+
+A lead called deadly kills the process that reads it; one called held stays there while the file "hold" is beside this.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
+from pathlib import Path
 
 from seamline import Roster, Seat, SyncContext
 from seamline.events import LeadReceived, ProposalViewed
@@ -12,17 +17,27 @@ first = Seat("first", owns=["lead.*"])
 second = Seat("second")
 
 
+def _wait() -> None:
+    folder, until = Path(__file__).parent, time.monotonic() + 120
+    hold = folder / "hold"
+    held = hold.exists()
+    (folder / f"held in {os.getpid()}").touch()
+    while held and hold.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+
+
 @first.on(LeadReceived)
 def note(event: LeadReceived, ctx: SyncContext) -> None:
-    """Raise a flag; a lead named so kills the process that reads it."""
     if event.lead_id.startswith("deadly"):
         os.kill(os.getpid(), signal.SIGKILL)
-    ctx.flag("seen", key=event.lead_id, text="first saw it")
+    if event.lead_id.startswith("held"):
+        _wait()
+    ctx.flag("seen", key=event.lead_id, text=f"first saw it in {os.getpid()}")
 
 
 @second.on(LeadReceived)
 def note_too(event: LeadReceived, ctx: SyncContext) -> None:
-    ctx.flag("seen", key=event.lead_id, text="second saw it")
+    ctx.flag("seen", key=event.lead_id, text=f"second saw it in {os.getpid()}")
 
 
 @second.on(ProposalViewed)
