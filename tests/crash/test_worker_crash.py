@@ -39,7 +39,7 @@ def kill_at_every_step(company: Company, leads_a_step: int, times: range) -> int
     return leads
 
 
-def test_a_worker_killed_at_any_step_loses_nothing_and_doubles_nothing(company: Company) -> None:
+def test_r92_a_worker_killed_at_any_step_loses_nothing_and_doubles_nothing(company: Company) -> None:
     leads = kill_at_every_step(company, 20, range(1, 2))
     company.worker()
     company.wait_until(DONE, 2 * leads)

@@ -45,7 +45,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_first_adapter_keeps_the_contract_and_the_first_seat_does_what_is_said(written: Path) -> None:
+def test_r91_the_first_adapter_keeps_the_contract_and_the_first_seat_does_what_is_said(written: Path) -> None:
     _run([*PYTEST, "--update-golden"], written, **ALONE)
     assert "3 passed" in _run(PYTEST, written, **ALONE)
 

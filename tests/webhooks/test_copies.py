@@ -66,7 +66,7 @@ def send(config: Path, requests: Sequence[bytes]) -> Counter[tuple[int, str, boo
             return Counter(answer for some in pool.map(send_some, range(CONNECTIONS)) for answer in some)
 
 
-def test_a_thousand_copies_over_four_processes_are_one_delivery_one_event_and_one_effect_of_each_seat(
+def test_r87_a_thousand_copies_over_four_processes_are_one_delivery_one_event_and_one_effect_of_each_seat(
     fleet: Company, store: Store
 ) -> None:
     fleet.worker()

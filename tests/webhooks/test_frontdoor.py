@@ -50,7 +50,7 @@ def test_the_same_again_is_a_duplicate_and_other_bytes_under_its_key_are_kept_an
     assert accepted(kept) == {"crm accepted": 2, "crm duplicate": 1, "crm conflict": 1}
 
 
-def test_whatever_is_wrong_with_a_proof_the_answer_is_the_same_and_nothing_is_stored(
+def test_r85_whatever_is_wrong_with_a_proof_the_answer_is_the_same_and_nothing_is_stored(
     serving: Start, store: Store
 ) -> None:
     body = b'{"deal": 1}'
@@ -309,7 +309,7 @@ def test_odd_heads_are_refused_and_the_server_goes_on(server: Serving, kept: Sto
     assert rows(kept, "SELECT key FROM deliveries") == [(key,)]
 
 
-def test_no_signature_is_accepted_over_other_bytes_than_those_kept(server: Serving, kept: Store) -> None:
+def test_r85_no_signature_is_accepted_over_other_bytes_than_those_kept(server: Serving, kept: Store) -> None:
     # Sent twice, a signature is neither of the two.
     with server.client() as client:
         digest = hmac.digest(SECRET.encode(), b"{}", "sha256").hex()

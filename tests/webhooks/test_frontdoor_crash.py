@@ -27,7 +27,7 @@ def send(server: Serving, body: bytes) -> int:
         return 0
 
 
-def test_killed_at_any_step_every_acknowledged_request_is_kept_once_and_a_retry_mends_the_rest(
+def test_r86_killed_at_any_step_every_acknowledged_request_is_kept_once_and_a_retry_mends_the_rest(
     serving: Callable[..., Serving], store: Store
 ) -> None:
     sent: dict[bytes, int] = {}

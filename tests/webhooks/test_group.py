@@ -99,7 +99,7 @@ def test_who_goes_away_while_it_waits_cancels_nobody_else(make: Make) -> None:
 
 
 @both
-def test_a_store_that_fails_gives_no_acknowledgement_and_the_next_group_is_tried_again(make: Make) -> None:
+def test_r86_a_store_that_fails_gives_no_acknowledgement_and_the_next_group_is_tried_again(make: Make) -> None:
     async def play() -> None:
         group = make(Kept(StoreBusy("full"), RuntimeError("a fault")))
         assert await group.submit(arrival(1)) is None

@@ -18,7 +18,7 @@ from seamline_workers.fetch import ATTEMPTS, LEASE_US
 from seamline_workers.replay import translate_again
 from seamline_workers.run import Run, Work
 from seamline_workers.store import deliveries
-from seamline_workers.store.schema import DELIVERY_STATES
+from seamline_workers.store.schema import DELIVERY_STATES, IGNORED
 from seamline_workers.store.store import now_us
 from support.works import Teller, Works, answering, event, viewed
 
@@ -76,13 +76,22 @@ def told(company: Works) -> list[Any]:
 # --- one odd element ------------------------------------------------------------------------------------------------
 
 
-def test_one_odd_element_is_put_aside_alone_with_its_reason(works: MakeWorks) -> None:
+def test_r93_one_odd_element_is_put_aside_alone_with_its_reason(works: MakeWorks) -> None:
     company = works()
     told_by = company.tell(declined(1), declined(2, odd=True), declined(3))
     assert items(company) == ["translated", "quarantined", "translated"]
     assert company.one("SELECT reason FROM items WHERE n = 1") == "this one is odd"
     assert state(company, told_by) == ("translated", None)
     assert [proposal for proposal, _ in told(company)] == ["P1", "P3"]
+
+
+def test_r90_a_kind_that_means_nothing_here_is_kept_and_counted(works: MakeWorks) -> None:
+    company = works()
+    unknown = company.tell({"key": "new", "kind": "thing.reinvented", "events": []})
+    assert state(company, unknown) == ("ignored", "nothing of it is an event here")
+    assert company.all("SELECT body FROM deliveries")[0].body
+    assert tuple(company.all("SELECT kind, state FROM items")[0]) == ("thing.reinvented", IGNORED)
+    assert company.one("SELECT n FROM tallies WHERE outcome = 'ignored'") == 1
 
 
 @pytest.mark.parametrize("key", ["x" * 501, "a\x00b", "a\nb"])

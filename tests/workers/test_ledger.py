@@ -73,7 +73,7 @@ def arrivals() -> st.SearchStrategy[list[int]]:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=arrivals(), number=st.uuids())
-def test_any_order_and_duplication_of_deliveries_gives_the_same_facts_and_projection(
+def test_r88_any_order_and_duplication_of_deliveries_gives_the_same_facts_and_projection(
     store: Store, order: list[int], number: Any
 ) -> None:
     works = Works(store)

@@ -99,7 +99,7 @@ def test_two_effects_under_one_key_are_one(works: MakeWorks) -> None:
     assert [tuple(r) for r in company.all("SELECT text, count FROM flags")] == [("twice", 1)]
 
 
-def test_a_handler_that_raises_is_tried_again_with_full_jitter_and_then_dead(works: MakeWorks) -> None:
+def test_r89_a_handler_that_raises_is_tried_again_with_full_jitter_and_then_dead(works: MakeWorks) -> None:
     runs = []
 
     def handle(event: ProposalViewed, ctx: SyncContext) -> None:
@@ -144,7 +144,7 @@ def test_a_customer_s_later_events_do_not_overtake_one_that_fails_for_hours(work
     assert runs == ["P1"] * 10 + ["P2"]
 
 
-def test_back_off_doubles_with_full_jitter() -> None:
+def test_r89_back_off_doubles_with_full_jitter() -> None:
     assert [backoff(n, lambda: 1.0) for n in (1, 2, 3)] == [40.0, 80.0, 160.0]
     assert backoff(5, lambda: 0.0) == 0.0
     assert 20 * 3600 < sum(backoff(n, lambda: 1.0) for n in range(1, 12)) < 26 * 3600
@@ -338,7 +338,7 @@ def test_a_chain_of_more_than_sixteen_events_waits_for_a_human(works: MakeWorks)
     assert company.one("SELECT count(*) FROM tasks") == 1
 
 
-def test_a_replay_runs_the_same_handoff_and_repeats_no_effect(works: MakeWorks) -> None:
+def test_r89_a_replay_runs_the_same_handoff_and_repeats_no_effect(works: MakeWorks) -> None:
     runs = []
 
     def handle(event: ProposalViewed, ctx: SyncContext) -> None:
@@ -441,7 +441,7 @@ def test_whatever_a_handler_raises_is_an_outcome(works: MakeWorks, exit: type[Ba
     assert state(company) == "retrying"
 
 
-def test_a_payload_that_the_handler_cannot_read_is_dead_at_once(works: MakeWorks) -> None:
+def test_r89_a_payload_that_the_handler_cannot_read_is_dead_at_once(works: MakeWorks) -> None:
     def handle(event: ProposalViewed, ctx: SyncContext) -> None:
         raise PayloadError("no amount")
 

@@ -147,7 +147,7 @@ def test_an_event_is_a_cloudevent_with_its_place_and_its_causes(store: Store, se
     assert seen["time"].endswith("Z")
 
 
-def test_what_is_personal_in_an_event_is_masked_for_viewers(store: Store, seed: Seed) -> None:
+def test_r93_what_is_personal_in_an_event_is_masked_for_viewers(store: Store, seed: Seed) -> None:
     seed.event(seed.account())
     seen = list_events(store, Query(), Wire())["items"][0]
     assert (seen["data"]["party"]["name"], seen["data"]["party"]["email"]) == ("***", "***")
