@@ -270,11 +270,15 @@ class LaneMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def unlink(self, data: st.DataObject) -> None:
         edge = self.edges.pop(data.draw(st.integers(0, len(self.edges) - 1)))
+        before = self.lane_of()
         with self.store.begin() as connection:
             linking.part(connection, edge, self.now)
             standing = {tuple(row) for row in connection.execute(text("SELECT key, seat, lease FROM lanes"))}
         for held in self.held:
             held.lost = held.lost or (held.lane.key, held.lane.seat, held.lane.token) not in standing
+        for at, key in self.lane_of().items():
+            if key != before[at] and self.work[at].state == RETRYING:
+                self.work[at].state, self.work[at].due = PENDING, 0
 
     # --- what always holds ------------------------------------------------------------------------------------------
 

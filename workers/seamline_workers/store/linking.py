@@ -19,7 +19,7 @@ from seamline_workers.store.accounts import Resolved
 from seamline_workers.store.effects import give_task
 from seamline_workers.store.folding import forget_base
 from seamline_workers.store.ledger import Draft, control
-from seamline_workers.store.schema import HELD, JOINING, OPEN, PARKED, SEAT_LANE, SUSPECT
+from seamline_workers.store.schema import HELD, JOINING, OPEN, PARKED, PENDING, RETRYING, SEAT_LANE, SUSPECT
 
 
 def settle_identities(connection: Connection, resolved: Resolved, drafts: Sequence[Draft], now: int) -> list[Draft]:
@@ -142,8 +142,10 @@ WHERE account_id = :source AND seat = :seat AND state IN (0, 1, 3) RETURNING eve
 _PARKED_WORK = text("""
 UPDATE handoffs SET account_id = :target WHERE account_id = :source AND seat = :seat AND state = 3
 """)
-_THEIR_WORK = text("""
-UPDATE handoffs SET account_id = :target
+# What waited for its next attempt has it at once: the lane that it comes into is not held.
+_THEIR_WORK = text(f"""
+UPDATE handoffs SET account_id = :target, state = CASE WHEN state = {RETRYING} THEN {PENDING} ELSE state END,
+    due = CASE WHEN state = {RETRYING} THEN 0 ELSE due END
 WHERE account_id = :source AND seat = :seat AND state IN (0, 1, 3)
 AND event_seq IN (SELECT seq FROM events WHERE account_id IN :accounts) RETURNING event_seq, state
 """).bindparams(bindparam("accounts", expanding=True))
