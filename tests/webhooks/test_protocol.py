@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
@@ -58,6 +59,23 @@ def test_what_comes_without_end_behind_an_answer_ends_the_connection(server: Ser
         assert read_answer(sock)[0] == 404
         most = 4 * MOST_LATE
         assert sent_until_closed(sock, b"a" * 65536, most) < most
+
+
+def test_only_a_next_request_keeps_a_connection_that_was_answered(server: Serving) -> None:
+    head = b"POST /webhooks/nowhere HTTP/1.1\r\nHost: test\r\n"
+    behind = {
+        head + b"Content-Length: 0\r\n\r\n": b"\r\n",
+        head + b"Content-Length: 100\r\n\r\n": b"a",
+        head + b"Transfer-Encoding: chunked\r\n\r\n": b"1;",
+    }
+    with ExitStack() as stack:
+        held = [stack.enter_context(server.connect()) for _ in behind]
+        for sock, (sent, more) in zip(held, behind.items(), strict=True):
+            sock.sendall(sent)
+            assert read_answer(sock)[0] == 404
+            sock.sendall(more)
+        for sock in held:
+            assert read_answer(sock)[0] == 0
 
 
 def asking(upgrade: str, framing: str, proof: dict[str, str], path: str = "/webhooks/crm") -> bytes:

@@ -39,7 +39,6 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
         try:
             self._feed(data)
         except HttpParserError:
@@ -79,6 +78,9 @@ class Protocol(HttpToolsProtocol):
                 self.parser.feed_data(b"".join([line, *fields, b"\r\n"]))
 
     def on_message_begin(self) -> None:
+        # Only a next request keeps the connection: with line ends, or with what an early answer did not wait for,
+        # nobody could hold it for ever.
+        self._unset_keepalive_if_required()
         self._in_head, self._head, self._late, self._trailers = True, 0, 0, 0
         super().on_message_begin()
 
