@@ -18,6 +18,7 @@ from seamline.errors import ConfigError, PayloadError
 T = TypeVar("T")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]{0,59}")
+_NUMBER = re.compile(r"[+-]?[\d_.]+")
 
 #: Marks a field whose value is personal: redacted in lists, erased field by field (``x-personal`` in the schema).
 Personal = Annotated[T, Field(json_schema_extra={"x-personal": True})]
@@ -75,7 +76,8 @@ def _clean_phone(value: str) -> str:
 
 def _not_a_number(value: Any) -> Any:
     # Pydantic would tell seconds from milliseconds by size; a time whose unit is guessed is worse than none.
-    if isinstance(value, (int, float)):
+    # The same number in a text is no better: "20261122" would be a day in 1970.
+    if isinstance(value, (int, float)) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
         raise ValueError("a time must be text or a datetime; make it with seamline.unix_s or seamline.unix_ms")
     return value
 
