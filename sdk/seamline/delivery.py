@@ -57,7 +57,9 @@ def read_json(body: bytes) -> Any:
 def _read_slowly(body: bytes) -> Any:
     """Parse what the quick parser does not take: with a byte order mark, with lone surrogates; or say what is wrong."""
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        # Decoded here: given bytes, json would take UTF-16 and UTF-32 as well.
+        text = body.decode("utf-8-sig", "surrogatepass")
+        return json.loads(text, parse_constant=_refuse_constant)
     except PayloadError:
         raise
     except RecursionError:

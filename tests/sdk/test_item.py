@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from seamline import Item, content_key
-from seamline.delivery import MAX_KEY
+from seamline.delivery import MAX_KEY, read_json
+from seamline.errors import PayloadError
 
 
 @pytest.mark.parametrize("key", ["evt_1", "a b/c:ü", "x" * MAX_KEY])
@@ -33,6 +34,17 @@ def test_a_key_is_text(key: Any) -> None:
 
 def test_nothing_that_a_customer_wrote_shows_in_an_items_repr() -> None:
     assert "dana" not in repr(Item("k", {"email": "dana@example.com"}, before="dana"))
+
+
+@pytest.mark.parametrize("body", [b"\xef\xbb\xbf[1]", b'["\\ud83d", 1.5]', b"[1e308]"])
+def test_json_that_is_odd_is_read(body: bytes) -> None:
+    assert isinstance(read_json(body), list)
+
+
+@pytest.mark.parametrize("body", [b"[NaN]", b"[-Infinity]", "[1]".encode("utf-16"), "[1]".encode("utf-32")])
+def test_neither_what_no_number_is_nor_another_encoding_is_json(body: bytes) -> None:
+    with pytest.raises(PayloadError):
+        read_json(body)
 
 
 ODD = {"email": "dana@example.com", "tags": ["ü", 1, None]}
