@@ -38,7 +38,7 @@ class Probe(Adapter):
         token, given = secrets.get("verify_token", ("",))[0], request.query.get("challenge")
         if given and token and request.query.get("token") == token:
             return Reply(200, given.encode(), headers={"X-Echo": given})
-        return None
+        return Reply(403) if request.query.get("mode") else None
 
     def refuse(self, request: Request) -> str | None:
         self._stumble(request, "refuse")

@@ -113,6 +113,16 @@ def test_probes_and_handshakes_are_answered_before_verification(server: Serving,
     assert rows(kept, "SELECT count(*) FROM deliveries") == [(0,)]
 
 
+def test_a_handshake_that_the_adapter_refuses_is_counted(serving: Start, store: Store) -> None:
+    server = serving()
+    with server.client() as client:
+        guess = {"mode": "subscribe", "challenge": "42", "token": "guess"}
+        assert client.get("/webhooks/crm", params=guess).status_code == 403
+        assert client.get("/webhooks/crm", params={**guess, "token": "let me in"}).status_code == 200
+    server.stop()
+    assert tallied(store) == {"crm refused:403": 1}
+
+
 def test_what_an_adapter_cannot_read_is_kept_and_never_a_fault(server: Serving, kept: Store) -> None:
     with server.client() as client:
         for number, step in enumerate(("refuse", "delivery_key", "reply")):

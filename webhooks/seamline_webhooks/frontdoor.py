@@ -119,6 +119,8 @@ class FrontDoor:
             target += "?" + scope["query_string"].decode("latin-1")
         request = Request(method, door.base + target, body, headers)
         if door.challenges and (handshake := door.challenge(request)) is not None:
+            if handshake.status >= 400:
+                return self._refused(door.name, handshake, "a handshake that is none", scope)
             return handshake
         if method == "GET" and not door.signed(request):
             return self._refused(door.name, door.problems["unreadable"], "a GET that is no handshake", scope)
