@@ -145,6 +145,26 @@ def test_the_same_item_told_again_by_another_delivery_is_told_once(works: MakeWo
 # --- fetch ----------------------------------------------------------------------------------------------------------
 
 
+def test_what_could_not_be_read_and_is_told_anew_is_told(works: MakeWorks) -> None:
+    company = works()
+    company.tell(declined(1, odd=True))
+    mended = company.tell(declined(1))
+    assert state(company, mended) == ("translated", None)
+    assert items(company) == ["quarantined", "translated"]
+    again = company.tell(declined(1))
+    assert state(company, again) == ("ignored", "every item of it was told before")
+    first, second = company.deliver(declined(2, odd=True)), company.deliver(declined(2))
+    company.translate()
+    assert [state(company, at)[0] for at in (first, second)] == ["quarantined", "translated"]
+    assert [proposal for proposal, _ in told(company)] == ["P1", "P2"]
+
+
+def test_what_could_not_be_read_of_an_entity_and_is_told_anew_is_told(works: MakeWorks) -> None:
+    company = works()
+    company.tell(declined(1, odd=True, entity="E1"))
+    assert state(company, company.tell(declined(1, entity="E1"))) == ("translated", None)
+
+
 def test_a_thin_item_waits_for_its_fetch_and_those_behind_it_do_not(works: MakeWorks) -> None:
     company = works()
     network = plug(company, lambda _: answering("from the API"))

@@ -104,8 +104,41 @@ _PG_ITEMS = text(
 _LITE_ITEMS = f"INSERT INTO items ({_NAMES}) VALUES ({', '.join('?' * len(ItemRow._fields))}) ON CONFLICT DO NOTHING"
 
 
+# What could not be read keeps its row, not its key: told anew, and mended, it is told.
+_PG_FREE = text(f"""
+UPDATE items i SET key = i.key || chr(10) || i.delivery_id || chr(10) || i.n
+FROM unnest(CAST(:sources AS bigint[]), CAST(:keys AS text[])) x(source_id, key)
+WHERE i.source_id = x.source_id AND i.key = x.key AND i.state = {QUARANTINED}
+""")
+_LITE_FREE = f"""
+UPDATE items SET key = key || char(10) || delivery_id || char(10) || n
+WHERE source_id = ? AND key = ? AND state = {QUARANTINED}
+"""
+
+
 def add_items(connection: Connection, rows: Sequence[ItemRow]) -> set[tuple[int, int]]:
-    """Write items whose key this source has not told before. Returns which they are: (delivery, n)."""
+    """Write items whose key this source has not told before, or only in a way that could not be read.
+
+    Returns which they are: (delivery, n).
+    """
+    new = _insert_items(connection, rows)
+    left = [row for row in rows if (row.delivery_id, row.n) not in new]
+    if left and _free(connection, [(row.source_id, row.key) for row in left]):
+        new |= _insert_items(connection, left)
+    return new
+
+
+def _free(connection: Connection, keys: Sequence[tuple[int, str]]) -> bool:
+    """Take their keys from items that are quarantined; whether there were any."""
+    if connection.dialect.name == "postgresql":
+        sources, names = zip(*keys, strict=True)
+        return connection.execute(_PG_FREE, {"sources": array(sources), "keys": array(names)}).rowcount > 0
+    cursor = raw(connection).cursor()
+    cursor.executemany(_LITE_FREE, keys)
+    return int(cursor.rowcount) > 0
+
+
+def _insert_items(connection: Connection, rows: Sequence[ItemRow]) -> set[tuple[int, int]]:
     if not rows:
         return set()
     if connection.dialect.name == "postgresql":
@@ -138,15 +171,18 @@ def set_entity(connection: Connection, source_id: int, name: str, data: Any) -> 
     connection.execute(_SET_ENTITY, binds)
 
 
-_PG_KNOWN = text("SELECT key FROM items WHERE source_id = :source AND key = ANY(CAST(:keys AS text[]))")
-_LITE_KNOWN = """
+_PG_KNOWN = text(f"""
+SELECT key FROM items WHERE source_id = :source AND key = ANY(CAST(:keys AS text[])) AND state <> {QUARANTINED}
+""")
+_LITE_KNOWN = f"""
 WITH u(source_id, key) AS (VALUES @keys)
 SELECT u.key FROM u CROSS JOIN items i ON i.source_id = u.source_id AND i.key = u.key
+WHERE i.state <> {QUARANTINED}
 """
 
 
 def known(connection: Connection, source_id: int, keys: Sequence[str]) -> set[str]:
-    """Of these items' keys, those that the source has told before."""
+    """Of these items' keys, those that the source has told before so that they could be read."""
     if connection.dialect.name == "postgresql":
         return {row[0] for row in connection.execute(_PG_KNOWN, {"source": source_id, "keys": array(keys)})}
     return {row[0] for row in look_up(connection, _LITE_KNOWN, [(source_id, key) for key in keys])}
