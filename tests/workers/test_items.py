@@ -15,6 +15,7 @@ from seamline.call import Answer, Call, Calls
 from seamline.delivery import Delivery, Item, Nudge
 from seamline.errors import CallRefused, NeedsHuman, PayloadError, RetryLater
 from seamline_workers.fetch import ATTEMPTS, LEASE_US
+from seamline_workers.interpret import guarded
 from seamline_workers.replay import translate_again
 from seamline_workers.run import Run, Work
 from seamline_workers.store import deliveries
@@ -143,6 +144,14 @@ def test_the_same_item_told_again_by_another_delivery_is_told_once(works: MakeWo
 
 
 # --- fetch ----------------------------------------------------------------------------------------------------------
+
+
+def test_r93_a_missing_field_is_named_and_a_value_that_is_in_no_table_is_not() -> None:
+    told = {"status": "jordan"}
+    with pytest.raises(PayloadError, match="^normalize: a field is missing: email$"):
+        guarded("normalize", lambda: told["email"])
+    with pytest.raises(PayloadError, match="^normalize: a field is missing$"):
+        guarded("normalize", lambda: {"open": 1}[told["status"]])
 
 
 def test_what_could_not_be_read_and_is_told_anew_is_told(works: MakeWorks) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,8 +32,6 @@ _US = timedelta(microseconds=1)
 
 #: Most items that one delivery may tell.
 MAX_ITEMS = 1_000
-
-_FIELD = re.compile(r"[a-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 
 
 def to_us(moment: datetime) -> int:
@@ -103,9 +100,13 @@ def guarded(what: str, work: Callable[[], Any]) -> Any:
 
 
 def _field(error: KeyError) -> str:
-    """The name of a missing field, if it looks like one: a look-up by a value must not show the value."""
+    """The name of a missing field, where the code that missed it says it: a look-up by a value must not show that."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
     name = error.args[0] if error.args else None
-    return f": {name}" if isinstance(name, str) and _FIELD.fullmatch(name) else ""
+    said = trace is not None and isinstance(name, str) and name in trace.tb_frame.f_code.co_consts
+    return f": {name}" if said else ""
 
 
 def split(source: Source, row: DeliveryRow, public_url: str) -> Reading:
