@@ -148,9 +148,9 @@ def test_the_same_item_told_again_by_another_delivery_is_told_once(works: MakeWo
 
 def test_r93_a_missing_field_is_named_and_a_value_that_is_in_no_table_is_not() -> None:
     told = {"status": "jordan"}
-    with pytest.raises(PayloadError, match="^normalize: a field is missing: email$"):
+    with pytest.raises(PayloadError, match=r"^normalize: a field is missing: email$"):
         guarded("normalize", lambda: told["email"])
-    with pytest.raises(PayloadError, match="^normalize: a field is missing$"):
+    with pytest.raises(PayloadError, match=r"^normalize: a field is missing$"):
         guarded("normalize", lambda: {"open": 1}[told["status"]])
 
 
