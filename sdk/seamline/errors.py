@@ -23,6 +23,13 @@ class SeamlineError(Exception):
     """Root of everything that Seamline raises on purpose."""
 
 
+def _text(reason: str) -> str:
+    """The reason itself. Raises TypeError for what is no text: an exception's own may hold what nobody should read."""
+    if not isinstance(reason, str):
+        raise TypeError(f"the reason is a sentence for a human, not {type(reason).__name__}")
+    return reason
+
+
 class ConfigError(SeamlineError):
     """Raised when a configuration, an adapter or a seat is declared wrongly; says what to write where."""
 
@@ -51,7 +58,9 @@ class RetryLater(SeamlineError):
 
     def __init__(self, reason: str, after: timedelta | None = None) -> None:
         super().__init__(reason)
-        self.reason = reason
+        if after is not None and not isinstance(after, timedelta):
+            raise TypeError(f"after is a timedelta, such as timedelta(seconds=60), not {type(after).__name__}")
+        self.reason = _text(reason)
         self.after = after
 
 
@@ -60,7 +69,7 @@ class NeedsHuman(SeamlineError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason = _text(reason)
 
 
 class Park(SeamlineError):
@@ -68,8 +77,11 @@ class Park(SeamlineError):
 
     def __init__(self, awaits: str, reason: str) -> None:
         super().__init__(reason)
+        if not isinstance(awaits, str):
+            named = getattr(awaits, "__name__", type(awaits).__name__)
+            raise TypeError(f"Park awaits an event type's name, such as 'contract.signed'; for {named}: ctx.park()")
         self.awaits = awaits
-        self.reason = reason
+        self.reason = _text(reason)
 
 
 class SecretMissing(NeedsHuman):

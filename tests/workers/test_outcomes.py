@@ -12,7 +12,7 @@ import pytest
 
 from seamline import Context, Seat, SyncContext
 from seamline.boundary import Requires
-from seamline.errors import NeedsHuman, PayloadError, RetryLater
+from seamline.errors import NeedsHuman, Park, PayloadError, RetryLater
 from seamline.events import (
     BuyingSignalDetected,
     ContractSigned,
@@ -439,6 +439,46 @@ def test_whatever_a_handler_raises_is_an_outcome(works: MakeWorks, exit: type[Ba
     company.tell(viewed(1))
     company.work()
     assert state(company) == "retrying"
+
+
+class _Unmade(NeedsHuman):
+    """A word of a company's own that forgets what it is made of."""
+
+    def __init__(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: RetryLater("busy", 60),  # type: ignore[arg-type]
+        lambda: NeedsHuman(ValueError("dana@example.com")),  # type: ignore[arg-type]
+        lambda: Park(ContractSigned, "no contract"),  # type: ignore[arg-type]
+        _Unmade,
+    ],
+    ids=["a wait in seconds", "an exception as the reason", "a class for a name", "without a reason"],
+)
+def test_asking_wrongly_is_an_outcome_that_holds_up_no_other_lane(
+    works: MakeWorks, ask: Callable[[], Exception]
+) -> None:
+    def handle(event: ProposalViewed, ctx: SyncContext) -> None:
+        raise ask()
+
+    company = works(dirk(handle))
+    company.tell(viewed(1))
+    company.work()
+    assert state(company) == "retrying"
+    assert "dana" not in str(company.one("SELECT reason FROM handoffs"))
+
+
+def test_waiting_for_what_can_never_be_told_is_dead_at_once_and_says_so(works: MakeWorks) -> None:
+    def handle(event: ProposalViewed, ctx: SyncContext) -> None:
+        raise Park("contract.singed", "no contract")
+
+    company = works(dirk(handle))
+    company.tell(viewed(1))
+    company.work()
+    assert state(company) == "dead"
+    assert "'contract.singed'" in str(company.one("SELECT reason FROM handoffs"))
 
 
 def test_r89_a_payload_that_the_handler_cannot_read_is_dead_at_once(works: MakeWorks) -> None:

@@ -21,7 +21,7 @@ from seamline.boundary import Roster
 from seamline.cloudevents import NOT_DATA
 from seamline.context import Context, Emit, Flag, Log, Message, SyncContext, Task
 from seamline.errors import NeedsHuman, Park, PayloadError, RetryLater, SeamlineError
-from seamline.events.base import Event, event_id
+from seamline.events.base import Event, catalogue, event_id
 from seamline.seat import Seat
 from seamline_workers.interpret import from_us, to_us
 from seamline_workers.reader import LedgerReader, event_of
@@ -121,17 +121,7 @@ class Runner:
         ``started`` is told of the future of an ``async def`` handler, so that a watch can cancel it.
         """
         try:
-            event = self._event(handoff)
-            effects = self._handle(seat, handoff, event, started)
-            return self._done(seat, handoff, effects)
-        except RetryLater as error:
-            return self._retry(seat, handoff, f"RetryLater: {error.reason}", error.after)
-        except NeedsHuman as error:
-            return self._to_human(seat, handoff, error.reason)
-        except Park as error:
-            return Result(self._outcome(seat, handoff, schema.PARKED, reason=error.reason, awaits=error.awaits))
-        except (PayloadError, _NotAllowed) as error:
-            return Result(self._outcome(seat, handoff, schema.DEAD, reason=str(error)))
+            return self._run(seat, handoff, started)
         except BaseException as error:
             # Names and places, not texts: an exception's text may hold what a customer wrote.
             return self._retry(seat, handoff, _where(error), None)
@@ -142,6 +132,24 @@ class Runner:
 
     def close(self) -> None:
         self._loops.close()
+
+    def _run(self, seat: Seat, handoff: Handoff, started: Callable[[Future[None]], None] | None) -> Result:
+        """The outcome that the handler asks for. Raises what else it raises, and where it asks for what cannot be."""
+        try:
+            event = self._event(handoff)
+            effects = self._handle(seat, handoff, event, started)
+            return self._done(seat, handoff, effects)
+        except RetryLater as error:
+            return self._retry(seat, handoff, f"RetryLater: {error.reason}", error.after)
+        except NeedsHuman as error:
+            return self._to_human(seat, handoff, error.reason)
+        except Park as error:
+            if error.awaits not in catalogue():
+                reason = f"no event type is named {error.awaits!r}: it would wait for ever"
+                return Result(self._outcome(seat, handoff, schema.DEAD, reason=reason))
+            return Result(self._outcome(seat, handoff, schema.PARKED, reason=error.reason, awaits=error.awaits))
+        except (PayloadError, _NotAllowed) as error:
+            return Result(self._outcome(seat, handoff, schema.DEAD, reason=str(error)))
 
     def _event(self, handoff: Handoff) -> Event:
         # The seats of one event read it once; events do not change.
