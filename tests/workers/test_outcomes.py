@@ -78,7 +78,7 @@ def test_effects_are_written_with_done_and_remembered(works: MakeWorks) -> None:
     assert [tuple(r) for r in company.all("SELECT title, assignee, kind FROM tasks")] == [("Call Dana", "coo", "task")]
     assert company.one("SELECT to_seat FROM messages") == "pepper"
     kinds = [tuple(r) for r in company.all("SELECT kind, key FROM effects ORDER BY kind")]
-    assert kinds == [(1, "viewed/"), (2, "call"), (3, "pepper/m"), (4, "buying_signal.detected/1"), (5, "1")]
+    assert kinds == [(1, "viewed/"), (2, "call"), (3, "pepper/m"), (4, "buying_signal.detected/#1"), (5, "1")]
     emitted = company.all("SELECT source, cause, correlation, hops, trust FROM events WHERE seq = 2")[0]
     cause = company.one("SELECT id FROM events WHERE seq = 1")
     assert (emitted.source, bytes(emitted.cause), emitted.hops) == ("/seats/dirk", bytes(cause), 1)
@@ -97,6 +97,24 @@ def test_two_effects_under_one_key_are_one(works: MakeWorks) -> None:
     company.work()
     assert [tuple(r) for r in company.all("SELECT title FROM tasks")] == [("Second",)]
     assert [tuple(r) for r in company.all("SELECT text, count FROM flags")] == [("twice", 1)]
+
+
+def test_a_key_that_looks_like_an_ordinal_takes_no_other_effect_s_place(works: MakeWorks) -> None:
+    def handle(event: ProposalViewed, ctx: SyncContext) -> None:
+        for key in ("2", "#4", "##4"):
+            ctx.task(f"The task {key}", key=key)
+        ctx.task("The fourth task")
+        ctx.emit(BuyingSignalDetected(proposal_id="2", signal="keyed"), key="2")
+        ctx.emit(BuyingSignalDetected(proposal_id="p", signal="the second"))
+        ctx.flag("a", key="b/c", text="one")
+        ctx.flag("a/b", key="c", text="another")
+
+    company = works(dirk(handle))
+    company.tell(viewed())
+    company.work()
+    assert company.one("SELECT count(*) FROM tasks") == 4
+    assert company.types().count("buying_signal.detected") == 2
+    assert company.one("SELECT count(*) FROM flags") == 2
 
 
 def test_r89_a_handler_that_raises_is_tried_again_with_full_jitter_and_then_dead(works: MakeWorks) -> None:

@@ -187,7 +187,7 @@ class Runner:
         for effect in effects:
             kind = _KINDS[type(effect)]
             ordinals[kind] = ordinal = ordinals.get(kind, 0) + 1
-            key = _key(effect) or str(ordinal)
+            key = _key(effect) or (str(ordinal) if isinstance(effect, Log) else f"#{ordinal}")
             if isinstance(effect, Emit):
                 draft = self._draft(seat, handoff, cause, effect.event, key)
                 drafts.append(draft)
@@ -295,10 +295,14 @@ _KINDS: dict[type, int] = {
 def _key(effect: Any) -> str:
     """What tells an effect apart from others of its kind; empty: its ordinal."""
     if isinstance(effect, Flag):
-        return f"{effect.name}/{effect.key}"
+        name = effect.name.replace("~", "~0").replace("/", "~1")  # no other name and key read the same
+        return f"{name}/{effect.key}"
     if isinstance(effect, Message):
         return f"{effect.to}/{effect.key}" if effect.key else ""
-    return "" if isinstance(effect, Log) else str(effect.key)
+    if isinstance(effect, Log):
+        return ""
+    key = str(effect.key)
+    return f"#{key}" if key.startswith("#") else key  # "#2" alone is the second without a key
 
 
 def _where(error: BaseException) -> str:
