@@ -82,6 +82,20 @@ class Roster:
         maker = self.maker(event_type)
         return matching(seat.does_not_own, event_type) < 0 if maker is None else maker.name == seat.name
 
+    def may_emit(self, seat: Seat, event: type[Event]) -> bool:
+        """Whether a seat may emit an event: a judgement that is its own to make."""
+        return event.nature == "judgement" and self.may_make(seat, event.event_type)
+
+    def refusal(self, seat: Seat, event: type[Event]) -> str:
+        """Why a seat may not emit an event, and what would change that."""
+        said = f"seat {seat.name} may not emit {event.event_type}: "
+        if event.nature != "judgement":
+            whose = "a provider's or a human's word" if event.nature == "fact" else "the engine's"
+            return f"{said}it is no judgement of its own but {whose}"
+        maker = self.maker(event.event_type)
+        whose = "what it does_not_own" if maker is None or maker is seat else f"{maker.name}'s"
+        return f"{said}it is no judgement of its own but {whose}; name it under owns or makes"
+
     def route(self, event_type: str) -> tuple[Seat | None, tuple[Seat, ...]]:
         """The owner of a type and the seats that are informed of it, of those that have something to do with it."""
         known = self._routes.get(event_type)

@@ -208,8 +208,8 @@ class Runner:
         return Result(outcome, drafts)
 
     def _draft(self, seat: Seat, handoff: Handoff, cause: str, event: Event, key: str) -> Draft:
-        if event.nature != "judgement" or not self._roster.may_make(seat, event.event_type):
-            raise _NotAllowed(f"seat {seat.name} may not emit {event.event_type}: it is no judgement of its own")
+        if not self._roster.may_emit(seat, type(event)):
+            raise _NotAllowed(self._roster.refusal(seat, type(event)))
         now = self._clock()
         occurred = None if event.occurred_at is None else to_us(event.occurred_at)
         return Draft(

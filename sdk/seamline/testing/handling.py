@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from seamline.context import Account, Context, Effect, SyncContext
+from seamline.boundary import Roster
+from seamline.context import Account, Context, Effect, Emit, SyncContext
 from seamline.events.base import Envelope, Event, event_id
 from seamline.seat import Seat
 from seamline.testing.play import NOW, SOURCE
@@ -64,11 +65,13 @@ def run_handler(
     *,
     now: datetime | None = None,
     account: Account = ACCOUNT,
+    roster: Roster | None = None,
 ) -> list[Effect]:
     """What a seat asks for when it is handed ``event``, after ``history`` (oldest first).
 
     ``now`` is business time: by default when the event happened. What the handler raises (Park, NeedsHuman, RetryLater)
-    is raised. Raises LookupError where the seat does not handle the type.
+    is raised. Raises LookupError where the seat does not handle the type, and AssertionError where it emits what the
+    engine would not take from it; ``roster`` says whose a judgement is, without it the seat is taken to be alone.
     """
     handler = seat.handler(event.event_type)
     if handler is None:
@@ -83,10 +86,19 @@ def run_handler(
     if inspect.iscoroutinefunction(handler):
         ctx = Context(given, seat.name, reader, at)
         asyncio.run(handler(given, ctx))
-        return list(ctx.effects)
+        return _taken(seat, roster, ctx.effects)
     sync = SyncContext(given, seat.name, reader, at)
     handler(given, sync)
-    return list(sync.effects)
+    return _taken(seat, roster, sync.effects)
+
+
+def _taken(seat: Seat, roster: Roster | None, effects: Sequence[Effect]) -> list[Effect]:
+    """The effects, of which the engine would refuse none."""
+    company = roster or Roster([seat])
+    for effect in effects:
+        if isinstance(effect, Emit) and not company.may_emit(seat, type(effect.event)):
+            raise AssertionError(company.refusal(seat, type(effect.event)))
+    return list(effects)
 
 
 def _has(event: Event, where: dict[str, Any]) -> bool:

@@ -7,9 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from seamline import Context, Park, Party, Seat, SyncContext
+from seamline import Context, Park, Party, Roster, Seat, SyncContext
 from seamline.context import Emit, Flag, Task
-from seamline.events import BuyingSignalDetected, ContractSigned, DealWon, Event, ProposalViewed
+from seamline.events import (
+    BuyingSignalDetected,
+    ContractSigned,
+    DealWon,
+    Event,
+    LeadQualified,
+    ProposalDeclined,
+    ProposalExpired,
+    ProposalViewed,
+)
 from seamline.testing import ACCOUNT, FakeClock, run_handler
 
 AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -75,6 +84,25 @@ def test_business_time_is_an_argument() -> None:
 def test_a_type_without_a_handler_is_named() -> None:
     with pytest.raises(LookupError, match=r"dirk does not handle contract\.signed; it handles proposal\.viewed"):
         run_handler(dirk, ContractSigned(contract_id="c1"))
+
+
+@dirk.on(ProposalDeclined)
+def declined(event: ProposalDeclined, ctx: SyncContext) -> None:
+    ctx.emit(DealWon(deal_id="d1"))
+
+
+@dirk.on(ProposalExpired)
+def expired(event: ProposalExpired, ctx: SyncContext) -> None:
+    ctx.emit(LeadQualified(lead_id="l1", result="qualified", score=90))
+
+
+def test_what_the_engine_would_not_take_from_a_seat_fails_its_test_and_says_why() -> None:
+    with pytest.raises(AssertionError, match=r"may not emit deal\.won: .* a provider's or a human's word"):
+        run_handler(dirk, ProposalDeclined(proposal_id="p1"))
+    assert len(run_handler(dirk, ProposalExpired(proposal_id="p1"))) == 1  # nobody's
+    company = Roster([dirk, Seat("pepper", owns=["lead.*"])])
+    with pytest.raises(AssertionError, match=r"may not emit lead\.qualified: .* pepper's; name it under owns or makes"):
+        run_handler(dirk, ProposalExpired(proposal_id="p1"), roster=company)
 
 
 def test_a_clock_moves_only_forwards_and_only_when_it_is_told() -> None:
