@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
+from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +18,9 @@ from seamline.errors import ConfigError, PayloadError
 from seamline.events.base import Event, Ref, reasons
 from seamline.reply import Replies, Reply
 from seamline.signature.base import Secrets, Signature
+
+#: What an author writes; none of it is ever awaited.
+_PLAIN = ("challenge", "refuse", "delivery_key", "reply", "split", "fetch", "normalize", "poll")
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,16 @@ class Adapter(ABC):
         if isinstance(settings, model):
             self.settings: Any = settings
             return
+        given = dict(settings or {})
+        known = ", ".join(sorted(model.model_fields)) or "none"
+        if "extra" not in model.model_config:
+            # pydantic would pass over what it does not know: a misspelt setting would have no effect.
+            names = {field.alias or name for name, field in model.model_fields.items()} | set(model.model_fields)
+            if unknown := sorted(set(given) - names):
+                raise ConfigError(f"settings of {self.name}: no setting is named {unknown[0]!r}; there are: {known}")
         try:
-            self.settings = model.model_validate(dict(settings or {}))
+            self.settings = model.model_validate(given)
         except ValueError as error:
-            known = ", ".join(sorted(model.model_fields)) or "none"
             raise ConfigError(f"settings of {self.name}: {reasons(error)}; there are: {known}") from None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -102,6 +112,16 @@ class Adapter(ABC):
             raise ConfigError(f"adapter {cls.__name__}: signature is a value, such as {cls.signature.__name__}(…)")
         if not (isinstance(cls.emits, tuple) and all(isinstance(e, type) and issubclass(e, Event) for e in cls.emits)):
             raise ConfigError(f"adapter {cls.__name__}: emits is a tuple of event types, such as (ProposalViewed,)")
+        if not issubclass(cls.Settings, BaseModel):
+            raise ConfigError(f"adapter {cls.__name__}: Settings is a pydantic model: class Settings(BaseModel)")
+        for poll, every in cls.polls.items():
+            if not isinstance(every, timedelta) or every <= timedelta(0):
+                raise ConfigError(
+                    f"adapter {cls.__name__}: poll {poll!r} runs every timedelta(minutes=5), not {every!r}"
+                )
+        for method in _PLAIN:
+            if iscoroutinefunction(getattr(cls, method)) or isasyncgenfunction(getattr(cls, method)):
+                raise ConfigError(f"adapter {cls.__name__}: {method}() is a plain def; what it asks for is yielded")
         cls.replies.check(cls.name)
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -105,3 +106,43 @@ def test_an_adapter_names_what_its_settings_are_and_refuses_a_declaration_that_i
     one: Any = DealWon
     with pytest.raises(ConfigError, match="emits is a tuple of event types"):
         type("Other", (Acme,), {"emits": one})
+
+
+class _Mild(Adapter):
+    """An adapter whose settings say nothing about what they do not know."""
+
+    name = "mild"
+    signature = None
+    trust = "unverified"
+    emits = ()
+
+    class Settings(BaseModel):
+        pipeline: str = "won"
+
+    def normalize(self, item: Item) -> Iterator[Event]:
+        yield from ()
+
+
+def test_a_misspelt_setting_is_refused_also_by_a_model_that_would_pass_over_it() -> None:
+    assert _Mild({"pipeline": "closed"}).settings.pipeline == "closed"
+    with pytest.raises(ConfigError, match="no setting is named 'pipelin'; there are: pipeline"):
+        _Mild({"pipelin": "closed"})
+
+
+@pytest.mark.parametrize("every", [300, timedelta(0), timedelta(minutes=-1)])
+def test_a_poll_that_would_never_rest_is_refused(every: Any) -> None:
+    with pytest.raises(ConfigError, match="poll 'changes' runs every timedelta"):
+        type("Odd", (_Mild,), {"polls": {"changes": every}})
+
+
+def test_an_adapter_that_awaits_is_refused() -> None:
+    async def normalize(self: Any, item: Item) -> list[Event]:
+        return []
+
+    with pytest.raises(ConfigError, match=r"normalize\(\) is a plain def"):
+        type("Odd", (_Mild,), {"normalize": normalize})
+
+
+def test_settings_that_are_no_model_are_refused() -> None:
+    with pytest.raises(ConfigError, match="Settings is a pydantic model"):
+        type("Odd", (_Mild,), {"Settings": type("Settings", (), {})})
