@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NoReturn, Protocol, TypeVar
 from uuid import UUID
 
+from pydantic_core import to_jsonable_python
+
 from seamline.errors import NeedsHuman, Park, RetryLater
 from seamline.events.base import Event
 
@@ -92,6 +94,18 @@ class Reader(Protocol):
     def count(self, event_type: str, where: dict[str, Any]) -> int: ...
 
 
+def _stored(event: type[Event], where: dict[str, Any]) -> dict[str, Any]:
+    """Values as the ledger holds them, without what is as by default. Raises TypeError for a field that it lacks."""
+    stored = {}
+    for name, value in where.items():
+        field = event.model_fields.get(name)
+        if field is None:
+            raise TypeError(f"{event.__name__} has no field {name!r}; there are: {', '.join(event.model_fields)}")
+        default = field.get_default(call_default_factory=True, validated_data={})
+        stored[name] = None if value == default else to_jsonable_python(value)
+    return stored
+
+
 class SyncTimeline:
     """The account's events up to and with this one."""
 
@@ -100,15 +114,15 @@ class SyncTimeline:
 
     def count(self, event: type[Event], **where: Any) -> int:
         """How many events of a type there are, with these values in their data."""
-        return self._reader.count(event.event_type, where)
+        return self._reader.count(event.event_type, _stored(event, where))
 
     def last(self, event: type[E], **where: Any) -> E | None:
-        found = self._reader.events(event.event_type, where, 1)
+        found = self._reader.events(event.event_type, _stored(event, where), 1)
         return found[0] if found else None  # type: ignore[return-value]
 
     def all(self, event: type[E], **where: Any) -> list[E]:
         """Newest first."""
-        return self._reader.events(event.event_type, where, None)  # type: ignore[return-value]
+        return self._reader.events(event.event_type, _stored(event, where), None)  # type: ignore[return-value]
 
 
 class Timeline:

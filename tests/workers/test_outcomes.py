@@ -17,6 +17,7 @@ from seamline.events import (
     BuyingSignalDetected,
     ContractSigned,
     DealWon,
+    EmailReceived,
     Event,
     LeadQualified,
     OnboardingStarted,
@@ -521,6 +522,26 @@ def test_a_handler_reads_as_of_its_event_s_place_in_the_ledger(works: MakeWorks)
     company.tell(viewed(1), viewed(2), viewed(3))
     company.work()
     assert seen == [(1, "P1", 1), (2, "P2", 2), (3, "P3", 3)]
+
+
+def test_a_handler_finds_events_by_any_value_and_is_told_of_a_field_that_is_not_there(works: MakeWorks) -> None:
+    found: list[int] = []
+
+    def handle(event: EmailReceived, ctx: SyncContext) -> None:
+        wanted: list[dict[str, Any]] = [
+            {"auto": "none"},
+            {"auto": "bounce"},
+            {"recipients": event.recipients},
+            {"text": None},
+        ]
+        found.extend(ctx.timeline.count(EmailReceived, **where) for where in wanted)
+        with pytest.raises(TypeError, match=r"EmailReceived has no field 'sendr'; there are: .*sender"):
+            ctx.timeline.last(EmailReceived, sendr="dana@example.com")
+
+    company = works(dirk(handle, EmailReceived))
+    company.tell(event("email.received", message_id="m1", sender="dana@example.com", recipients=["team@example.com"]))
+    company.work()
+    assert found == [1, 0, 1, 1]
 
 
 def test_owner_and_informed_each_get_one_handoff_and_nobody_else(works: MakeWorks) -> None:
