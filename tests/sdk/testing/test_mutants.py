@@ -429,6 +429,28 @@ class Trusting(Acme):
         return str(element.get("id"))
 
 
+class Stringly(Acme):
+    """A mutant."""
+
+    def key_of(self, delivery: Delivery, element: Any) -> str:
+        return str(element.get("id")) if isinstance(element, dict) else super().key_of(delivery, element)
+
+
+class StringlyPart(Acme):
+    """A mutant."""
+
+    def key_of(self, delivery: Delivery, element: Any) -> str:
+        key = super().key_of(delivery, element)
+        return f"{key}_{element.get('proposal')}" if isinstance(element, dict) else key
+
+
+class StringlyDelivery(Acme):
+    """A mutant."""
+
+    def delivery_key(self, request: Request) -> str | None:
+        return str(request.json().get("portal"))
+
+
 class TrustingRefusal(Acme):
     """A mutant."""
 
@@ -496,6 +518,9 @@ class Placed(Acme):
 
 READING_MUTANTS: dict[str, tuple[str, type[Acme]]] = {
     "asks an element for its fields unseen": ("odd bodies raise only PayloadError", Trusting),
+    "makes a key of an id that is not there": ("no key is made of None", Stringly),
+    "makes the end of a key of what is not there": ("no key is made of None", StringlyPart),
+    "makes a delivery's key of what is not there": ("no key is made of None", StringlyDelivery),
     "refuses with an AttributeError": ("odd bodies raise only PayloadError", TrustingRefusal),
     "quotes the body in an error": ("odd bodies raise only PayloadError", Quoting),
     "crashes on an odd challenge": ("odd challenges raise nothing", OpenChallenge),

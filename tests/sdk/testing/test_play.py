@@ -22,6 +22,7 @@ from seamline import (
     Nudge,
     Party,
     RetryLater,
+    content_key,
 )
 from seamline.errors import CallRefused, SecretMissing
 from seamline.events import MeetingBooked, MeetingRescheduled
@@ -45,10 +46,10 @@ class Diary(Adapter):
             yield Nudge("meetings", scope=delivery.query.get("calendar", ""))
             return
         for meeting in delivery.json()["meetings"]:
-            if not isinstance(meeting, dict) or not isinstance(meeting.get("id"), str):
-                yield Item(f"odd {json.dumps(meeting)}", meeting)
+            if not isinstance(meeting, dict) or not isinstance(meeting.get("id"), str) or "version" not in meeting:
+                yield Item(content_key(meeting), meeting)
                 continue
-            yield Item(f"{meeting['id']}/{meeting.get('version')}", meeting, entity=meeting["id"])
+            yield Item(f"{meeting['id']}/{json.dumps(meeting['version'])}", meeting, entity=meeting["id"])
 
     def normalize(self, item: Item) -> Iterator[Event]:
         told, before = item.data, item.before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,9 @@ KIND_NAMES = frozenset(
 
 UNKNOWN = "seamline.unknown"
 
+#: What ``str()`` and f-strings make of a field that is not there.
+_NONE = re.compile(r"(?<![^\W_])None\Z")
+
 
 def reads_odd_bodies(case: Case) -> bool:
     ran = False
@@ -45,6 +49,18 @@ def reads_odd_bodies(case: Case) -> bool:
                 demand(
                     corpus.MARKER not in str(error), "a PayloadError quotes a value of the body; name fields and types"
                 )
+    return ran
+
+
+def knows_what_has_no_id(case: Case) -> bool:
+    ran = False
+    for step, bare in given(case):
+        for body in (bare.body, *corpus.bent(bare)):
+            if b"None" in body:
+                continue  # it may be the provider's own word
+            ran = True
+            for key in _keys(case.bench, replace(bare, body=body), step):
+                demand(_NONE.search(key) is None, f"the key {key!r} is made of a field that is not there")
     return ran
 
 
@@ -190,6 +206,15 @@ def _read_through(bench: Bench, delivery: Delivery) -> Iterator[PayloadError]:
                     yield found
 
 
+def _keys(bench: Bench, request: Request, step: Sample) -> list[str]:
+    """The keys of a request and its items; none where it cannot be read."""
+    try:
+        delivery = bench.deliver(request, step)
+        return [delivery.key, *(part.key for part in split(bench.adapter, delivery) if isinstance(part, Item))]
+    except Exception:
+        return []  # how it fails, others judge
+
+
 def _first_call(bench: Bench, item: Item) -> None:
     calls = bench.adapter.fetch(item)
     try:
@@ -259,6 +284,11 @@ READING_CHECKS: Sequence[StoryCheck] = (
         "odd bodies raise only PayloadError",
         "look at types first; KeyError, TypeError and ValueError count as PayloadError, AttributeError does not",
         reads_odd_bodies,
+    ),
+    StoryCheck(
+        "no key is made of None",
+        "str(one.get('id')) gives all that have no id one key, and only the first is told: use content_key(one) there",
+        knows_what_has_no_id,
     ),
     StoryCheck(
         "odd challenges raise nothing",
