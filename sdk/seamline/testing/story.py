@@ -39,7 +39,8 @@ class Sample:
 
     ``file`` is a body below the samples' root (None: an empty body). ``patch`` sets fields of a JSON body by dotted
     path (``"0.attemptNumber"``; list indices are numbers) or of a form by name; ``ABSENT`` takes one away.
-    ``refused``: genuine, but ``refuse`` must name a reason. ``challenged``: unsigned, and ``challenge`` must answer.
+    ``refused``: genuine, but ``refuse`` must name a reason. ``challenged``: unsigned, and ``challenge`` must answer;
+    where the story has ``secrets``, only to who knows them.
     ``replies``: the exact body that ``challenge`` or ``reply`` must give. ``poll`` (with ``scope`` and ``baseline``):
     not a request but a page that this poll stored; without a file the poll is run, on the story's answers, from where
     its last run ended.

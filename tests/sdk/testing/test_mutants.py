@@ -538,6 +538,72 @@ def test_a_reader_is_caught_that(mutant: str, root: Path) -> None:
     assert check in broken(make, root, only=(check,))
 
 
+# --- handshakes ----------------------------------------------------------------------------------------------------
+
+
+class Guarded(Acme):
+    """Acme, whose handshake proves that it knows a token."""
+
+    def challenge(self, request: Request, secrets: Secrets) -> Reply | None:
+        if request.method != "GET" or "challenge" not in request.query:
+            return None
+        return super().challenge(request, secrets) if self.knows(request, secrets) else Reply(403)
+
+    def knows(self, request: Request, secrets: Secrets) -> bool:
+        return request.query.get("token") in secrets.get("verify_token", ())
+
+
+class AnyToken(Guarded):
+    """A mutant."""
+
+    def knows(self, request: Request, secrets: Secrets) -> bool:
+        return bool(request.query.get("token")) and bool(secrets.get("verify_token"))
+
+
+class OpenWithoutToken(Guarded):
+    """A mutant."""
+
+    def knows(self, request: Request, secrets: Secrets) -> bool:
+        return "verify_token" not in secrets or super().knows(request, secrets)
+
+
+class NeedsAToken(Guarded):
+    """A mutant."""
+
+    def knows(self, request: Request, secrets: Secrets) -> bool:
+        return request.query.get("token") in secrets["verify_token"]
+
+
+HELLO = {"challenge": "42", "token": "t0ken-1"}
+HANDSHAKE = Story(
+    "A handshake by who knows the token",
+    (Sample(None, method="GET", query=HELLO, challenged=True, replies=b"42"),),
+    secrets={"verify_token": ["t0ken-0", "t0ken-1"]},
+)
+
+HANDSHAKE_MUTANTS: dict[str, tuple[str, type[Acme]]] = {
+    "answers any token": ("challenges are answered by secret", AnyToken),
+    "answers anybody while no token is set": ("challenges are answered by secret", OpenWithoutToken),
+    "crashes while no token is set": ("challenges are answered by secret", NeedsAToken),
+}
+
+
+@pytest.mark.parametrize("mutant", HANDSHAKE_MUTANTS)
+def test_a_handshake_is_caught_that(mutant: str, root: Path) -> None:
+    check, make = HANDSHAKE_MUTANTS[mutant]
+    assert check in broken(make, root, (HANDSHAKE,), only=(check,))
+
+
+def test_a_handshake_that_proves_its_token_passes_and_so_does_a_refusal(root: Path) -> None:
+    guess = Story(
+        "A handshake by who guesses",
+        (Sample(None, method="GET", query={**HELLO, "token": "t0ken-2"}, challenged=True, replies=b""),),
+        secrets=HANDSHAKE.secrets,
+    )
+    only = ("plays its story", "challenges are answered by secret", "odd challenges raise nothing")
+    assert broken(Guarded, root, (HANDSHAKE, guess), only=only) == set()
+
+
 # --- where secrets go ----------------------------------------------------------------------------------------------
 
 
@@ -986,6 +1052,7 @@ def test_every_check_is_proved_by_a_mutant_or_by_a_story_above() -> None:
         PROOF_MUTANTS,
         TELLING_MUTANTS,
         READING_MUTANTS,
+        HANDSHAKE_MUTANTS,
         SECRECY_MUTANTS,
         POLLING_MUTANTS,
         DECLARATION_MUTANTS,

@@ -12,8 +12,10 @@ from seamline.adapter import Adapter
 from seamline.call import Answer
 from seamline.delivery import Delivery, Item, Request
 from seamline.errors import NeedsHuman, PayloadError, RetryLater, SignatureError
+from seamline.reply import Reply
 from seamline.testing.checks import corpus
 from seamline.testing.checks.check import AdapterCheck, Broken, Case, Contract, StoryCheck, demand, place
+from seamline.testing.keys import other_secret
 from seamline.testing.play import Bench, identify, normalize, reading, shown, split
 from seamline.testing.story import Sample
 
@@ -84,6 +86,31 @@ def answers_odd_challenges(case: Case) -> bool:
                         raised = type(error).__name__
                         raise Broken(f"challenge() raised {raised} on an odd {method}{place(error)}") from error
     return ran
+
+
+def answers_who_knows_the_secret(case: Case) -> bool:
+    bench, ran = case.bench, False
+    others = {name: [other_secret(value) for value in values] for name, values in bench.secrets.items()}
+    for step in case.story.steps:
+        if not step.challenged or not case.story.secrets:
+            continue
+        ran = True
+        bare = step.request(bench.root)
+        answer = bench.adapter.challenge(bare, bench.secrets)
+        for what, secrets in (("with other secrets", others), ("without secrets", {})):
+            try:
+                other = bench.adapter.challenge(bare, secrets)
+            except Exception as error:
+                raise Broken(f"challenge() raised {type(error).__name__} {what}{place(error)}") from error
+            demand(
+                answer is None or other is None or not _taken(answer, other), f"challenge() answered the same {what}"
+            )
+    return ran
+
+
+def _taken(answer: Reply, other: Reply) -> bool:
+    """Whether another answer is as good as the first: the same body with a 2xx."""
+    return answer.body == other.body and all(200 <= reply.status < 300 for reply in (answer, other))
 
 
 def reads_odd_answers(case: Case) -> bool:
@@ -294,6 +321,12 @@ READING_CHECKS: Sequence[StoryCheck] = (
         "odd challenges raise nothing",
         "challenge() runs before verification: whatever anybody sends must not make a 500",
         answers_odd_challenges,
+    ),
+    StoryCheck(
+        "challenges are answered by secret",
+        "compare the token with a scheme, such as SharedToken(Query('token'), secret='verify_token'), and give "
+        "Reply(403) to others; the secrets of a handshake's story are those that it needs",
+        answers_who_knows_the_secret,
     ),
     StoryCheck(
         "odd answers raise only PayloadError",
