@@ -167,6 +167,12 @@ def _id(evidence: Event | UUID | str) -> str:
     return str(evidence.id) if isinstance(evidence, Event) else str(evidence)
 
 
+def _aware(name: str, moment: datetime | None) -> datetime | None:
+    if moment is not None and moment.tzinfo is None:
+        raise TypeError(f"{name} is a time without an offset: begin with ctx.now, or name a time zone")
+    return moment
+
+
 class _Asking:
     """What both contexts can ask for."""
 
@@ -208,8 +214,8 @@ class _Asking:
         due_at: datetime | None = None,
         rule: str | None = None,
     ) -> None:
-        """Give a human something to do."""
-        self.effects.append(Task(title, text, key, assignee, due_at, rule))
+        """Give a human something to do. Raises TypeError where ``due_at`` has no offset."""
+        self.effects.append(Task(title, text, key, assignee, _aware("due_at", due_at), rule))
 
     def message(
         self,
@@ -221,8 +227,9 @@ class _Asking:
         key: str = "",
         needs_response_by: datetime | None = None,
     ) -> None:
-        """Tell or ask another seat."""
-        self.effects.append(Message(to, topic, body, kind, key, needs_response_by))
+        """Tell or ask another seat of the roster. Raises TypeError where ``needs_response_by`` has no offset."""
+        by = _aware("needs_response_by", needs_response_by)
+        self.effects.append(Message(to, topic, body, kind, key, by))
 
     def emit(self, event: Event, *, key: str = "") -> None:
         """Append an event that this seat owns. ``key`` tells several of one type apart; replays give the same id."""

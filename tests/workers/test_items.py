@@ -444,6 +444,20 @@ def keyed(n: int) -> bytes:
     return json.dumps({"items": [{"key": f"page{n}", "events": [viewed(n)]}]}).encode()
 
 
+@pytest.mark.parametrize(("optional", "armed"), [((), 1), (("api",), 0)])
+def test_a_poll_runs_unless_its_source_does_without_the_api(
+    works: MakeWorks, optional: tuple[str, ...], armed: int
+) -> None:
+    company, network = polling(works, lambda _: page())
+    company.write("DELETE FROM polls")
+    source = company.sources["crm"]
+    object.__setattr__(source, "secrets", {})
+    object.__setattr__(source, "adapter", type("Odd", (Polled,), {"optional_secrets": optional})())
+    company.engine.poller.arm()
+    assert company.one("SELECT count(*) FROM polls") == armed
+    assert network.asked == []
+
+
 def test_many_nudges_are_one_poll(works: MakeWorks) -> None:
     company, network = polling(works, lambda _: page())
     assert poll(company)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -70,7 +70,7 @@ def test_effects_are_written_with_done_and_remembered(works: MakeWorks) -> None:
         ctx.log("noted")
         ctx.emit(BuyingSignalDetected(proposal_id=event.proposal_id, signal="viewed_often", party=event.party))
 
-    company = works(dirk(handle))
+    company = works(dirk(handle), Seat("pepper"))
     company.tell(viewed())
     company.work()
     assert state(company) == "done"
@@ -269,6 +269,22 @@ def test_a_seat_that_emits_what_is_not_its_own_is_dead_at_once_and_emits_nothing
     assert company.types() == ["proposal.viewed"] * 3
     assert company.one("SELECT count(*) FROM flags") == 0
     assert "may not emit" in company.all("SELECT reason FROM handoffs")[0].reason
+
+
+def test_a_message_to_a_seat_that_does_not_exist_is_dead_and_says_which_there_are(works: MakeWorks) -> None:
+    company = works(dirk(lambda _, ctx: ctx.message("peper", topic="proposal", body="read it")), Seat("pepper"))
+    company.tell(viewed())
+    company.work()
+    assert state(company) == "dead"
+    assert company.one("SELECT reason FROM handoffs") == "no seat is named 'peper': there are dirk, pepper"
+
+
+def test_a_due_time_without_an_offset_is_a_fault_of_the_handler(works: MakeWorks) -> None:
+    company = works(dirk(lambda _, ctx: ctx.task("Call", due_at=datetime(2026, 11, 20, 9))))  # noqa: DTZ001
+    company.tell(viewed())
+    company.work()
+    assert state(company) == "retrying"
+    assert company.one("SELECT reason FROM handoffs").startswith("TypeError")
 
 
 def test_a_judgement_that_nobody_owns_is_kept_and_handed_to_nobody(works: MakeWorks) -> None:
@@ -560,9 +576,9 @@ def test_owner_and_informed_each_get_one_handoff_and_nobody_else(works: MakeWork
 
 UNWRITABLE: list[Callable[[SyncContext], None]] = [
     lambda ctx: ctx.task(None),  # type: ignore[arg-type]
-    lambda ctx: ctx.task("A title", due_at="tomorrow"),  # type: ignore[arg-type]
+    lambda ctx: ctx.task("A title", assignee={"a": 1}),  # type: ignore[arg-type]
     lambda ctx: ctx.flag("seen", text=["a", "list"]),  # type: ignore[arg-type]
-    lambda ctx: ctx.message("pepper", topic="t", body="a lone surrogate \ud800"),
+    lambda ctx: ctx.message("dirk", topic="t", body="a lone surrogate \ud800"),
 ]
 
 

@@ -16,7 +16,7 @@ from seamline_workers import fetch, poll, replay
 from seamline_workers.completion import Completer, Completion
 from seamline_workers.config import Config
 from seamline_workers.crashpoint import reach
-from seamline_workers.handoff import Result, Runner
+from seamline_workers.handoff import Result, Runner, where
 from seamline_workers.log import log
 from seamline_workers.registry import Source, load_roster, register_sources
 from seamline_workers.run import Run, Work
@@ -164,7 +164,7 @@ class Engine:
         try:
             return self._do(run)
         except Exception as error:
-            log.warning("run_failed", work=run.work.kind, key=run.work.key, error=type(error).__name__)
+            log.warning("run_failed", work=run.work.kind, key=run.work.key, error=where(error))
             self._orphan(run.tokens, [])
             return False
 

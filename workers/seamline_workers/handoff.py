@@ -110,6 +110,7 @@ class Runner:
     def __init__(self, store: Store, roster: Roster, *, max_attempts: int, clock: Callable[[], int] = now_us) -> None:
         self._store = store
         self._roster = roster
+        self._seats = {seat.name for seat in roster.seats}
         self._max_attempts = max_attempts
         self._clock = clock
         self._loops = Loops()
@@ -124,7 +125,7 @@ class Runner:
             return self._run(seat, handoff, started)
         except BaseException as error:
             # Names and places, not texts: an exception's text may hold what a customer wrote.
-            return self._retry(seat, handoff, _where(error), None)
+            return self._retry(seat, handoff, where(error), None)
 
     def timed_out(self, seat: Seat, handoff: Handoff, limit: timedelta) -> Result:
         """The outcome of a handoff whose handler did not return in time."""
@@ -187,6 +188,8 @@ class Runner:
         for effect in effects:
             kind = _KINDS[type(effect)]
             ordinals[kind] = ordinal = ordinals.get(kind, 0) + 1
+            if isinstance(effect, Message) and effect.to not in self._seats:
+                raise _NotAllowed(f"no seat is named {effect.to!r}: there are {', '.join(sorted(self._seats))}")
             key = _key(effect) or (str(ordinal) if isinstance(effect, Log) else f"#{ordinal}")
             if isinstance(effect, Emit):
                 draft = self._draft(seat, handoff, cause, effect.event, key)
@@ -305,7 +308,7 @@ def _key(effect: Any) -> str:
     return f"#{key}" if key.startswith("#") else key  # "#2" alone is the second without a key
 
 
-def _where(error: BaseException) -> str:
+def where(error: BaseException) -> str:
     """An exception's type and the line of the handler that raised it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -16,6 +16,7 @@ from seamline.errors import NeedsHuman, RetryLater, SeamlineError
 from seamline.transport import Transport
 from seamline_workers.crashpoint import reach
 from seamline_workers.handoff import backoff
+from seamline_workers.interpret import lacks_optional
 from seamline_workers.registry import Source
 from seamline_workers.store.arrival import storable_key
 from seamline_workers.store.effects import give_task
@@ -73,12 +74,13 @@ class Poller:
     transport: Transport = field(default_factory=Transport)
 
     def arm(self) -> None:
-        """Enter the polls of every source that can be polled and has the secret for it."""
+        """Enter the polls of every source; not where it does without the API: its secret is optional and not there."""
         with self.store.begin() as connection:
             for source in self.sources.values():
-                if source.secrets.get("api"):
-                    for name in source.adapter.polls:
-                        connection.execute(_ADD, {"source": source.id, "poll": name, "now": now_us()})
+                if lacks_optional(source, "api"):
+                    continue
+                for name in source.adapter.polls:
+                    connection.execute(_ADD, {"source": source.id, "poll": name, "now": now_us()})
 
     def due(self, connection: Connection) -> bool:
         return connection.execute(text(_NEXT), {"now": now_us()}).first() is not None
