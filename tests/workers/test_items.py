@@ -14,6 +14,7 @@ from seamline.adapter import Adapter
 from seamline.call import Answer, Call, Calls
 from seamline.delivery import Delivery, Item, Nudge
 from seamline.errors import CallRefused, NeedsHuman, PayloadError, RetryLater
+from seamline.events import Event
 from seamline_workers.fetch import ATTEMPTS, LEASE_US
 from seamline_workers.interpret import guarded
 from seamline_workers.replay import translate_again
@@ -116,6 +117,21 @@ def test_more_items_than_a_delivery_may_tell_are_refused_whole(works: MakeWorks)
     told_by = company.tell(*[declined(n) for n in range(1_001)])
     assert state(company, told_by) == ("quarantined", "the delivery tells 1001 items, more than 1000")
     assert company.one("SELECT count(*) FROM events") == 0
+
+
+@pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt, GeneratorExit, RecursionError])
+def test_an_adapter_that_ends_its_thread_puts_only_that_item_aside(works: MakeWorks, end: type[BaseException]) -> None:
+    class Ending(Teller):
+        def normalize(self, item: Item) -> Iterator[Event]:
+            if item.data.get("odd"):
+                raise end
+            return super().normalize(item)
+
+    company = works()
+    object.__setattr__(company.sources["crm"], "adapter", Ending())
+    company.tell(declined(1, odd=True), declined(2))
+    assert items(company) == ["quarantined", "translated"]
+    assert company.one("SELECT count(*) FROM lanes WHERE lease IS NOT NULL") == 0
 
 
 def test_what_kills_the_batch_s_transaction_puts_only_itself_aside(works: MakeWorks) -> None:
@@ -544,6 +560,18 @@ def test_two_pollers_at_once_run_a_poll_once(works: MakeWorks) -> None:
     for thread in threads:
         thread.join(30)
     assert network.asked == ["all0"]
+
+
+def test_an_adapter_that_ends_its_thread_in_a_fetch_or_a_poll_is_seen(works: MakeWorks) -> None:
+    def give(call: Call) -> Answer:
+        raise SystemExit
+
+    company, _ = polling(works, give)
+    assert poll(company)
+    assert company.one("SELECT reason FROM polls") == "SystemExit"
+    company.tell(declined(1, fetch="1"))
+    fetch(company)
+    assert items(company) == ["quarantined"]
 
 
 def test_a_poll_whose_adapter_breaks_is_seen_and_tried_in_an_hour(works: MakeWorks) -> None:

@@ -163,7 +163,7 @@ class Engine:
         """
         try:
             return self._do(run)
-        except Exception as error:
+        except BaseException as error:
             log.warning("run_failed", work=run.work.kind, key=run.work.key, error=where(error))
             self._orphan(run.tokens, [])
             return False

@@ -83,7 +83,7 @@ class Fetcher:
             self._to_human(item, token, source, str(error))
         except SeamlineError as error:
             self._end(item, token, QUARANTINED, f"fetch: {error}")
-        except Exception as error:
+        except BaseException as error:  # also what would end the thread
             self._end(item, token, QUARANTINED, f"fetch: {type(error).__name__}")
         else:
             reach("fetch.answered")

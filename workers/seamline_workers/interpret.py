@@ -95,7 +95,7 @@ def guarded(what: str, work: Callable[[], Any]) -> Any:
         raise PayloadError(f"{what}: a field is missing{_field(error)}") from None
     except ValueError as error:
         raise PayloadError(f"{what}: {reasons(error)}") from None
-    except Exception as error:
+    except BaseException as error:  # an adapter that exits, or a library that panics, ends no thread of ours
         raise PayloadError(f"{what}: {type(error).__name__}") from None
 
 

@@ -126,7 +126,7 @@ class Poller:
                 give_task(connection, task, kind="needs_human", now=now_us(), once=True, **about)
         except SeamlineError as error:
             self._failed(key, str(error), 3600.0)
-        except Exception as error:
+        except BaseException as error:  # also what would end the thread
             self._failed(key, type(error).__name__, 3600.0)
         else:
             self._keep(source, due, key, pages, cursor)
