@@ -134,6 +134,20 @@ def test_an_adapter_that_ends_its_thread_puts_only_that_item_aside(works: MakeWo
     assert company.one("SELECT count(*) FROM lanes WHERE lease IS NOT NULL") == 0
 
 
+def test_what_an_adapter_gives_that_is_no_item_puts_its_delivery_aside(works: MakeWorks) -> None:
+    class Plain(Teller):
+        def split(self, delivery: Delivery) -> Iterator[Item | Nudge]:
+            told = delivery.json()["items"]
+            return iter(told) if told[0].get("odd") else super().split(delivery)
+
+    company = works()
+    object.__setattr__(company.sources["crm"], "adapter", Plain())
+    broken = company.deliver(declined(1, odd=True))
+    company.tell(declined(2))
+    assert state(company, broken) == ("quarantined", "split: gave a dict, which is no item")
+    assert told(company) == [("P2", None)]
+
+
 def test_what_kills_the_batch_s_transaction_puts_only_itself_aside(works: MakeWorks) -> None:
     company = works()
     ids = [company.deliver(declined(1)), company.deliver(declined(2, entity="e2")), company.deliver(declined(3))]
@@ -402,6 +416,31 @@ def test_a_delivery_without_its_body_keeps_what_it_became(works: MakeWorks) -> N
     with company.store.begin() as connection:
         assert not translate_again(connection, told_by)
     assert items(company) == ["quarantined"]
+
+
+@pytest.mark.parametrize(
+    ("error", "became"),
+    [
+        (KeyError("id"), "quarantined"),
+        (NeedsHuman("connect the page"), "needs_human"),
+        (RetryLater("soon"), "fetching"),
+    ],
+)
+def test_a_fetch_that_fails_before_its_first_call_holds_up_nobody(
+    works: MakeWorks, error: Exception, became: str
+) -> None:
+    class Eager(Teller):
+        def fetch(self, item: Item) -> Calls[None]:  # no generator: it runs when it is called
+            if item.data.get("odd"):
+                raise error
+            return super().fetch(item)
+
+    company = works()
+    object.__setattr__(company.sources["crm"], "adapter", Eager())
+    plug(company, lambda _: answering())
+    company.tell(declined(1, odd=True), declined(2, fetch="2"), declined(3))
+    fetch(company)
+    assert items(company) == [became, "translated", "translated"]
 
 
 # --- polls ----------------------------------------------------------------------------------------------------------

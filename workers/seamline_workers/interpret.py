@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from seamline.adapter import Adapter
-from seamline.call import Answer
+from seamline.call import Answer, Call, Calls
 from seamline.cloudevents import NOT_DATA
 from seamline.delivery import Delivery, Item, Nudge
 from seamline.errors import NeedsHuman, PayloadError, RetryLater
@@ -121,8 +121,10 @@ def split(source: Source, row: DeliveryRow, public_url: str) -> Reading:
         for part in told:
             if isinstance(part, Nudge):
                 reading.nudges.append(part)
-            else:
+            elif isinstance(part, Item):
                 reading.items.append(Told(len(reading.items), part))
+            else:
+                raise PayloadError(f"split: gave a {type(part).__name__}, which is no item")
     except (PayloadError, RetryLater, NeedsHuman) as error:
         reading.error = str(error)
     return reading
@@ -132,22 +134,27 @@ def wants_fetch(source: Source, told: Told) -> bool:
     """Whether an item asks for something before it can be read."""
     if type(source.adapter).fetch is Adapter.fetch or told.item.answers:
         return False
-    calls = source.adapter.fetch(told.item)
     try:
-        call = guarded("fetch", lambda: next(calls))
-    except (RuntimeError, StopIteration):
-        return False
+        call = guarded("fetch", lambda: _first(source.adapter.fetch(told.item)))
     except PayloadError as error:
-        if "StopIteration" in str(error):
-            return False
         told.state, told.reason = QUARANTINED, str(error)
         return False
-    finally:
-        calls.close()
+    except (RetryLater, NeedsHuman):
+        return True  # the fetch itself says so again, and waits or asks
+    if call is None:
+        return False
     if call.secret is not None and lacks_optional(source, call.secret):
         told.reason = f"fetch skipped: the source has no secret {call.secret!r}"
         return False
     return True
+
+
+def _first(calls: Calls[None]) -> Call | None:
+    """The first call of a fetch; None: it asks for nothing."""
+    try:
+        return next(calls, None)
+    finally:
+        calls.close()
 
 
 def lacks_optional(source: Source, secret: str) -> bool:
