@@ -572,6 +572,31 @@ def test_a_poll_that_fails_keeps_its_cursor_and_is_tried_when_it_may_be(works: M
     assert network.asked == ["all0", "all1", "all0"]
 
 
+def test_a_poll_that_has_failed_for_days_is_tried_within_the_hour(works: MakeWorks) -> None:
+    def give(call: Call) -> Answer:
+        raise RetryLater("the provider is away\x00")
+
+    company, _ = polling(works, give)
+    for _ in range(5):
+        company.write("UPDATE polls SET due = 0, attempts = 40")
+        assert poll(company)
+        assert company.one("SELECT due FROM polls") <= now_us() + HOUR
+    assert company.one("SELECT reason FROM polls") == "the provider is away"
+
+
+@pytest.mark.parametrize("after", [timedelta.max, timedelta.min])
+def test_no_wait_that_a_provider_asks_for_breaks_the_store(works: MakeWorks, after: timedelta) -> None:
+    def give(call: Call) -> Answer:
+        raise RetryLater("rate limit", after)
+
+    company, _ = polling(works, give)
+    assert poll(company)
+    assert company.one("SELECT reason FROM polls") == "rate limit"
+    company.tell(declined(1, fetch="1"))
+    fetch(company)
+    assert company.one("SELECT reason FROM items") == "fetch: rate limit"
+
+
 def test_a_poll_that_was_overtaken_does_not_move_the_cursor_back(works: MakeWorks) -> None:
     def give(call: Call) -> Answer:
         if len(network.asked) == 1:

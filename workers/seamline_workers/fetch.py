@@ -13,7 +13,7 @@ from seamline.errors import NeedsHuman, RetryLater, SeamlineError, SecretMissing
 from seamline.transport import Transport
 from seamline_workers import interpret
 from seamline_workers.crashpoint import reach
-from seamline_workers.handoff import backoff
+from seamline_workers.handoff import wait_s
 from seamline_workers.interpret import Told
 from seamline_workers.registry import Source
 from seamline_workers.store import deliveries
@@ -107,9 +107,8 @@ class Fetcher:
         if item.attempts + 1 >= ATTEMPTS:
             self._end(item, token, QUARANTINED, f"fetch: {error.reason} (attempt {item.attempts + 1})")
             return
-        wait = backoff(item.attempts + 1) if error.after is None else error.after.total_seconds()
         with self.translator.store.begin() as connection:
-            due = now_us() + int(wait * 1_000_000)
+            due = now_us() + int(wait_s(item.attempts + 1, error.after) * 1_000_000)
             deliveries.end_item(connection, item, token, FETCHING, reason=f"fetch: {error.reason}", due=due)
 
     def _to_human(self, item: Waiting, token: int, source: Source, reason: str) -> None:

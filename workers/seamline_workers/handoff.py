@@ -93,6 +93,11 @@ def backoff(attempts: int, jitter: Callable[[], float] = random.random) -> float
     return jitter() * FIRST_BACKOFF * 2.0 ** min(attempts - 1, 30)
 
 
+def wait_s(attempts: int, after: timedelta | None) -> float:
+    """Seconds until the next attempt after ``attempts`` have failed: what was asked for, else our own back-off."""
+    return backoff(attempts) if after is None else min(max(after.total_seconds(), 0.0), LONGEST_WAIT)
+
+
 def unwritable(outcome: Outcome, error: Exception, max_attempts: int) -> Outcome:
     """A handoff whose effects no store takes: it has failed, like one whose handler raised."""
     attempts = outcome.attempts + (outcome.state in (schema.PARKED, schema.NEEDS_HUMAN))
@@ -235,8 +240,7 @@ class Runner:
         attempts = handoff.attempts + 1
         if attempts >= self._max_attempts:
             return Result(self._outcome(seat, handoff, schema.DEAD, reason=f"{reason} (attempt {attempts})"))
-        wait = backoff(attempts) if after is None else min(max(after.total_seconds(), 0.0), LONGEST_WAIT)
-        due = self._clock() + int(wait * 1_000_000)
+        due = self._clock() + int(wait_s(attempts, after) * 1_000_000)
         # Our own back-off holds the lane, however long: what comes later for this customer does not overtake it.
         if after is not None and after > LONGEST_HOLD:
             return Result(

@@ -15,7 +15,7 @@ from seamline.context import Task
 from seamline.errors import NeedsHuman, RetryLater, SeamlineError
 from seamline.transport import Transport
 from seamline_workers.crashpoint import reach
-from seamline_workers.handoff import backoff
+from seamline_workers.handoff import wait_s
 from seamline_workers.interpret import lacks_optional
 from seamline_workers.registry import Source
 from seamline_workers.store.arrival import storable_key
@@ -24,6 +24,9 @@ from seamline_workers.store.store import Store, now_us
 
 #: A poll that was taken is due again after so many microseconds, should its process die.
 LEASE_US = 120_000_000
+#: Longest pause of our own after a poll that failed, in seconds: however long a provider was away, what it tells is
+#: read soon after it is back.
+LONGEST_PAUSE_S = 3600.0
 
 
 class Due(NamedTuple):
@@ -116,18 +119,18 @@ class Poller:
         try:
             cursor, _ = drive(source.adapter.poll(due.poll, due.scope, due.cursor), keep)
         except RetryLater as error:
-            wait = backoff(due.attempts + 1) if error.after is None else error.after.total_seconds()
-            self._failed(key, error.reason, wait)
+            wait = wait_s(due.attempts + 1, error.after)
+            self._failed(key, error.reason, wait if error.after is not None else min(wait, LONGEST_PAUSE_S))
         except NeedsHuman as error:
-            self._failed(key, error.reason, 3600.0)
+            self._failed(key, error.reason, LONGEST_PAUSE_S)
             with self.store.begin() as connection:
                 task = Task(f"The source {source.name} needs a human", error.reason)
                 about: dict[str, Any] = {"account_id": None, "seat": None, "cause": None}
                 give_task(connection, task, kind="needs_human", now=now_us(), once=True, **about)
         except SeamlineError as error:
-            self._failed(key, str(error), 3600.0)
+            self._failed(key, str(error), LONGEST_PAUSE_S)
         except BaseException as error:  # also what would end the thread
-            self._failed(key, type(error).__name__, 3600.0)
+            self._failed(key, type(error).__name__, LONGEST_PAUSE_S)
         else:
             self._keep(source, due, key, pages, cursor)
 
@@ -159,4 +162,4 @@ class Poller:
     def _failed(self, key: dict[str, object], reason: str, wait: float) -> None:
         with self.store.begin() as connection:
             due = now_us() + int(wait * 1_000_000)
-            connection.execute(_FAILED, key | {"due": due, "reason": reason[:500]})
+            connection.execute(_FAILED, key | {"due": due, "reason": reason.replace("\x00", "")[:500]})
