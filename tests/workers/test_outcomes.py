@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -476,6 +477,21 @@ def test_whatever_a_handler_raises_is_an_outcome(works: MakeWorks, exit: type[Ba
     assert state(company) == "retrying"
 
 
+@pytest.mark.parametrize("exit", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_whatever_an_async_handler_raises_its_seat_goes_on(works: MakeWorks, exit: type[BaseException]) -> None:
+    seat = Seat("dirk", owns=["proposal.*"])
+
+    @seat.on(ProposalViewed)
+    async def handle(event: ProposalViewed, ctx: Context) -> None:
+        if event.proposal_id == "P1":
+            raise exit
+
+    company = works(seat)
+    company.tell(viewed(1, "a@a.example"), viewed(2, "b@b.example"))
+    company.work()
+    assert [state for _, _, state in company.states()] == ["retrying", "done"]
+
+
 class _Unmade(NeedsHuman):
     """A word of a company's own that forgets what it is made of."""
 
@@ -685,6 +701,35 @@ def test_no_second_run_starts_in_a_process_until_the_first_has_returned(works: M
     hold_ends(company)
     company.work()
     assert starts == ["P1", "P2", "P2"]
+
+
+def test_an_async_handler_that_does_not_heed_its_cancelling_keeps_its_thread(works: MakeWorks) -> None:
+    seat, begun, go_on = Seat("dirk", owns=["proposal.*"]), threading.Event(), threading.Event()
+
+    @seat.on(ProposalViewed)
+    async def handle(event: ProposalViewed, ctx: Context) -> None:
+        begun.set()
+        go_on.wait(30)  # the whole loop is held up
+
+    run = Run(Work("seat", "dirk"))
+    company = works(seat, time_limit="5s")
+    company.tell(viewed(1))
+    thread = threading.Thread(target=company.engine.do, args=(run,))
+    thread.start()
+    assert begun.wait(30)
+    run.handler_since = run.handler_since and run.handler_since - 10.0
+    company.engine.watch([run])
+    assert company.engine.stuck() == 1
+    hold_ends(company)
+    company.engine.do(Run(Work("seat", "dirk")))
+    assert company.engine.stuck() == 1
+    assert state(company) == "retrying"
+    go_on.set()
+    thread.join(30)
+    assert company.engine.stuck() == 0
+    hold_ends(company)
+    company.work()
+    assert state(company) == "done"
 
 
 def test_lanes_behind_a_slow_handler_are_given_back_and_what_is_done_is_written(works: MakeWorks) -> None:

@@ -6,11 +6,12 @@ Nothing is written here: effects commit together with the outcome (seamline_work
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import random
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
@@ -51,6 +52,35 @@ class Result:
     drafts: list[Draft] = field(default_factory=list)
 
 
+class Running:
+    """An ``async def`` handler on its seat's loop. It has ended when its coroutine has, cancelled or not."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
+        self._loop = loop
+        self._ended: Future[None] = Future()
+        loop.call_soon_threadsafe(self._begin, work)
+
+    def cancel(self) -> None:
+        """Ask it to stop; a handler that holds up its loop hears of it when it lets go."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
+            self._loop.call_soon_threadsafe(lambda: self._task.cancel())
+
+    def wait(self) -> None:
+        """Wait until it has ended. Raises what it raised, and CancelledError."""
+        self._ended.result()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._task = self._loop.create_task(work)
+        self._task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        error = CancelledError() if task.cancelled() else task.exception()
+        if error is None:
+            self._ended.set_result(None)
+        else:
+            self._ended.set_exception(error)
+
+
 class Loops:
     """Event loops of ours for ``async def`` handlers: one daemon thread a seat."""
 
@@ -59,7 +89,7 @@ class Loops:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
-    def start(self, seat: str, work: Coroutine[Any, Any, None]) -> Future[None]:
+    def start(self, seat: str, work: Coroutine[Any, Any, None]) -> Running:
         """Run a coroutine on the seat's loop."""
         with self._lock:
             loop = self._loops.get(seat)
@@ -68,7 +98,7 @@ class Loops:
                 thread = threading.Thread(target=_run, args=(loop,), name=f"seat-{seat}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
-        return asyncio.run_coroutine_threadsafe(work, loop)
+        return Running(loop, work)
 
     def close(self) -> None:
         """End the loops. One that a handler blocks is left behind: its thread ends with the process."""
@@ -82,10 +112,13 @@ class Loops:
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
-    try:
-        loop.run_forever()
-    finally:
-        loop.close()
+    ended = False
+    while not ended:
+        # What would end the thread comes out here too: it is its handoff's outcome, and no end of the loop.
+        with contextlib.suppress(BaseException):
+            loop.run_forever()
+            ended = True
+    loop.close()
 
 
 def backoff(attempts: int, jitter: Callable[[], float] = random.random) -> float:
@@ -121,10 +154,10 @@ class Runner:
         self._loops = Loops()
         self._events: dict[int, Event] = {}
 
-    def run(self, seat: Seat, handoff: Handoff, started: Callable[[Future[None]], None] | None = None) -> Result:
+    def run(self, seat: Seat, handoff: Handoff, started: Callable[[Running], None] | None = None) -> Result:
         """Run one handoff. Never raises: whatever goes wrong is an outcome.
 
-        ``started`` is told of the future of an ``async def`` handler, so that a watch can cancel it.
+        ``started`` is told of an ``async def`` handler that runs, so that a watch can cancel it.
         """
         try:
             return self._run(seat, handoff, started)
@@ -167,7 +200,7 @@ class Runner:
         return event
 
     def _handle(
-        self, seat: Seat, handoff: Handoff, event: Event, started: Callable[[Future[None]], None] | None
+        self, seat: Seat, handoff: Handoff, event: Event, started: Callable[[Running], None] | None
     ) -> list[Any]:
         handler = seat.handler(handoff.type)
         if seat.kind == "human" or handler is None:
@@ -177,10 +210,10 @@ class Runner:
         now = from_us(self._clock())
         if _is_async(handler):
             ctx = Context(event, seat.name, reader, now)
-            future = self._loops.start(seat.name, handler(event, ctx))  # type: ignore[arg-type]
+            running = self._loops.start(seat.name, handler(event, ctx))  # type: ignore[arg-type]
             if started is not None:
-                started(future)
-            future.result()
+                started(running)
+            running.wait()
             return list(ctx.effects)
         sync = SyncContext(event, seat.name, reader, now)
         handler(event, sync)

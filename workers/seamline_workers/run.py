@@ -10,12 +10,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from seamline_workers.completion import Completion
-from seamline_workers.handoff import Result
+from seamline_workers.handoff import Result, Running
 from seamline_workers.store.lanes import Handoff, Lane, LaneEnd
 from seamline_workers.store.schema import RETRYING
 
@@ -39,7 +38,7 @@ class Run:
     _lanes: deque[Lane] = field(default_factory=deque, repr=False)
     _lane: Lane | None = None
     _handoff: Handoff | None = None
-    _future: Future[None] | None = None
+    _running: Running | None = None
     _results: list[Result] = field(default_factory=list, repr=False)
     _done: Completion = field(default_factory=Completion, repr=False)
     _revoked: bool = False
@@ -56,12 +55,12 @@ class Run:
 
     def begin(self, handoff: Handoff) -> None:
         with self.lock:
-            self._handoff, self._future, self.handler_since = handoff, None, time.monotonic()
+            self._handoff, self._running, self.handler_since = handoff, None, time.monotonic()
 
-    def awaiting(self, future: Future[None]) -> None:
+    def awaiting(self, running: Running) -> None:
         """Remember what an ``async def`` handler runs as, so that it can be cancelled."""
         with self.lock:
-            self._future = future
+            self._running = running
 
     def end(self, result: Result) -> bool:
         """Take a result in; False: the lease was taken away meanwhile, and the result counts for nothing."""
@@ -131,7 +130,7 @@ class Run:
             self._revoked = True
             self._results.append(result)
             self._close(self._lane)
-            if self._future is not None:
-                self._future.cancel()
+            if self._running is not None:
+                self._running.cancel()
             done, self._done = self._done, Completion()
             return done
