@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from uuid import uuid4
 
@@ -81,3 +82,11 @@ def finish(
 def done(lane: Lane, n: int | None = None) -> list[Outcome]:
     """Outcomes of a lane's first handoffs: done."""
     return [Outcome(lane.key, h.event_seq, lane.seat, DONE, 1) for h in lane.handoffs[:n]]
+
+
+def await_a_waiting_lock(store: Store) -> None:
+    """Return when a transaction waits for another's lock (PostgreSQL)."""
+    until = time.monotonic() + 20
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
+            assert time.monotonic() < until, "nobody waits for a lock"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from dataclasses import dataclass
 from itertools import count
@@ -22,7 +21,7 @@ from seamline_workers.store.processes import TOKEN_BITS
 from seamline_workers.store.schema import CANCELLED, DEAD, DONE, PARKED, PENDING, RETRYING, SOURCE_LANE
 from seamline_workers.store.store import Store, open_store
 from support import lanework
-from support.lanework import add, clear, done, enter, finish, lease
+from support.lanework import add, await_a_waiting_lock, clear, done, enter, finish, lease
 
 ACCOUNTS = (1, 2, 3, 4)
 SEATS = ("pepper", "dirk")
@@ -487,18 +486,11 @@ def test_who_finishes_a_lane_while_somebody_adds_to_it_waits_and_has_finished_it
     with store.begin() as connection:
         lanes.add(connection, [(1, "dirk", 2)])  # moves the row under the eyes of who waits for it
         finishing.start()
-        _await_a_waiting_lock(store)
+        await_a_waiting_lock(store)
     finishing.join(30)
     assert ended == [{(1, "dirk")}]
     assert [lane.start for lane in lease(store, "dirk", token + 2)] == [1]
     store.close()
-
-
-def _await_a_waiting_lock(store: Store) -> None:
-    until = time.monotonic() + 20
-    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        while not connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
-            assert time.monotonic() < until, "nobody waits for a lock"
 
 
 def test_threads_that_add_lease_and_finish_at_once_lose_nothing_and_do_nothing_twice(store: Store) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import pytest
+from sqlalchemy import text
 
 from seamline import Seat, SyncContext
 from seamline.events import ProposalViewed
 from seamline_workers.run import Run, Work
 from seamline_workers.schedule import Schedule, admit
+from seamline_workers.store import lanes, ledger
+from seamline_workers.store.store import open_store
+from support.lanework import await_a_waiting_lock
 from support.works import Works, viewed
 
 MakeWorks = Callable[..., Works]
@@ -20,6 +27,15 @@ def running(work: Work, seconds: float = 0.0) -> Run:
     run = Run(work)
     run.handler_since = run.started - seconds if seconds else None
     return run
+
+
+@pytest.fixture
+def switching() -> Iterator[None]:
+    """Threads that take turns as often as they can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
 
 
 def test_a_source_has_one_run_and_a_quick_seat_too() -> None:
@@ -40,6 +56,76 @@ def test_all_slow_seats_together_leave_one_thread() -> None:
     runs = [running(one, 30.0)] * 5 + [running(other, 30.0)] * 2
     assert not admit(other, runs, 8, lambda work: work.kind == "seat")
     assert admit(Work("source", "1"), runs, 8, lambda work: work.kind == "seat")
+
+
+def test_of_many_threads_that_are_rung_at_once_one_has_the_work(works: MakeWorks, switching: None) -> None:
+    company = works(Seat("dirk", owns=["proposal.*"]))
+    schedule = Schedule(company.engine, threads=8, linger=0.0)
+    barrier, work = threading.Barrier(8), Work("source", "1")
+    claimed: list[Run] = []
+
+    def ring() -> None:
+        for _ in range(100):
+            barrier.wait(30)
+            run = schedule.claim(work)
+            claimed.extend([run] if run else [])
+            barrier.wait(30)
+            if run is not None:
+                schedule.end(run, more=False)
+
+    threads = [threading.Thread(target=ring) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    schedule.close()
+    assert len(claimed) == 100
+
+
+def test_runs_may_end_while_the_schedule_works_out_how_long_it_may_wait(works: MakeWorks, switching: None) -> None:
+    company = works(Seat("dirk", owns=["proposal.*"]))
+    schedule = Schedule(company.engine, threads=8, linger=30.0)
+    looking, errors = threading.Event(), list[BaseException]()
+
+    def look() -> None:
+        try:
+            while not looking.is_set():
+                schedule._pause()
+        except RuntimeError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for n in range(3_000):
+        schedule.end(schedule.start(Work("seat", str(n))), more=False)
+    looking.set()
+    thread.join(30)
+    schedule.close()
+    assert errors == []
+
+
+def test_what_is_due_is_woken_by_whoever_holds_no_lane_that_an_account_s_holder_waits_for(postgres_url: str) -> None:
+    store, seat = open_store(postgres_url, pool=6, worker=True), Seat("dirk", owns=["proposal.*"])
+    seat.on(ProposalViewed)(lambda _event, _ctx: None)
+    company = Works(store, seat)
+    company.tell(viewed(1), viewed(2))
+    company.write("UPDATE handoffs SET state = 3, due = 1, awaits = '' WHERE event_seq = 1")
+    company.write("UPDATE lanes SET held = 1, due = 1 WHERE seat = 'dirk'")
+    account = company.one("SELECT id FROM accounts")
+    schedule = Schedule(company.engine, threads=4, linger=0.0)
+    waking = threading.Thread(target=schedule._due)
+    with store.begin() as connection:
+        ledger.lock(connection, [account])
+        waking.start()
+        await_a_waiting_lock(store)
+        connection.execute(text("SET LOCAL lock_timeout = '500ms'"))
+        lanes.add(connection, [(account, "dirk", 3)])
+    waking.join(30)
+    assert [state for _, _, state in company.states()] == ["ready", "ready"]
+    assert company.one("SELECT held FROM lanes WHERE seat = 'dirk'") == 0
+    schedule.close()
+    company.close()
+    store.close()
 
 
 def test_work_is_done_here_while_no_broker_carries_rings(works: MakeWorks) -> None:

@@ -83,17 +83,21 @@ class Schedule:
 
     def start(self, work: Work) -> Run:
         """Enter a run; the schedule did so for the work that it found itself."""
-        run = Run(work)
         with self._lock:
-            self._runs.append(run)
-            self._served[work] = run.started
+            return self._enter(work)
+
+    def _enter(self, work: Work) -> Run:
+        run = Run(work)
+        self._runs.append(run)
+        self._served[work] = run.started
         return run
 
     def claim(self, work: Work) -> Run | None:
         """Enter a run for work that somebody rang for; None: it may have no thread here now."""
-        if self.stopping.is_set() or not admit(work, self.runs(), self.threads, self._is_slow):
-            return None
-        return self.start(work)
+        with self._lock:  # of several threads that are rung at once each counts those before it
+            if self.stopping.is_set() or not admit(work, self._runs, self.threads, self._is_slow):
+                return None
+            return self._enter(work)
 
     def end(self, run: Run, more: bool) -> None:
         """A run is over; ``more``: there is likely more of it."""
@@ -177,7 +181,8 @@ class Schedule:
 
     def _pause(self) -> float:
         now = time.monotonic()
-        waits = [at - now for at in self._not_before.values() if at > now]
+        with self._lock:  # a run that ends adds to them
+            waits = [at - now for at in self._not_before.values() if at > now]
         return max(0.001, min([WATCH_S, *waits]))
 
     def _find(self) -> Work | None:
@@ -271,8 +276,9 @@ class Schedule:
         self.engine.adopt_orphans()
         if due:
             with self.engine.store.begin() as connection:
-                lanes.wake_due(connection, now)
+                # The accounts' locks first, as everybody: who holds one waits for lanes.
                 ledger.wake_parked(connection, now)
+                lanes.wake_due(connection, now)
             self._dirty = True
         self._look_after_suspects(suspects)
         for work in jobs:
