@@ -205,6 +205,33 @@ def test_what_runs_when_the_link_is_found_ends_where_it_is_and_only_then_the_joi
     assert [s for _, _, s in company.states()] == ["done"] * 4
 
 
+def test_a_lane_that_goes_on_after_its_group_has_joined_another_reads_all_of_it(works: MakeWorks) -> None:
+    seat, seen = Seat("dirk", owns=["proposal.*"]), list[tuple[int, int]]()
+
+    @seat.on(ProposalViewed)
+    def handle(event: ProposalViewed, ctx: SyncContext) -> None:
+        seen.append((ctx.timeline.count(ProposalViewed), ctx.account.facts["proposal.viewed"]))
+        if event.proposal_id == "P4" and len(seen) == 4:
+            raise RuntimeError
+
+    company = works(seat)
+    company.tell(viewed(1, "a@a.example"), viewed(2, "b@b.example"), viewed(3, "c@c.example"))
+    a, b, c = subjects(company)
+    with company.store.begin() as connection:
+        linking.join(connection, a, b, evidence="human", now=1)
+    company.work()
+    company.tell(viewed(4, "a@a.example"))
+    company.work()
+    assert seen[-1] == (3, 3)
+    with company.store.begin() as connection:
+        linking.join(connection, c, a, evidence="human", now=2)
+    company.write("UPDATE lanes SET due = 1 WHERE held = 1")
+    with company.store.begin() as connection:
+        lanes.wake_due(connection, now_us())
+    company.work()
+    assert seen[4:] == [(4, 4)]
+
+
 def test_who_parks_while_it_is_linked_is_released_by_the_customer_s_fact(works: MakeWorks) -> None:
     seat = Seat("dirk", owns=["proposal.*"])
     runs: list[bool] = []

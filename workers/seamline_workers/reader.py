@@ -18,7 +18,9 @@ from seamline_workers.store.lanes import Handoff
 from seamline_workers.store.ledger import facts_of
 from seamline_workers.store.store import Store
 
-_GROUP = "(SELECT id FROM accounts WHERE id = :group OR group_id = :group)"
+# The lane's group as it is now: a lane that goes on to its end may be of one that has joined another since.
+_HEAD = "(SELECT coalesce(group_id, id) FROM accounts WHERE id = :group)"
+_GROUP = f"(SELECT id FROM accounts WHERE id = {_HEAD} OR group_id = {_HEAD})"
 _EVENTS = text(f"""
 SELECT seq, id, type, version, account_id, source, delivery_id, occurred_at, timebasis, received_at, trust, stage, data,
     cause, correlation, hops, adapter_version
@@ -28,7 +30,7 @@ FROM events WHERE account_id IN {_GROUP} AND seq <= :upto AND type = :type ORDER
 _ACCOUNT = text(f"""
 SELECT id, name, provisional, manager, projection, group_id IS NULL AND NOT EXISTS (
     SELECT 1 FROM events WHERE account_id IN {_GROUP} AND seq > :upto) AS newest
-FROM accounts WHERE id = :group
+FROM accounts WHERE id = {_HEAD}
 """)
 _CONTACTS = text(f"SELECT id, name, email, phone FROM contacts WHERE account_id IN {_GROUP} ORDER BY id")
 
@@ -81,7 +83,7 @@ class LedgerReader:
             if row.newest and row.projection is not None:
                 projection = Projection.from_json(row.projection)
             else:
-                projection = refold(facts_of(connection, self._group, self._upto))
+                projection = refold(facts_of(connection, row.id, self._upto))
         return Account(
             id=str(row.id),
             name=row.name,
