@@ -28,6 +28,14 @@ class Told:
             self.to_reread = True
         else:
             self.to_end = True
+        self._wake()
+
+    def end(self) -> None:
+        """Say that the process is to end, from any thread."""
+        self.to_end = True
+        self._wake()
+
+    def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.write(self._write, b"!")
 

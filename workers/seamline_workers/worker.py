@@ -111,8 +111,7 @@ def run_suspects(config_path: Path | None) -> int:
 
     Being told to end is no crash: what runs is given back as it was, for the next process like this one.
     """
-    told = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    told = Told()
     _end_with_parent()
     store, engine = _open(load_config(config_path))
     engine.enter(process_name(os.getpid()))
@@ -128,10 +127,10 @@ def run_suspects(config_path: Path | None) -> int:
                         processes.beat(connection, engine.worker_id)
                     beaten = time.monotonic()
                 if engine.watch_alone():
-                    told.set()  # its handler may never return: only with the process it ends
+                    told.end()  # its handler may never return: only with the process it ends
 
     threading.Thread(target=beat, name="beat", daemon=True).start()
-    while not told.is_set() and engine.run_suspect():
+    while not told.to_end and engine.run_suspect():
         pass
     beating.set()
     engine.leave()
@@ -139,12 +138,13 @@ def run_suspects(config_path: Path | None) -> int:
     return 0
 
 
-def _leave_when(told: threading.Event, engine: Engine) -> None:
+def _leave_when(told: Told, engine: Engine) -> None:
     """Give the leases back and end the process as soon as it is told to, whatever its handler is doing.
 
     Where the store cannot be told, it finds the process silent.
     """
-    told.wait()
+    while not told.wait(60.0):
+        told.take_reread()  # it is over soon: the next process like this one reads them
     with contextlib.suppress(Exception):
         engine.leave()
     os._exit(0)

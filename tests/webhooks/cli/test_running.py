@@ -162,7 +162,14 @@ def test_a_hangup_ends_none_of_several_workers_and_a_broken_configuration_change
     assert worker.end() == 0
 
 
-def test_a_suspect_whose_process_is_told_to_end_has_not_crashed(company: Path, seed: Seed) -> None:
+@pytest.mark.parametrize(
+    "told",
+    [[signal.SIGTERM], [signal.SIGINT], [signal.SIGHUP, signal.SIGTERM, signal.SIGTERM]],
+    ids=["ended", "interrupted", "hung up and ended twice"],
+)
+def test_a_suspect_whose_process_is_told_to_end_has_not_crashed(
+    company: Path, seed: Seed, told: list[signal.Signals]
+) -> None:
     [seats] = company.glob("company_*/seats.py")
     seats.write_text(seats.read_text().replace("    ctx.flag(", WAITS + "    ctx.flag(", 1))
     seed.source("demo", "standard_webhooks")
@@ -175,7 +182,8 @@ def test_a_suspect_whose_process_is_told_to_end_has_not_crashed(company: Path, s
         watch.start()
         assert alone.stdout is not None
         assert alone.stdout.readline() == "it runs\n"
-        alone.terminate()
+        for number in told:
+            alone.send_signal(number)
         assert alone.wait() == 0
         watch.cancel()
     with seed.store.read() as connection:
