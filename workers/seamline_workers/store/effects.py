@@ -12,7 +12,7 @@ from seamline.context import Message, Task
 from seamline_workers.store.array import array
 from seamline_workers.store.lanes import LaneEnd, finish_lanes
 from seamline_workers.store.lite import raw
-from seamline_workers.store.schema import DONE, FLAG, MESSAGE, NEEDS_HUMAN, PARKED, RETRYING, TASK
+from seamline_workers.store.schema import DONE, FLAG, MESSAGE, RETRYING, TASK
 
 #: The key of the task of a handoff that needs a human.
 NEEDS_HUMAN_KEY = "needs_human"
@@ -293,6 +293,3 @@ def _write_message(connection: Connection, row: EffectRow, now: int) -> int:
 
 
 _WRITERS = {TASK: _write_task, MESSAGE: _write_message}
-
-#: States in which a handoff waits for somebody outside its lane.
-WAITING_STATES = (PARKED, NEEDS_HUMAN)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import QueuePool
 
 from seamline.errors import ConfigError
 
@@ -184,7 +184,6 @@ def transient_driver(error: Any) -> bool:
 __all__ = [
     "LOCK_TIMEOUT_MS",
     "PG_NOW",
-    "NullPool",
     "Store",
     "connect_sqlite",
     "deadlocked",
