@@ -23,7 +23,7 @@ from seamline_workers.engine import Engine
 from seamline_workers.log import log
 from seamline_workers.schedule import LEASE_S, Schedule, process_name
 from seamline_workers.store import migrate, processes
-from seamline_workers.store.store import Store, open_store
+from seamline_workers.store.store import Store, open_store, transient
 from seamline_workers.told import Told
 
 #: Seconds that a stopping worker waits for the handlers that run.
@@ -109,7 +109,8 @@ def _reread(engine: Engine, schedule: Schedule) -> None:
 def run_suspects(config_path: Path | None) -> int:
     """Run suspect lanes one at a time until there is none: whatever kills this process kills nobody else.
 
-    Being told to end is no crash: what runs is given back as it was, for the next process like this one.
+    Being told to end is no crash, and a store that goes away is none: what runs is given back as it was, for the next
+    process like this one.
     """
     told = Told()
     _end_with_parent()
@@ -130,12 +131,28 @@ def run_suspects(config_path: Path | None) -> int:
                     told.end()  # its handler may never return: only with the process it ends
 
     threading.Thread(target=beat, name="beat", daemon=True).start()
-    while not told.to_end and engine.run_suspect():
-        pass
+    try:
+        while not told.to_end and engine.run_suspect():
+            pass
+    except Exception as error:
+        if not transient(error):
+            raise
+        log.warning("run_failed", work="suspect", error=type(error).__name__)
+    _leave_at_last(engine)
     beating.set()
-    engine.leave()
     store.close()
     return 0
+
+
+def _leave_at_last(engine: Engine) -> None:
+    """Give the leases back, however long the store is away: who ends without a word has crashed."""
+    while True:
+        try:
+            return engine.leave()
+        except Exception as error:
+            if not transient(error):
+                raise
+            time.sleep(0.2)
 
 
 def _leave_when(told: Told, engine: Engine) -> None:

@@ -30,10 +30,11 @@ secrets = ["file:secrets/demo"]
 allow = ["proposal.*"]
 live_from = "2020-01-01T00:00:00Z"
 """
-#: The beginning of a handler that does not return.
+#: The beginning of a handler that does not return before there is a certain file.
 WAITS = """
     print("it runs", flush=True)
-    __import__("threading").Event().wait()
+    while not __import__("pathlib").Path("{go}").exists():
+        __import__("time").sleep(0.01)
 """
 
 
@@ -162,34 +163,59 @@ def test_a_hangup_ends_none_of_several_workers_and_a_broken_configuration_change
     assert worker.end() == 0
 
 
+@pytest.fixture
+def alone(company: Path, seed: Seed) -> Iterator[subprocess.Popen[str]]:
+    """A process for suspects, whose handler runs and waits for the file "go"."""
+    [seats] = company.glob("company_*/seats.py")
+    seats.write_text(seats.read_text().replace("    ctx.flag(", WAITS.format(go=company / "go") + "    ctx.flag(", 1))
+    seed.source("demo", "standard_webhooks")
+    account = seed.account()
+    seed.handoff(seed.event(account), "sales", account)
+    seed.lane(account, "sales", held=schema.SUSPECT, due=seed.seq)
+    command = [sys.executable, "-m", "seamline_workers", "--suspects", "--config", str(company / "seamline.toml")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=company, stdout=pipe, stderr=pipe, text=True) as process:
+        watch = threading.Timer(PATIENCE_S, process.kill)
+        watch.start()
+        assert process.stdout is not None
+        assert process.stdout.readline() == "it runs\n"
+        yield process
+        process.kill()
+        watch.cancel()
+
+
+def assert_given_back(seed: Seed) -> None:
+    """The suspect is what it was, and its process is no worker any more."""
+    with seed.store.read() as connection:
+        lane = connection.execute(text("SELECT held, lease, crashes, done FROM lanes WHERE seat = 'sales'")).one()
+        assert tuple(lane) == (schema.SUSPECT, None, 0, 0)
+        assert connection.execute(text("SELECT state, attempts FROM handoffs")).one() == (schema.PENDING, 0)
+        assert connection.execute(text("SELECT count(*) FROM workers")).scalar() == 0
+
+
 @pytest.mark.parametrize(
     "told",
     [[signal.SIGTERM], [signal.SIGINT], [signal.SIGHUP, signal.SIGTERM, signal.SIGTERM]],
     ids=["ended", "interrupted", "hung up and ended twice"],
 )
 def test_a_suspect_whose_process_is_told_to_end_has_not_crashed(
-    company: Path, seed: Seed, told: list[signal.Signals]
+    alone: subprocess.Popen[str], seed: Seed, told: list[signal.Signals]
 ) -> None:
-    [seats] = company.glob("company_*/seats.py")
-    seats.write_text(seats.read_text().replace("    ctx.flag(", WAITS + "    ctx.flag(", 1))
-    seed.source("demo", "standard_webhooks")
-    account = seed.account()
-    seed.handoff(seed.event(account), "sales", account)
-    seed.lane(account, "sales", held=schema.SUSPECT, due=seed.seq)
-    command = [sys.executable, "-m", "seamline_workers", "--suspects", "--config", str(company / "seamline.toml")]
-    with subprocess.Popen(command, cwd=company, stdout=subprocess.PIPE, text=True) as alone:
-        watch = threading.Timer(PATIENCE_S, alone.kill)
-        watch.start()
-        assert alone.stdout is not None
-        assert alone.stdout.readline() == "it runs\n"
-        for number in told:
-            alone.send_signal(number)
-        assert alone.wait() == 0
-        watch.cancel()
-    with seed.store.read() as connection:
-        lane = connection.execute(text("SELECT held, lease, crashes, done FROM lanes WHERE seat = 'sales'")).one()
-        assert tuple(lane) == (schema.SUSPECT, None, 0, 0)
-        assert connection.execute(text("SELECT count(*) FROM workers")).scalar() == 0
+    for number in told:
+        alone.send_signal(number)
+    assert alone.wait() == 0
+    assert_given_back(seed)
+
+
+def test_a_suspect_whose_store_goes_away_has_not_crashed(
+    alone: subprocess.Popen[str], company: Path, seed: Seed
+) -> None:
+    assert alone.stderr is not None
+    with seed.store.begin():  # nobody else writes
+        (company / "go").touch()
+        assert any("run_failed" in line for line in alone.stderr)
+    assert alone.wait() == 0
+    assert_given_back(seed)
 
 
 def test_a_worker_refuses_a_seat_that_is_not_there(run: Run) -> None:
