@@ -28,17 +28,18 @@ from seamline_workers.told import Told
 
 #: Seconds that a stopping worker waits for the handlers that run.
 STOP_S = 20.0
+#: Exit status of a worker whose configuration is wrong.
+MISCONFIGURED = 2
 #: New objects between two looks for garbage.
 GARBAGE_EVERY = 50_000
 
 
-def _end_with_parent() -> None:
+def _end_with(parent: int) -> None:
     """Have the kernel end this process with its parent, even when that one is killed."""
-    parent = os.getppid()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
     if os.getppid() != parent:
-        sys.exit(0)
+        os._exit(0)
 
 
 def _open(config: Config, transport: Transport | None = None) -> tuple[Store, Engine]:
@@ -113,7 +114,7 @@ def run_suspects(config_path: Path | None) -> int:
     process like this one.
     """
     told = Told()
-    _end_with_parent()
+    _end_with(os.getppid())
     store, engine = _open(load_config(config_path))
     engine.enter(process_name(os.getpid()))
     beating = threading.Event()
@@ -168,17 +169,23 @@ def _leave_when(told: Told, engine: Engine) -> None:
 
 
 def run_processes(config_path: Path | None, processes: int, arguments: Sequence[str]) -> int:
-    """Run several worker processes and replace those that end; SIGTERM or SIGINT ends them all."""
+    """Run several worker processes and replace those that end; SIGTERM or SIGINT ends them all.
+
+    They end with this process, even when it is killed. Status 2: their configuration is wrong.
+    """
     config = load_config(config_path)
     command = [sys.executable, "-m", "seamline_workers", *arguments, "--config", str(config.path)]
     told = Told()
     children = [_start(command) for _ in range(processes)]
-    while not told.wait(0.2):
+    status = 0
+    while not status and not told.wait(0.2):
         if told.take_reread():
             for child in children:
                 child.send_signal(signal.SIGHUP)
         for n, child in enumerate(children):
-            if child.poll() is not None:
+            if child.poll() == MISCONFIGURED:
+                status = MISCONFIGURED  # starting it again would not help
+            elif child.returncode is not None:
                 log.warning("worker_ended", pid=child.pid, status=child.returncode)
                 declare_dead(config, child.pid)
                 time.sleep(0.2)
@@ -187,12 +194,18 @@ def run_processes(config_path: Path | None, processes: int, arguments: Sequence[
         child.terminate()
     for child in children:
         child.wait()
-    return 0
+    return status
 
 
 def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    # Until it listens to hangups it ignores them; the configuration is read after that.
-    return subprocess.Popen(command, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    parent = os.getpid()
+
+    def prepare() -> None:
+        # Until it listens to hangups it ignores them; the configuration is read after that.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        _end_with(parent)
+
+    return subprocess.Popen(command, preexec_fn=prepare)
 
 
 def declare_dead(config: Config, pid: int) -> None:

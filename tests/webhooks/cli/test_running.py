@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -161,6 +162,26 @@ def test_a_hangup_ends_none_of_several_workers_and_a_broken_configuration_change
     worker.process.send_signal(signal.SIGTERM)
     assert {worker.until(lambda said: said["event"] == "worker_stopped")["pid"] for _ in started} == started
     assert worker.end() == 0
+
+
+def test_workers_whose_seats_cannot_be_imported_are_not_started_again(company: Path) -> None:
+    next(company.glob("company_*/seats.py")).write_text("import nothing_of_this_name\n")
+    workers = Running(company, "worker", "--processes", "2", stream="stderr")
+    try:
+        assert workers.process.wait(PATIENCE_S) == 2
+    finally:
+        workers.end()
+
+
+def test_workers_end_with_the_process_that_started_them_even_when_it_is_killed(company: Path) -> None:
+    workers = Running(company, "worker", "--processes", "2", stream="stderr")
+    started = {workers.until(lambda said: said["event"] == "worker_started")["pid"] for _ in range(2)}
+    watch = threading.Timer(PATIENCE_S, lambda: [os.kill(pid, signal.SIGKILL) for pid in started])
+    watch.start()
+    workers.process.kill()
+    assert {workers.until(lambda said: said["event"] == "worker_stopped")["pid"] for _ in started} == started
+    watch.cancel()
+    workers.end()
 
 
 @pytest.fixture
