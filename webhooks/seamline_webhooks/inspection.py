@@ -22,7 +22,7 @@ from seamline_workers.config import Config, load_config
 from seamline_workers.registry import build_adapters, load_roster
 from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.migrate import current, newest
-from seamline_workers.store.reading.backlog import backlog
+from seamline_workers.store.reading.backlog import backlog, by_seat
 from seamline_workers.store.reading.sources import list_sources
 from seamline_workers.store.schema import QUARANTINED, RECEIVED, deliveries, sources, workers
 from seamline_workers.store.store import Store, now_us, open_store, sqlite_path
@@ -201,6 +201,7 @@ def _work(store: Store, config: Config) -> Iterator[Finding]:
         message = f"{waiting[kind].count} wait, the oldest for {int(waiting[kind].age_s(now) // 60)} minutes: {who}"
         yield Finding("error", "behind", kind, message, "Start one: seamline worker")
     yield from _held_up(store, config)
+    yield from _seatless(store, config)
     if waiting["dead"].count:
         message = f"{waiting['dead'].count} were given up"
         yield Finding("warning", "dead", "handoffs", message, "Look: seamline dead list; again: seamline replay")
@@ -227,6 +228,22 @@ def _held_up(store: Store, config: Config) -> Iterator[Finding]:
         if name not in config.sources and count:
             fix = f'Put it back, or write formerly = "{name}" in the source that it is now.'
             yield Finding("error", "not-configured", subject, f"{count} wait, but the source is gone", fix)
+
+
+def _seatless(store: Store, config: Config) -> Iterator[Finding]:
+    """Seats that the roster lost while there was work for them: no worker takes it."""
+    try:
+        names = {seat.name for seat in load_roster(config).seats}
+    except ConfigError:
+        return  # it is said where the routing is looked at
+    gone: dict[str, int] = {}
+    for (seat, state), count in by_seat(store).items():
+        if seat not in names and state in ("ready", "retrying", "parked"):
+            gone[seat] = gone.get(seat, 0) + count
+    for seat, count in sorted(gone.items()):
+        message = f"{count} wait for it, and there is no such seat any more"
+        fix = f"Put it back, or cancel each: seamline handoffs list --seat {seat}; POST /api/v1/handoffs/ID/cancel."
+        yield Finding("error", "no-seat", f"seats.{seat}", message, fix)
 
 
 def _silent(store: Store, config: Config, now: int) -> Iterator[Finding]:

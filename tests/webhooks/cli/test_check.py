@@ -121,6 +121,18 @@ def test_a_source_that_is_paused_or_gone_is_named_with_what_waits_there(run: Run
     assert ("not-configured", "sources.done") not in told
 
 
+def test_a_seat_that_is_gone_is_named_with_what_waits_for_it(run: Run, seed: Seed) -> None:
+    account = seed.account()
+    for state in (schema.PENDING, schema.RETRYING, schema.DONE):
+        seed.handoff(seed.event(account), "gone", account, state)
+    seed.handoff(seed.event(account), "ended", account, schema.DEAD)
+    seed.handoff(seed.event(account), "sales", account)
+    told = {one["subject"]: one for one in run("check", "--json").json["findings"] if one["code"] == "no-seat"}
+    assert list(told) == ["seats.gone"]
+    assert told["seats.gone"]["message"].startswith("2 wait")
+    assert "seamline handoffs list --seat gone" in told["seats.gone"]["fix"]
+
+
 def test_a_broker_that_cannot_be_reached_is_found(run: Run, company: Path) -> None:
     edit(company, "[store]", '[queue]\nurl = "redis://127.0.0.1:1/0"\n[store]')
     assert ("error", "queue") in codes(run("check", "--json"))
