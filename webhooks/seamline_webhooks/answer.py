@@ -6,7 +6,8 @@ import json
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from http import HTTPStatus
+from typing import NamedTuple
 
 from seamline.reply import Reply
 
@@ -32,11 +33,12 @@ PROBLEMS = {
 
 
 class Answer(NamedTuple):
-    """The two messages of a response."""
+    """A whole response. ``head`` is its status and headers as they are sent, without the empty line behind them."""
 
     status: int
-    start: dict[str, Any]
-    body: dict[str, Any]
+    headers: Headers
+    head: bytes
+    body: bytes
 
 
 def answer(status: int, body: bytes, content_type: bytes, headers: Headers = ()) -> Answer:
@@ -44,8 +46,15 @@ def answer(status: int, body: bytes, content_type: bytes, headers: Headers = ())
     fields = [(b"content-length", b"%d" % len(body)), *headers]
     if body or content_type:
         fields.insert(0, (b"content-type", content_type))
-    start = {"type": "http.response.start", "status": status, "headers": fields}
-    return Answer(status, start, {"type": "http.response.body", "body": body})
+    lines = [b"HTTP/1.1 %d %b" % (status, _phrase(status)), *(b"%b: %b" % field for field in fields)]
+    return Answer(status, fields, b"".join([line + b"\r\n" for line in lines]), body)
+
+
+def _phrase(status: int) -> bytes:
+    try:
+        return HTTPStatus(status).phrase.encode()
+    except ValueError:
+        return b""
 
 
 def problem(code: str, instance: str | None = None, headers: Headers = (), status: int | None = None) -> Answer:
@@ -67,7 +76,7 @@ def busy(instance: str | None = None, status: int = 503) -> Answer:
     return problem("busy", instance, [(b"retry-after", b"%d" % RETRY_AFTER_S)], status)
 
 
-def replied(reply: Reply) -> Answer:
+def replied(reply: Reply, more: Headers = ()) -> Answer:
     """An adapter's reply. A header that no server may send is left out; a status that is none becomes 200."""
     status = reply.status if 200 <= reply.status <= 599 else 200
     body = b"" if status in (204, 304) else reply.body
@@ -77,7 +86,7 @@ def replied(reply: Reply) -> Answer:
         for name, value in reply.headers.items()
         if _NAME.fullmatch(name) and _VALUE.fullmatch(value) and name.lower() not in _OURS
     ]
-    return answer(status, body, content_type.encode("latin-1"), headers)
+    return answer(status, body, content_type.encode("latin-1"), [*headers, *more])
 
 
 #: Headers that say how a body is sent; the server's business.
@@ -85,11 +94,12 @@ _OURS = ("content-length", "content-type", "transfer-encoding", "connection", "k
 
 
 @lru_cache(maxsize=256)
-def _accepted_start(status: int, length: int) -> dict[str, Any]:
-    return answer(status, b" " * length, b"application/json").start
+def _accepted(status: int, length: int) -> Answer:
+    return answer(status, b" " * length, b"application/json")
 
 
 def accepted(status: int, delivery: int, duplicate: bool) -> Answer:
     """``{"delivery": id, "duplicate": bool}``."""
     body = b'{"delivery": "%d", "duplicate": %b}' % (delivery, b"true" if duplicate else b"false")
-    return Answer(status, _accepted_start(status, len(body)), {"type": "http.response.body", "body": body})
+    like = _accepted(status, len(body))
+    return Answer(status, like.headers, like.head, body)

@@ -10,6 +10,7 @@ import threading
 import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.metadata import version
+from typing import Any
 
 from litestar import Litestar, asgi
 from litestar.datastructures import State
@@ -32,6 +33,23 @@ from seamline_workers.store.intake import open_intake
 from seamline_workers.store.migrate import demand_newest
 from seamline_workers.store.store import Store, open_store
 
+#: So many objects may come to be before garbage is looked for; requests that wait for their group are none.
+MOST_NEW = 10_000
+
+
+class App(Litestar):
+    """Litestar, but that what providers send goes to the front door without passing its layers."""
+
+    front_door: FrontDoor | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one request, or the whole of the application's life."""
+        front_door = self.front_door
+        if front_door is not None and scope.get("path") in front_door.addresses:
+            await front_door(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
 
 def create_app(
     config: Config,
@@ -50,16 +68,17 @@ def create_app(
 
     @asgi(MOUNT, is_mount=True, copy_scope=False)
     async def webhooks(scope: Scope, receive: Receive, send: Send) -> None:
-        await app.state.front_door(scope, receive, send)
+        assert app.front_door is not None
+        await app.front_door(scope, receive, send)
 
     @contextlib.asynccontextmanager
-    async def lifespan(running: Litestar) -> AsyncIterator[None]:
-        async with _open(running, config, worker_alive, fetch_key):
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        async with _open(app, config, worker_alive, fetch_key):
             yield
 
     state = State({"config": config})
     api = Api(state, config, load_roster(config))
-    app = Litestar(
+    app = App(
         [webhooks, health.live, health.ready, metrics.metrics, *api_routers(api), *route_handlers],
         lifespan=[lifespan],
         state=state,
@@ -82,7 +101,7 @@ async def _log_fault(error: Exception, scope: Scope) -> None:
 
 @contextlib.asynccontextmanager
 async def _open(
-    app: Litestar, config: Config, worker_alive: Callable[[], bool] | None, fetch_key: Callable[[str], bytes] | None
+    app: App, config: Config, worker_alive: Callable[[], bool] | None, fetch_key: Callable[[str], bytes] | None
 ) -> AsyncIterator[None]:
     """Everything that lives as long as the server does. What was acknowledged is finished before it ends."""
     transport = Transport()
@@ -94,7 +113,7 @@ async def _open(
         group = _group(store, config)
         front_door = FrontDoor(group, refusals, RemoteKeys(fetch_key or transport.fetch_key))
         front_door.open(sources.values(), config.company.public_url)
-        app.state.store, app.state.sources, app.state.front_door = store, sources, front_door
+        app.state.store, app.state.sources, app.front_door = store, sources, front_door
         app.state.health = health.Health(config, store, worker_alive)
         app.state.metrics = metrics.Metrics(store, config.api.tokens, config.api.metrics_public)
         reloading = _on_hangup(lambda: _reload(app, config, store, front_door))
@@ -102,9 +121,12 @@ async def _open(
         # What is there now stays: looking through it for garbage again and again would hold up requests.
         gc.collect()
         gc.freeze()
+        thresholds = gc.get_threshold()
+        gc.set_threshold(MOST_NEW, *thresholds[1:])
         try:
             yield
         finally:
+            gc.set_threshold(*thresholds)
             gc.unfreeze()
             reloading()
             flushing.cancel()

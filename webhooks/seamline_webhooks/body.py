@@ -49,6 +49,15 @@ class BodyReader:
         self._late: set[asyncio.Task[Any]] = set()
         self._watching = False
 
+    def hold(self, body: bytes, limit: int, taken: list[int]) -> None:
+        """Take a body that is there already; as ``read``."""
+        taken[0] += len(body)
+        self.used += len(body)
+        if self.used > self._limit:
+            raise Refused("busy", "too many bodies are waiting")
+        if len(body) > limit:
+            raise Refused("too-large", f"{len(body)} bytes were sent, {limit} are allowed")
+
     async def read(self, receive: Receive, limit: int, declared: int | None, taken: list[int]) -> bytes:
         """The body, at most ``limit`` bytes. ``taken[0]`` counts what it holds of the room. Raises Refused, Gone."""
         if declared is not None and declared > limit:

@@ -173,10 +173,7 @@ def _meaning(reply: Reply, usual: Answer, *, busy: bool = False) -> Answer:
             return usual
         retry = [(b"retry-after", b"%d" % answers.RETRY_AFTER_S)] if busy else []
         return answers.answer(reply.status, b"", b"", retry)
-    found = answers.replied(reply)
-    if busy:
-        found.start["headers"].append((b"retry-after", b"%d" % answers.RETRY_AFTER_S))
-    return found
+    return answers.replied(reply, [(b"retry-after", b"%d" % answers.RETRY_AFTER_S)] if busy else [])
 
 
 def _proof_headers(scheme: Any) -> Iterator[str]:

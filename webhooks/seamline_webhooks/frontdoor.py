@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from seamline_webhooks import answer as answers
 from seamline_webhooks.answer import Answer
 from seamline_webhooks.body import BodyReader, Gone, Refused, unpack
 from seamline_webhooks.door import MOUNT, Door
+from seamline_webhooks.exchange import EXCHANGE, Exchange
 from seamline_webhooks.group import InlineGroup, ThreadGroup
 from seamline_webhooks.refusal import NOWHERE, Refusals
 from seamline_webhooks.remotekey import RemoteKeys
@@ -54,6 +55,8 @@ class FrontDoor:
         self._keys = keys
         self._clock = clock
         self._doors: dict[str, Door] = {}
+        #: Paths that are a source's; others may be too, written in another way.
+        self.addresses: Collection[str] = ()
         self._unknown = answers.problem("unknown-source")
         self._crowded = answers.problem("too-many-headers")
         self._waiting = 0
@@ -62,8 +65,10 @@ class FrontDoor:
     def open(self, sources: Iterable[Source], public_url: str) -> None:
         """Serve these sources from now on; requests that are under way end as they began."""
         doors = {source.name: Door(source, public_url) for source in sources}
+        addresses = {f"{MOUNT}/{name}": door for name, door in doors.items()}
         # Litestar gives the path below the mount with a slash at its end.
-        self._doors = {f"/{name}/": door for name, door in doors.items()}
+        self._doors = {f"/{name}/": door for name, door in doors.items()} | addresses
+        self.addresses = addresses.keys()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; an ASGI application below ``/webhooks``."""
@@ -71,6 +76,7 @@ class FrontDoor:
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
             return
+        exchange: Exchange | None = (scope.get("extensions") or {}).get(EXCHANGE)  # type: ignore[assignment]
         door = self._doors.get(scope["path"])
         if door is None:
             reply = self._refused(NOWHERE, self._unknown, "no such source", scope)
@@ -82,7 +88,7 @@ class FrontDoor:
             self._waiting += 1
             taken = [0]
             try:
-                reply = await self._serve(door, scope, receive, taken)
+                reply = await self._serve(door, scope, receive, exchange, taken)
             except Gone:
                 return
             except Exception as error:
@@ -92,11 +98,14 @@ class FrontDoor:
                 self._waiting -= 1
                 self._reader.used -= taken[0]
         reach("front.answering")
-        await send(reply.start)  # type: ignore[arg-type]
-        await send(reply.body)  # type: ignore[arg-type]
+        if exchange is None or not exchange.answer(reply.head, reply.body):
+            await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+            await send({"type": "http.response.body", "body": reply.body, "more_body": False})
         reach("front.answered")
 
-    async def _serve(self, door: Door, scope: Scope, receive: Receive, taken: list[int]) -> Answer:
+    async def _serve(
+        self, door: Door, scope: Scope, receive: Receive, exchange: Exchange | None, taken: list[int]
+    ) -> Answer:
         method: str = scope["method"]  # type: ignore[typeddict-item]
         if method != "POST":
             if method == "HEAD":
@@ -105,7 +114,11 @@ class FrontDoor:
                 return self._refused(door.name, door.problems["method"], f"method {method[:16]}", scope)
         headers = _headers(scope["headers"])
         try:
-            body = await self._reader.read(receive, door.max_body, _announced(headers), taken)
+            body = exchange.body() if exchange is not None else None
+            if body is not None:
+                self._reader.hold(body, door.max_body, taken)
+            else:
+                body = await self._reader.read(receive, door.max_body, _announced(headers), taken)
             if "content-encoding" in headers:
                 packed = len(body)
                 body = unpack(body, headers["content-encoding"], door.max_body)

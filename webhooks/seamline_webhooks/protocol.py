@@ -12,6 +12,8 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from seamline_webhooks.exchange import EXCHANGE, Exchange
+
 #: Longest head of a request (line and headers), in bytes.
 MOST_HEAD = 64 * 1024
 #: Longest time from the first byte of a head to its last, in seconds.
@@ -88,7 +90,10 @@ class Protocol(HttpToolsProtocol):
         # Trailers are thrown away (RFC 9110, section 6.5.1): as headers they could say what a proxy took out, and
         # nothing would bound them.
         if self._in_head:
-            super().on_header(name, value)
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
             return
         self._trailers += len(name) + len(value)
         if self._trailers > MOST_HEAD:
@@ -101,6 +106,7 @@ class Protocol(HttpToolsProtocol):
             return  # the head comes again
         self._in_head = False
         super().on_headers_complete()
+        self.scope["extensions"] = {EXCHANGE: Exchange(self.cycle)}  # type: ignore[dict-item]
 
     def on_message_complete(self) -> None:
         if not self.parser.should_upgrade():
