@@ -116,7 +116,7 @@ def _plays(case: Case, failures: list[str]) -> bool:
 def _outcome(name: str, advice: str, run: Callable[[], bool], failures: list[str]) -> bool:
     try:
         return run()
-    except (Broken, Endless) as broken:
+    except (Broken, ContractError, Endless) as broken:
         failures.append(f"{name}: {broken}. What to do: {advice}")
     except (SeamlineError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
         failures.append(f"{name}: {type(error).__name__}: {error}{place(error)}. What to do: {advice}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -159,15 +159,30 @@ def reading() -> Iterator[None]:
 
 
 def split(adapter: Adapter, delivery: Delivery) -> list[Item | Nudge]:
-    """Cut a delivery as the engine does. Raises PayloadError."""
-    with reading():
-        return list(adapter.split(delivery))
+    """Cut a delivery as the engine does. Raises PayloadError, and ContractError where it gives something else."""
+    return _several("split() yields Items and Nudges", (Item, Nudge), lambda: adapter.split(delivery))
 
 
 def normalize(adapter: Adapter, item: Item) -> list[Event | Decision]:
-    """Translate an item as the engine does. Raises PayloadError."""
+    """Translate an item as the engine does. Raises PayloadError, and ContractError where it gives something else."""
+    return _several("normalize() gives events", (Event, Decision), lambda: adapter.normalize(item))
+
+
+def calls_of(hook: str, calls: Calls[T]) -> Calls[T]:
+    """What ``fetch`` or ``poll`` gave. Raises ContractError where it is no generator, which wants a ``yield``."""
+    _demand(isinstance(calls, Generator), f"{hook} yields Calls; it gave {type(calls).__name__}, without a yield")
+    return calls
+
+
+def _several(wanted: str, kinds: tuple[type, ...], give: Callable[[], Any]) -> list[Any]:
     with reading():
-        return list(adapter.normalize(item))
+        given = give()
+        _demand(not isinstance(given, kinds), f"{wanted}, not one {type(given).__name__}: yield it")
+        _demand(isinstance(given, Iterable), f"{wanted}, not {type(given).__name__}")
+        parts = list(given)
+    for part in parts:
+        _demand(isinstance(part, kinds), f"{wanted}, not {type(part).__name__}")
+    return parts
 
 
 def identify(item: Item, event: Event, source: str = SOURCE) -> UUID:
@@ -247,7 +262,7 @@ def run_poll(adapter: Adapter, step: Sample, since: str | None, send: Callable[[
         return answer
 
     with reading():
-        until, _ = drive(adapter.poll(step.poll or "", step.scope or "", since), keep)
+        until, _ = drive(calls_of("poll()", adapter.poll(step.poll or "", step.scope or "", since)), keep)
     # The first full pull is a baseline.
     return Run(replace(step, scope=step.scope or "", baseline=since is None), since, until, tuple(asked))
 
@@ -284,6 +299,7 @@ def _polled(bench: Bench, step: Sample, played: Played, feed: Feed) -> Iterator[
 
 
 def _ask(bench: Bench, call: Call, feed: Feed) -> Answer:
+    _demand(isinstance(call, Call), f"fetch() and poll() yield Calls, not {type(call).__name__}")
     if call.secret is not None and not bench.secrets.get(call.secret):
         raise SecretMissing(call.secret)
     return feed(call)
@@ -363,7 +379,7 @@ def fetched(bench: Bench, item: Item, feed: Feed) -> Item:
 
     try:
         with reading():
-            drive(bench.adapter.fetch(item), send)
+            drive(calls_of("fetch()", bench.adapter.fetch(item)), send)
     except SecretMissing as missing:
         optional = {missing.name, missing.name.split(".")[0]} & set(bench.adapter.optional_secrets)
         _demand(bool(optional), f"the fetch needs the secret {missing.name!r}: give it, or name it in optional_secrets")

@@ -1042,6 +1042,90 @@ def test_what_breaks_is_shown_with_the_authors_own_line_and_the_fields_but_no_va
     assert "1795000000" not in str(told.value)
 
 
+class CutsIntoDicts(Acme):
+    """A mutant."""
+
+    def split(self, delivery: Delivery) -> Any:
+        yield from delivery.json()["events"]
+
+
+class CutsIntoNothing(Acme):
+    """A mutant."""
+
+    def split(self, delivery: Delivery) -> Any:
+        list(super().split(delivery))
+
+
+class GivesOneEvent(Acme):
+    """A mutant."""
+
+    def normalize(self, item: Item) -> Any:
+        return next(super().normalize(item))
+
+
+class GivesDicts(Acme):
+    """A mutant."""
+
+    def normalize(self, item: Item) -> Any:
+        return [event.model_dump() for event in super().normalize(item)]
+
+
+class NeverAsks(Acme):
+    """A mutant."""
+
+    def fetch(self, item: Item) -> Any:
+        Call("proposal", f"https://api.acme.test/proposals/{item.data['proposal']}", secret="api")
+
+
+class AsksByAddress(Acme):
+    """A mutant."""
+
+    def fetch(self, item: Item) -> Any:
+        yield f"https://api.acme.test/proposals/{item.data['proposal']}"
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (CutsIntoDicts, "split() yields Items and Nudges, not dict"),
+        (CutsIntoNothing, "split() yields Items and Nudges, not NoneType"),
+        (GivesOneEvent, "normalize() gives events, not one ProposalViewed: yield it"),
+        (GivesDicts, "normalize() gives events, not dict"),
+        (NeverAsks, "fetch() yields Calls; it gave NoneType, without a yield"),
+        (AsksByAddress, "fetch() and poll() yield Calls, not str"),
+    ],
+)
+def test_what_a_method_gave_instead_is_said(make: type[Acme], text: str, root: Path) -> None:
+    with pytest.raises(ContractError) as told:
+        adapter_contract(make, root, STORIES[:1])
+    assert [line.split(". What to do")[0] for line in told.value.failures] == [f"plays its story [A view]: {text}"]
+
+
+def test_what_is_given_instead_for_an_odd_body_only_is_said_too(root: Path) -> None:
+    class GivesNothingElse(Acme):
+        """A mutant."""
+
+        def normalize(self, item: Item) -> Any:
+            return list(super().normalize(item)) if item.data["event"] == "viewed" else None
+
+    with pytest.raises(
+        ContractError, match=r"unknown kind in \S+ raised ContractError: normalize\(\) gives events, not No"
+    ):
+        adapter_contract(GivesNothingElse, root, STORIES[:1], only=("unknown kinds are ignored",))
+
+
+def test_an_error_in_a_library_is_shown_where_the_author_called_it(root: Path) -> None:
+    class Misreads(Acme):
+        """A mutant."""
+
+        def normalize(self, item: Item) -> Iterator[Event]:
+            json.loads(item.data)
+            yield from ()
+
+    with pytest.raises(ContractError, match=r"TypeError while reading \(at test_mutants\.py:\d+\)"):
+        adapter_contract(Misreads, root, STORIES[:1], only=("makes the events of its story",))
+
+
 def test_an_adapter_without_a_story_proves_nothing(root: Path) -> None:
     with pytest.raises(ContractError, match="no story"):
         adapter_contract(Acme, root, ())

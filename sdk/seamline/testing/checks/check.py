@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from sysconfig import get_path
 from traceback import walk_tb
 
 from seamline.adapter import Adapter
 from seamline.events.base import reasons
 from seamline.signature.base import Secrets
 from seamline.testing.play import Bench, Played, play
-from seamline.testing.story import Story
+from seamline.testing.story import ContractError, Story
 
 
 class Broken(Exception):
@@ -93,13 +94,20 @@ def demand(kept: bool, otherwise: str) -> None:
 def place(error: BaseException) -> str:
     """Where an error came about in the author's code, and which fields it names: `` (at acme.py:31: at: …)``.
 
-    Of an error made of another, that of the other; empty where it came about in the kit.
+    Of an error made of another, that of the other; of the kit's own, what it says; empty where it came about in the
+    kit or in Python's own library.
     """
+    if isinstance(error, ContractError):
+        return f": {error}"
     cause = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
-    ours = Path(__file__).parents[2]
+    others = (Path(__file__).parents[2], Path(get_path("stdlib")))
     frames = [(Path(frame.f_code.co_filename), line) for frame, line in walk_tb(cause.__traceback__)]
-    found = [(path, line) for path, line in frames if ours not in path.parents and "site-packages" not in path.parts]
+    found = [
+        (path, line)
+        for path, line in frames
+        if path.is_absolute() and not {*others} & {*path.parents} and "site-packages" not in path.parts
+    ]
     words = f": {reasons(cause)}" if isinstance(cause, ValueError) and hasattr(cause, "errors") else ""
     return f" (at {found[-1][0].name}:{found[-1][1]}{words})" if found else ""

@@ -16,7 +16,7 @@ from seamline.reply import Reply
 from seamline.testing.checks import corpus
 from seamline.testing.checks.check import AdapterCheck, Broken, Case, Contract, StoryCheck, demand, place
 from seamline.testing.keys import other_secret
-from seamline.testing.play import Bench, identify, normalize, reading, shown, split
+from seamline.testing.play import Bench, calls_of, identify, normalize, reading, shown, split
 from seamline.testing.story import Sample
 
 #: Names under which providers say what kind of event it is.
@@ -243,7 +243,7 @@ def _keys(bench: Bench, request: Request, step: Sample) -> list[str]:
 
 
 def _first_call(bench: Bench, item: Item) -> None:
-    calls = bench.adapter.fetch(item)
+    calls = calls_of("fetch()", bench.adapter.fetch(item))
     try:
         next(calls, None)
     finally:

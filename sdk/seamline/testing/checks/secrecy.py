@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from seamline.delivery import Item
 from seamline.ssrf import host_matches
 from seamline.testing.checks.check import Case, StoryCheck, demand
-from seamline.testing.play import Bench
+from seamline.testing.play import Bench, calls_of
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 
@@ -68,7 +68,7 @@ def _values(bench: Bench) -> Iterator[str]:
 
 
 def _asked_again(bench: Bench, item: Item) -> Iterator[str]:
-    calls = bench.adapter.fetch(item)
+    calls = calls_of("fetch()", bench.adapter.fetch(item))
     try:
         call = next(calls, None)
         if call is not None and (call.secret is None or call.secret in bench.secrets):
