@@ -12,8 +12,8 @@ from seamline.context import Context, SyncContext
 from seamline.errors import ConfigError
 from seamline.events.base import Event
 
-E = TypeVar("E", bound=Event)
 Handler = Callable[[Any, Any], Awaitable[None] | None]
+H = TypeVar("H", bound=Callable[..., Any])
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Seat:
                 f"seat {self.name} is an agent: agents are internal_operations; a human seat faces the customer"
             )
 
-    def on(self, event: type[E]) -> Callable[[Callable[[E, Any], Any]], Callable[[E, Any], Any]]:
+    def on(self, event: type[Event]) -> Callable[[H], H]:
         """Handle an event type. One handler a type and seat. Raises ConfigError where it cannot be handed that type."""
         if not (isinstance(event, type) and issubclass(event, Event) and event.event_type):
             named = getattr(event, "__name__", repr(event))
@@ -64,7 +64,7 @@ class Seat:
                 f"seat {self.name}: on() takes a declared event type, such as ProposalViewed, not {named}"
             )
 
-        def register(handler: Callable[[E, Any], Any]) -> Callable[[E, Any], Any]:
+        def register(handler: H) -> H:
             if event.event_type in self.handlers:
                 raise ConfigError(f"seat {self.name} handles {event.event_type} twice")
             _check_handler(self.name, event, handler)

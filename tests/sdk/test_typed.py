@@ -40,3 +40,28 @@ def test_evidence_is_given_as_ids_or_text_and_read_as_text(tmp_path: Path) -> No
     told = _mypy(tmp_path)
     assert "evidence.py:10: error: List item 0 has incompatible type" in told
     assert "Found 1 error" in told
+
+
+STACKED = """
+from typing import assert_type
+from seamline import Seat, SyncContext
+from seamline.events import ProposalAccepted, ProposalDeclined
+
+dirk = Seat("dirk", owns=["proposal.*"])
+
+@dirk.on(ProposalAccepted)
+@dirk.on(ProposalDeclined)
+def ended(event: ProposalAccepted | ProposalDeclined, ctx: SyncContext) -> str:
+    return event.proposal_id
+
+def ask(event: ProposalAccepted, ctx: SyncContext) -> None:
+    assert_type(ended(event, ctx), str)
+    ended(event, 1)
+"""
+
+
+def test_one_handler_of_several_types_keeps_its_own_type(tmp_path: Path) -> None:
+    (tmp_path / "stacked.py").write_text(STACKED.lstrip("\n"), "utf-8")
+    told = _mypy(tmp_path)
+    assert 'stacked.py:14: error: Argument 2 to "ended" has incompatible type "int"' in told
+    assert "Found 1 error" in told
