@@ -172,7 +172,7 @@ class Runner:
     def close(self) -> None:
         self._loops.close()
 
-    def _run(self, seat: Seat, handoff: Handoff, started: Callable[[Future[None]], None] | None) -> Result:
+    def _run(self, seat: Seat, handoff: Handoff, started: Callable[[Running], None] | None) -> Result:
         """The outcome that the handler asks for. Raises what else it raises, and where it asks for what cannot be."""
         try:
             event = self._event(handoff)

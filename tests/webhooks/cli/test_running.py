@@ -176,11 +176,13 @@ def test_workers_whose_seats_cannot_be_imported_are_not_started_again(company: P
 def test_workers_end_with_the_process_that_started_them_even_when_it_is_killed(company: Path) -> None:
     workers = Running(company, "worker", "--processes", "2", stream="stderr")
     started = {workers.until(lambda said: said["event"] == "worker_started")["pid"] for _ in range(2)}
-    watch = threading.Timer(PATIENCE_S, lambda: [os.kill(pid, signal.SIGKILL) for pid in started])
-    watch.start()
+    watches = [threading.Timer(PATIENCE_S, os.kill, (pid, signal.SIGKILL)) for pid in started]
+    for watch in watches:
+        watch.start()
     workers.process.kill()
     assert {workers.until(lambda said: said["event"] == "worker_stopped")["pid"] for _ in started} == started
-    watch.cancel()
+    for watch in watches:
+        watch.cancel()
     workers.end()
 
 
