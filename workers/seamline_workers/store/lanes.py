@@ -151,14 +151,14 @@ _SET_ASIDE = "held > 0"
 _PG_SUSPECT = text(f"""
 WITH x AS (
     SELECT kind, key, seat FROM lanes WHERE held = {SUSPECT} AND lease IS NULL
-    ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED)
+    ORDER BY due, kind, key, seat LIMIT 1 FOR UPDATE SKIP LOCKED)
 UPDATE lanes l SET lease = :token FROM x WHERE l.kind = x.kind AND l.key = x.key AND l.seat = x.seat
 RETURNING l.kind, l.key, l.seat, l.done, l.crashes
 """)
 _LITE_SUSPECT = f"""
 UPDATE lanes SET lease = ? WHERE (kind, key, seat) IN (
     SELECT kind, key, seat FROM lanes INDEXED BY lanes_held
-    WHERE {_SET_ASIDE} AND held = {SUSPECT} AND lease IS NULL ORDER BY due LIMIT 1)
+    WHERE {_SET_ASIDE} AND held = {SUSPECT} AND lease IS NULL ORDER BY due, kind, key, seat LIMIT 1)
 RETURNING kind, key, seat, done, crashes
 """
 
