@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from seamline_webhooks import health
+from seamline_workers.config import load_config
 from seamline_workers.store.migrate import upgrade
 from seamline_workers.store.store import Store, open_store
 from support.calls import raw_request, read_answer, rows, signed
 from support.process import Process
-from support.servers import Postgres
+from support.servers import Postgres, Redis
 from support.serving import Serving
 
 Start = Callable[..., Serving]
@@ -159,6 +163,63 @@ def test_health_says_what_is_wrong(serving: Start, store: Store, tmp_path: Path)
         behind = client.get("/health/ready")
         assert behind.status_code == 503
         assert "seamline db upgrade" in behind.json()["checks"]["schema"]
+
+
+def test_a_redis_that_is_away_is_named_and_takes_no_server_out_of_service(
+    serving: Start, store: Store, company: Path
+) -> None:
+    with Redis() as redis:
+        real = [sys.executable, "-m", "seamline_workers", "--config", str(company)]
+        server = serving(worker=real, env={"SEAMLINE_QUEUE__URL": redis.url()})
+
+        def ready() -> tuple[int, str, str]:
+            answer = client.get("/health/ready")
+            return answer.status_code, answer.json()["status"], answer.json()["checks"]["queue"]
+
+        def worked_on(body: bytes) -> None:
+            assert client.post("/webhooks/crm", content=body, headers=signed(body)).status_code == 202
+            until(lambda: not rows(store, "SELECT 1 FROM deliveries WHERE state = 0"))
+
+        with server.client() as client:
+            assert ready() == (200, "ok", "ok")
+            worked_on(b'{"before": 1}')
+            redis.halt(signal.SIGKILL)
+            status, word, queue = ready()
+            assert (status, word) == (200, "degraded")
+            assert "the broker cannot be reached" in queue
+            worked_on(b'{"while": 1}')
+            redis.rerun()
+            assert ready() == (200, "ok", "ok")
+            worked_on(b'{"after": 1}')
+
+
+def test_a_broker_whose_address_nobody_answers_for_delays_no_look_at_the_store(
+    store: Store, company: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.write_text(company.read_text() + '[queue]\nurl = "redis://broker.invalid/0"\n')
+    monkeypatch.setattr(health, "PATIENCE_S", 0.5)
+    asked, free = threading.Event(), threading.Event()
+
+    def look_up(*_: object, **__: object) -> None:
+        asked.set()
+        free.wait(20)
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    try:
+        ready, checks = asyncio.run(_asked(health.Health(load_config(company), store, lambda: True), free))
+    finally:
+        free.set()
+    assert asked.is_set()
+    assert ready
+    assert checks.pop("queue").startswith("the broker cannot be reached")
+    assert set(checks.values()) == {"ok"}
+
+
+async def _asked(looking: health.Health, free: threading.Event) -> tuple[bool, dict[str, str]]:
+    found = await looking.checks()
+    free.set()  # or the loop would wait for the thread
+    return found
 
 
 def test_metrics_have_the_names_of_the_contract(serving: Start, store: Store) -> None:

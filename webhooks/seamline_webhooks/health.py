@@ -11,7 +11,6 @@ from litestar import Response, get
 from litestar.datastructures import State
 from sqlalchemy import text
 
-from seamline.errors import ConfigError
 from seamline_workers.config import Config
 from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.migrate import current, newest
@@ -24,10 +23,29 @@ WORKER_SILENT_S = 60
 
 OK = "ok"
 _BROKER_PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
+_AWAY = "the broker cannot be reached; nothing is lost, workers look for work by themselves"
+
+
+class _Look:
+    """A look from a thread at what may hang: at most one is under way, so it holds one thread."""
+
+    def __init__(self, look: Callable[[], dict[str, str]], otherwise: dict[str, str]) -> None:
+        self._look = look
+        self._otherwise = otherwise
+        self._task: asyncio.Task[dict[str, str]] | None = None
+
+    async def __call__(self) -> dict[str, str]:
+        """What was found; ``otherwise`` where it takes too long."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(asyncio.to_thread(self._look))
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._task), PATIENCE_S)
+        except TimeoutError:
+            return self._otherwise
 
 
 class Health:
-    """Looks at everything that a delivery needs. At most one look is under way: a store that hangs holds one thread."""
+    """Looks at everything that a delivery needs, and at the broker, which only rings: it is named and not needed."""
 
     def __init__(self, config: Config, store: Store, worker_alive: Callable[[], bool] | None) -> None:
         self._store = store
@@ -35,24 +53,22 @@ class Health:
         self._worker_alive = worker_alive
         self._needed = newest()
         self._path = None if store.postgres else sqlite_path(config.store.url, config.folder)
-        self._look: asyncio.Task[dict[str, str]] | None = None
+        self._look_at_store = _Look(self._check, dict.fromkeys(("store", "schema", "worker"), "no answer"))
+        self._look_at_broker = _Look(self._reach_broker, {"queue": _AWAY})
 
     async def checks(self) -> tuple[bool, dict[str, str]]:
         """Whether we are ready, and what each check says."""
-        if self._look is None or self._look.done():
-            self._look = asyncio.create_task(asyncio.to_thread(self._check))
-        try:
-            found = await asyncio.wait_for(asyncio.shield(self._look), PATIENCE_S)
-        except TimeoutError:
-            found = dict.fromkeys(("store", "schema", "queue", "worker"), "no answer")
-        mine = self._worker_alive is not None
-        if mine and self._worker_alive is not None and not self._worker_alive():
+        told, rings = await asyncio.gather(self._look_at_store(), self._look_at_broker())
+        found = {"store": told["store"], "schema": told["schema"], "queue": rings["queue"], "worker": told["worker"]}
+        if self._broker.scheme == "store" and found["store"] != OK:
+            found["queue"] = "is the store"
+        if self._worker_alive is not None and not self._worker_alive():
             found["worker"] = "ended"
-        needed = ("store", "schema", "queue", "worker") if mine else ("store", "schema", "queue")
+        needed = ("store", "schema") if self._worker_alive is None else ("store", "schema", "worker")
         return all(found[name] == OK for name in needed), found
 
     def _check(self) -> dict[str, str]:
-        found = {"store": OK, "schema": OK, "queue": OK, "worker": OK}
+        found = {"store": OK, "schema": OK, "worker": OK}
         try:
             have = current(self._store)
             if have != self._needed:
@@ -63,10 +79,6 @@ class Health:
                 found["store"] = full
         except Exception as error:
             found |= {"store": f"cannot be read ({type(error).__name__})", "schema": "unknown", "worker": "unknown"}
-        if self._broker.scheme != "store":
-            found["queue"] = self._reach_broker()
-        elif found["store"] != OK:
-            found["queue"] = "is the store"
         return found
 
     def _beats(self) -> bool:
@@ -76,14 +88,15 @@ class Health:
         with self._store.read() as connection:
             return connection.execute(query, {"silent": WORKER_SILENT_S * 1_000_000}).first() is not None
 
-    def _reach_broker(self) -> str:
-        host = self._broker.hostname or "localhost"
+    def _reach_broker(self) -> dict[str, str]:
+        if self._broker.scheme == "store":
+            return {"queue": OK}
         try:
-            port = self._broker.port or _BROKER_PORTS[self._broker.scheme]
-            with socket.create_connection((host, port), timeout=1.0):
-                return OK
-        except (OSError, ValueError, ConfigError):
-            return "the broker cannot be reached; nothing is lost, work waits until it is back"
+            address = (self._broker.hostname or "localhost", self._broker.port or _BROKER_PORTS[self._broker.scheme])
+            with socket.create_connection(address, timeout=1.0):
+                return {"queue": OK}
+        except (OSError, ValueError):
+            return {"queue": _AWAY}
 
 
 @get("/health/live", sync_to_thread=False)
@@ -94,7 +107,8 @@ def live() -> dict[str, str]:
 
 @get("/health/ready")
 async def ready(state: State) -> Response[dict[str, object]]:
-    """Say whether what comes in can be kept, and what is wrong if not."""
+    """Say whether what comes in can be kept and worked on, and what is wrong."""
     health: Health = state.health
     fine, checks = await health.checks()
-    return Response({"status": OK if fine else "failing", "checks": checks}, status_code=200 if fine else 503)
+    status = "failing" if not fine else OK if checks["queue"] == OK else "degraded"
+    return Response({"status": status, "checks": checks}, status_code=200 if fine else 503)

@@ -155,7 +155,7 @@ def _queue(config: Config) -> Iterator[Finding]:
         with socket.create_connection(address, timeout=2.0):
             return
     except (OSError, ValueError):
-        message = "the broker cannot be reached; nothing is lost, work waits until it is back"
+        message = "the broker cannot be reached; nothing is lost, workers look for work by themselves"
         yield Finding("error", "queue", "queue.url", message, 'Start the broker, or write url = "store:".')
 
 
