@@ -204,6 +204,17 @@ def test_what_could_not_be_read_of_an_entity_and_is_told_anew_is_told(works: Mak
     assert state(company, company.tell(declined(1, entity="E1"))) == ("translated", None)
 
 
+@pytest.mark.parametrize("at", ["1970-01-01T00:00:00Z", "2999-01-01T00:00:00Z"])
+def test_a_fact_of_a_wrong_clock_wakes_its_seats_and_is_marked(works: MakeWorks, at: str) -> None:
+    company = works(live_from=now_us() - 1_000_000)
+    company.tell(viewed(1, at=at))
+    row = company.all("SELECT history, occurred_at FROM events WHERE type = 'proposal.viewed'")[0]
+    assert row.history == 0
+    assert abs(row.occurred_at - now_us()) > 20 * 365 * 86_400 * 1_000_000
+    assert company.one("SELECT reason FROM items") == "proposal.viewed: its time is not plausible"
+    assert company.one("SELECT last_event_at FROM accounts") <= now_us()
+
+
 def test_a_thin_item_waits_for_its_fetch_and_those_behind_it_do_not(works: MakeWorks) -> None:
     company = works()
     network = plug(company, lambda _: answering("from the API"))
@@ -511,6 +522,30 @@ def test_a_poll_runs_unless_its_source_does_without_the_api(
     company.engine.poller.arm()
     assert company.one("SELECT count(*) FROM polls") == armed
     assert network.asked == []
+
+
+def test_a_poll_of_many_pages_keeps_its_lease_from_page_to_page(works: MakeWorks) -> None:
+    leases = []
+
+    def give(_: Call) -> Answer:
+        leases.append(company.one("SELECT lease FROM polls"))
+        return page(last=len(leases) == 3)
+
+    company, _ = polling(works, give)
+    assert poll(company)
+    assert leases == sorted(set(leases))
+    assert company.one("SELECT cursor FROM polls") == "3"
+
+
+def test_a_poll_that_lost_its_lease_stops_at_its_next_page(works: MakeWorks) -> None:
+    def give(_: Call) -> Answer:
+        company.write("UPDATE polls SET lease = lease + 1")
+        return page(viewed(1), last=False)
+
+    company, network = polling(works, give)
+    assert poll(company)
+    assert network.asked == ["all0"]
+    assert company.one("SELECT count(*) FROM deliveries") == 0
 
 
 def test_many_nudges_are_one_poll(works: MakeWorks) -> None:

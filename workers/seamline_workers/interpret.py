@@ -33,6 +33,9 @@ _US = timedelta(microseconds=1)
 #: Most items that one delivery may tell.
 MAX_ITEMS = 1_000
 
+#: Microseconds of the earliest time that is taken for a provider's (the year 2000), and how far ahead one may be.
+EARLIEST, AHEAD = 946_684_800_000_000, 86_400_000_000
+
 
 def to_us(moment: datetime) -> int:
     """Microseconds since 1970."""
@@ -197,6 +200,10 @@ def _draft(
     except ValueError:
         raise PayloadError(f"{event.event_type}: a text is not Unicode, or a number is not finite") from None
     occurred = row.received_at if event.occurred_at is None else to_us(event.occurred_at)
+    # A clock that is wrong makes no history: such a fact is as new as its delivery.
+    plausible = EARLIEST <= occurred <= row.received_at + AHEAD
+    if not plausible:
+        told.reason = f"{event.event_type}: its time is not plausible"
     key = event.fact if event.fact is not None else told.item.key + event.part
     draft = Draft(
         id=event_id(source.stable, event.event_type, key).bytes,
@@ -213,7 +220,7 @@ def _draft(
         delivery_id=row.id,
         item=told.n,
         adapter_version=source.adapter.version,
-        history=bool(row.baseline) or occurred < source.live_from,
+        history=bool(row.baseline) or (occurred if plausible else row.received_at) < source.live_from,
     )
     return draft, subject_of(event, source, own_domains)
 

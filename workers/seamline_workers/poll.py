@@ -29,6 +29,10 @@ LEASE_US = 120_000_000
 LONGEST_PAUSE_S = 3600.0
 
 
+class Overtaken(Exception):
+    """Raised where a poll lost its lease while it ran: nothing that it has read is kept."""
+
+
 class Due(NamedTuple):
     """A poll whose time has come."""
 
@@ -51,6 +55,10 @@ WHERE due <= :now AND (lease IS NULL OR lease <= :now) ORDER BY due LIMIT 1
 _TAKE = text("""
 UPDATE polls SET due = :until, lease = :until, attempts = attempts + 1
 WHERE source_id = :source AND poll = :poll AND scope = :scope
+""")
+_RENEW = text("""
+UPDATE polls SET due = CASE WHEN due < :until THEN due ELSE :fresh END, lease = :fresh
+WHERE source_id = :source AND poll = :poll AND scope = :scope AND lease = :until
 """)
 _DONE = text("""
 UPDATE polls SET cursor = :cursor, baseline = 0, due = CASE WHEN due < :until THEN due ELSE :due END, lease = NULL,
@@ -113,6 +121,7 @@ class Poller:
         def keep(call: Call) -> Answer:
             answer = send(call)
             reach("poll.answered")
+            self._renew(key)
             pages.append((call, answer))
             return answer
 
@@ -133,6 +142,14 @@ class Poller:
             self._failed(key, type(error).__name__, LONGEST_PAUSE_S)
         else:
             self._keep(source, due, key, pages, cursor)
+
+    def _renew(self, key: dict[str, object]) -> None:
+        """A poll of many pages goes on for longer than one lease. Raises Overtaken where somebody else has it."""
+        fresh = now_us() + LEASE_US
+        with self.store.begin() as connection:
+            if connection.execute(_RENEW, key | {"fresh": fresh}).rowcount != 1:
+                raise Overtaken
+        key["until"] = fresh
 
     def _keep(
         self, source: Source, due: Due, key: dict[str, object], pages: list[tuple[Call, Answer]], cursor: str

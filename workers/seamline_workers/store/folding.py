@@ -60,7 +60,7 @@ def fold_in(connection: Connection, drafts: Sequence[Draft], locked: Locked) -> 
         group, fact = locked[draft.account_id], draft.fact
         group.pending.append(fact)
         group.changed = True
-        group.last_event_at = max(group.last_event_at, draft.occurred_at)
+        group.last_event_at = max(group.last_event_at, min(draft.occurred_at, draft.received_at))
         if group.id in late:
             late[group.id][2].append(draft)
         elif needs_refold(group.projection, fact.at, fact.id, fact.type) or RETRACTED in group.projection.types:
