@@ -33,7 +33,7 @@ def results(
 ) -> str:
     """The whole page."""
     rounds = 1 + max((run.round for run in runs), default=0)
-    head = ["# Results", "", f"Written by `make bench`; {rounds} interleaved rounds.", ""]
+    head = ["# Results", "", f"Written by `make bench`; interleaved rounds: {rounds}.", ""]
     blocks = [
         "\n".join(head + [f"- {line}" for line in machine]),
         METHOD,
