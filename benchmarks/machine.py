@@ -20,8 +20,9 @@ PACKAGES = (
 def describe(postgres: Postgres, redis: Redis) -> list[str]:
     """Lines about processor, memory, kernel, interpreter, servers and libraries."""
     settings = ", ".join(f"{name}={value}" for name, value in postgres.settings.items())
+    kernel = platform.release().partition("-")[0]
     return [
-        f"{_processor()}, {os.cpu_count()} cores, {_memory_gib():.0f} GiB, Linux {platform.release().partition('-')[0]}",
+        f"{_processor()}, {os.cpu_count()} cores, {_memory_gib():.0f} GiB, Linux {kernel}",
         f"load average when it began: {os.getloadavg()[0]:.1f} (an idle machine has less than 0.5; other work on it "
         "makes everybody's CPU dearer, and most of all the latencies worse)",
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}",
