@@ -310,6 +310,37 @@ def test_many_requests_with_one_thing_wrong_are_no_fault_and_are_not_taken(door:
     assert_not_taken(door, request)
 
 
+def every_byte(value: bytes, at_most: int = 200) -> Iterator[bytes]:
+    """A value with one byte of it another, or cut there."""
+    for at in range(0, len(value), len(value) // at_most + 1):
+        yield value[:at] + bytes([value[at] ^ 0x15]) + value[at + 1 :]
+        yield value[:at]
+
+
+@pytest.mark.parametrize("origin", ORIGINS, ids=lambda origin: str(origin.name))
+def test_every_byte_of_a_proof_and_of_what_it_covers_counts(door: Door, origin: Origin) -> None:
+    bare = origin.bare[0]
+    signed = origin.sign(bare)
+    genuine, proof = sent(signed), proof_of(bare, signed)
+    assert door.knock(genuine)[1] == [(origin.name, signed.body)]
+    for n, (name, value) in enumerate(genuine.headers):
+        for other in every_byte(value) if name.decode() in proof else ():
+            if not same_login(value, other):
+                headers = [*genuine.headers[:n], (name, other), *genuine.headers[n + 1 :]]
+                assert_not_taken(door, genuine._replace(headers=headers))
+    for other in every_byte(signed.body, 50) if origin.covered else ():
+        assert_not_taken(door, genuine._replace(body=[other]))
+
+
+def test_every_odd_value_in_every_header_is_no_fault_and_is_not_taken(door: Door) -> None:
+    for n, name in enumerate(NAMES):
+        origin = ORIGINS[n % len(ORIGINS)]
+        forged = sent(origin.sign(origin.bare[0], wrong=True))
+        kept = [header for header in forged.headers if header[0] != name.encode()]
+        for value in ODD_VALUES:
+            assert_not_taken(door, forged._replace(headers=[*kept, (name.encode(), value)]))
+
+
 # --- what is added to what is genuine -------------------------------------------------------------------------------
 
 Change = Callable[[st.DrawFn, Sent], Sent]
