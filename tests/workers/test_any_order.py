@@ -145,7 +145,7 @@ def test_any_order_and_duplication_of_an_account_s_deliveries_gives_the_same_fac
 
 @pytest.mark.long
 @pytest.mark.usefixtures("small_base")
-@settings(max_examples=1_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(told=arrivals())
 def test_many_orders_and_duplications_give_the_same_facts_and_the_same_projection(store: Store, told: Arrivals) -> None:
     assert_same_in_any_order(store, *told)

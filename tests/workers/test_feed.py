@@ -268,7 +268,7 @@ def test_no_reader_of_the_feed_misses_an_event_or_waits_for_one_while_transactio
 
 @pytest.mark.long
 @pytest.mark.usefixtures("held")
-@settings(max_examples=1_500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(moves)
 def test_no_reader_of_the_feed_misses_an_event_however_transactions_are_held_open(
     store: Store, moves: list[Move]
