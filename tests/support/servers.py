@@ -19,6 +19,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,7 +32,7 @@ START_S = 20.0
 STOP_S = 15.0
 
 
-class Server:
+class Server(ABC):
     """A server process of ours; use it as a context manager, or call start() and stop()."""
 
     name: str
@@ -119,14 +120,17 @@ class Server:
         path = self.folder / "server.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    @abstractmethod
     def _prepare(self) -> None:
         """Fill the folder before the first start."""
 
+    @abstractmethod
     def _command(self, port: int) -> Sequence[str | Path]:
-        raise NotImplementedError
+        """What runs it."""
 
+    @abstractmethod
     def _ready(self, port: int) -> bool:
-        raise NotImplementedError
+        """Whether it answers."""
 
     def _spawn(self, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from queue import SimpleQueue
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -47,7 +48,7 @@ class Interruptible(Intake, Protocol):
     def interrupt(self) -> None: ...
 
 
-class _Queue:
+class _Queue(ABC):
     """Those who wait, in the order in which they came."""
 
     def __init__(self, intake: Intake) -> None:
@@ -77,8 +78,9 @@ class _Queue:
         while not self.idle:
             await asyncio.sleep(0.005)
 
+    @abstractmethod
     def _flush(self) -> None:
-        raise NotImplementedError
+        """Take in those who wait now."""
 
     def _gather(self) -> bool:
         """Whether to wait one more turn: requests keep coming, and a group costs the same however many it holds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
@@ -23,7 +24,7 @@ MAX_CANDIDATES = 8
 
 
 @dataclass(frozen=True)
-class _KeyPair(Signed):
+class _KeyPair(Signed, ABC):
     """What key-pair schemes share.
 
     The secret is the provider's public key, as PEM or base64. ``published`` are keys that the provider prints in its
@@ -92,11 +93,13 @@ class _KeyPair(Signed):
             return False
         return True
 
+    @abstractmethod
     def _verify(self, key: Any, proof: bytes, message: bytes) -> None:
-        raise NotImplementedError
+        """Return where the proof holds; raise whatever the library raises where it does not."""
 
+    @abstractmethod
     def _make(self, key: Any, message: bytes) -> bytes:
-        raise NotImplementedError
+        """The proof of a message."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
@@ -19,7 +20,7 @@ from seamline.signature.signed import Signed
 
 
 @dataclass(frozen=True)
-class _Shared(Signed):
+class _Shared(Signed, ABC):
     """What HMAC and plain digests share: the same secret signs and verifies."""
 
     _: KW_ONLY
@@ -62,8 +63,9 @@ class _Shared(Signed):
         value = {"text": "example-signing-key", "hex": "5ea1" * 16, "base64": "ZXhhbXBsZS1zaWduaW5nLWtleQ=="}[self.key]
         return {self.secret: [value]}, {self.secret: [value]}, {}
 
+    @abstractmethod
     def _mac(self, key: bytes, message: bytes) -> bytes:
-        raise NotImplementedError
+        """The code of a message under a key."""
 
 
 @dataclass(frozen=True)
