@@ -11,6 +11,7 @@ from seamline.boundary import Requires, Roster
 from seamline.call import Answer, Auth, Basic, Bearer, Call, Calls, HeaderToken, QueryToken
 from seamline.context import Context, SyncContext
 from seamline.delivery import Decision, Delivery, Item, Nudge, Request, content_key
+from seamline.dispatch import ApprovedDispatch, Attachment, NotApproved
 from seamline.errors import (
     CallRefused,
     ConfigError,
@@ -74,6 +75,8 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "Subscription",
     "Sent",
     "Evidence",
+    "ApprovedDispatch",
+    "Attachment",
     "Reply",
     "Replies",
     # calls
@@ -140,4 +143,5 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "CallRefused",
     "EgressRefused",
     "Uncertain",
+    "NotApproved",
 ]

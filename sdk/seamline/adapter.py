@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from seamline.call import Auth, Bearer, Calls
 from seamline.delivery import Decision, Delivery, Item, Nudge, Request
+from seamline.dispatch import ApprovedDispatch
 from seamline.errors import ConfigError, PayloadError
 from seamline.events.base import Event, Ref, reasons
 from seamline.reply import Replies, Reply
@@ -44,11 +45,15 @@ class Sent:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a provider says about the state of something (a pixel, a campaign, an invoice)."""
+    """What a provider says about the state of something (a pixel, a campaign, an invoice).
+
+    ``status`` is the provider's own word. ``settled``: nothing of it runs or is owed any more.
+    """
 
     ref: str
     status: str
     checked_at: datetime
+    settled: bool = False
 
 
 class NoSettings(BaseModel):
@@ -77,6 +82,8 @@ class Adapter(ABC):
     #: Trust of what this adapter takes in; "authenticated" where a secret is sent but does not cover the body. An
     #: adapter whose scheme depends on its settings sets it in ``__init__``.
     trust: Literal["signed", "authenticated", "relayed", "unverified"] = "signed"
+    #: True where ``send`` is built: the adapter can be a channel, a way out for what a human has approved.
+    sends: ClassVar[bool] = False
     #: True where a source must say in ``allow`` which events it may tell (relay, generic, cloudevents).
     needs_allow: ClassVar[bool] = False
 
@@ -182,4 +189,19 @@ class Adapter(ABC):
     def status(self, ref: Ref) -> Calls[Evidence]:
         """Ask the provider for the state of something."""
         raise PayloadError(f"{self.name} cannot tell the status of {ref.kind}")
+        yield
+
+    def preflight(self, dispatch: ApprovedDispatch) -> str | None:
+        """Say why this could not be sent (a recipient of another kind, a text too long); None: it could. Pure.
+
+        Asked before a human's decision is committed: what a channel would refuse is never approved.
+        """
+        return None
+
+    def send(self, dispatch: ApprovedDispatch) -> Calls[str]:
+        """Send what was approved, to the letter. Returns the provider's id of the message. Channels only.
+
+        One call writes; it carries ``dispatch.key`` where the provider knows idempotency keys.
+        """
+        raise PayloadError(f"{self.name} is no channel: it sends nothing")
         yield

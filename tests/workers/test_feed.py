@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, event
 
 from seamline_workers.store import ledger
-from seamline_workers.store.ledger import Draft
+from seamline_workers.store.ledger import Entry
 from seamline_workers.store.reading.events import Wire, feed
 from seamline_workers.store.reading.query import Query, TypeGlob
 from seamline_workers.store.store import Store, sqlite_path
@@ -59,13 +59,13 @@ class Writer:
 
     def append(self, n: int) -> None:
         """Append so many events; not waited for: another's may be in the way."""
-        drafts = [self._draft() for _ in range(n)]
-        self.ids = [UUID(bytes=draft.id) for draft in drafts]
+        entries = [self._entry() for _ in range(n)]
+        self.ids = [UUID(bytes=entry.id) for entry in entries]
         self.step = "appending"
 
         def work(connection: Connection) -> None:
             locked = ledger.lock(connection, [self._account])
-            ledger.append(connection, drafts, lambda _: [("dirk", 1)], locked, 0)
+            ledger.append(connection, entries, lambda _: [("dirk", 1)], locked, 0)
 
         self._told.put(work)
 
@@ -88,8 +88,8 @@ class Writer:
         self._told.put(None)
         self._thread.join(LONG_S)
 
-    def _draft(self) -> Draft:
-        return Draft(
+    def _entry(self) -> Entry:
+        return Entry(
             id=uuid4().bytes,
             type="ad.clicked",
             version=1,

@@ -45,7 +45,7 @@ def test_an_item_that_cannot_be_told_is_quarantined_alone(odd: dict[str, Any]) -
     for told in reading.items:
         read(source(), kept, told, ())
     assert [told.state for told in reading.items] == [TRANSLATED, QUARANTINED, TRANSLATED]
-    assert [len(told.drafts) for told in reading.items] == [1, 0, 1]
+    assert [len(told.entries) for told in reading.items] == [1, 0, 1]
     json.dumps(reading.items[1].reason).encode("ascii")
     assert reading.items[1].reason
     assert "\ud800" not in reading.items[1].reason

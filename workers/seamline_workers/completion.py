@@ -22,7 +22,7 @@ from seamline_workers.log import log
 from seamline_workers.store import lanes, ledger
 from seamline_workers.store.effects import Outcome, complete
 from seamline_workers.store.lanes import LaneEnd
-from seamline_workers.store.ledger import Draft, Locked, Routes, control
+from seamline_workers.store.ledger import Entry, Locked, Routes, control
 from seamline_workers.store.schema import PARKED, RETRYING
 from seamline_workers.store.store import Store, deadlocked, now_us, transient
 from seamline_workers.translate import again
@@ -107,9 +107,9 @@ class Completer:
 
     def _lock(self, connection: Connection, results: Sequence[Result]) -> Locked:
         """Lock the accounts of a batch in which somebody emits or parks."""
-        if not any(result.drafts or result.outcome.awaits for result in results):
+        if not any(result.entries or result.outcome.awaits for result in results):
             return {}
-        wanted = {draft.account_id for result in results for draft in result.drafts}
+        wanted = {entry.account_id for result in results for entry in result.entries}
         wanted |= {account for r in results for account in (r.outcome.lane, r.outcome.subject or r.outcome.lane)}
         return ledger.lock(connection, wanted)
 
@@ -119,21 +119,21 @@ class Completer:
         ``ahead`` holds what the guarded ones before it in this batch have made of their groups: of two projects that
         ask for the one contract at once, one gets it.
         """
-        for draft in result.drafts:
-            guard = self.roster.guard(draft.type)
+        for entry in result.entries:
+            guard = self.roster.guard(entry.type)
             if guard is None:
                 continue
-            group = locked[draft.account_id]
+            group = locked[entry.account_id]
             projection = ahead.get(group.id, group.projection)
             voided_by = None if guard.voided_by is None else guard.voided_by.event_type
-            if not projection.permits(draft.fields, guard.fact.event_type, voided_by):
-                return _parked(connection, result, draft, guard, locked)
-            ahead[group.id] = fold(projection, *draft.fact)
+            if not projection.permits(entry.fields, guard.fact.event_type, voided_by):
+                return _parked(connection, result, entry, guard, locked)
+            ahead[group.id] = fold(projection, *entry.fact)
         return result
 
     def _append(self, connection: Connection, results: Sequence[Result], locked: Locked, now: int) -> None:
-        drafts = [draft for result in results for draft in result.drafts]
-        ledger.append(connection, drafts, self.routes, locked, now)
+        entries = [entry for result in results for entry in result.entries]
+        ledger.append(connection, entries, self.routes, locked, now)
         waits = [r.outcome for r in results if r.outcome.state == PARKED and r.outcome.awaits]
         lanes.reopen(connection, _already_told(connection, waits, locked))
 
@@ -156,7 +156,7 @@ def _group(outcome: Outcome, locked: Locked) -> int:
 _HEAD = text("SELECT seq FROM ledger_head WHERE id = 1")
 
 
-def _parked(connection: Connection, result: Result, asked: Draft, guard: Requires, locked: Locked) -> Result:
+def _parked(connection: Connection, result: Result, asked: Entry, guard: Requires, locked: Locked) -> Result:
     """The handoff as it waits, and what says that it was refused.
 
     A handler that could not know of the newest such fact yet was not refused: it runs again at once, with it.

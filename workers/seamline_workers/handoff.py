@@ -29,7 +29,7 @@ from seamline_workers.reader import LedgerReader, event_of
 from seamline_workers.store import schema
 from seamline_workers.store.effects import UNTIL_DUE, EffectRow, Outcome
 from seamline_workers.store.lanes import Handoff
-from seamline_workers.store.ledger import Draft
+from seamline_workers.store.ledger import Entry
 from seamline_workers.store.store import Store, now_us
 
 #: First back-off in seconds; doubled each time, with full jitter: 12 attempts take about a day.
@@ -49,7 +49,7 @@ class Result:
     """The outcome of one handoff and the events that it emits with it."""
 
     outcome: Outcome
-    drafts: list[Draft] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
 
 
 class Running:
@@ -221,7 +221,7 @@ class Runner:
 
     def _done(self, seat: Seat, handoff: Handoff, effects: list[Any]) -> Result:
         cause = str(UUID(bytes=handoff.id))
-        rows, drafts = [], []
+        rows, entries = [], []
         ordinals: dict[int, int] = {}
         for effect in effects:
             kind = _KINDS[type(effect)]
@@ -230,9 +230,9 @@ class Runner:
                 raise _NotAllowed(f"no seat is named {effect.to!r}: there are {', '.join(sorted(self._seats))}")
             key = _key(effect) or (str(ordinal) if isinstance(effect, Log) else f"#{ordinal}")
             if isinstance(effect, Emit):
-                draft = self._draft(seat, handoff, cause, effect.event, key)
-                drafts.append(draft)
-                key, ref = f"{effect.event.event_type}/{key}", str(UUID(bytes=draft.id))
+                entry = self._entry(seat, handoff, cause, effect.event, key)
+                entries.append(entry)
+                key, ref = f"{effect.event.event_type}/{key}", str(UUID(bytes=entry.id))
             else:
                 ref = None
             line = effect.text if isinstance(effect, Log) else None
@@ -244,16 +244,16 @@ class Runner:
         # Asked twice under one key it is one effect: the later word counts.
         once = {(row.kind, row.key): row for row in rows}
         outcome = self._outcome(seat, handoff, schema.DONE, effects=tuple(once.values()))
-        if drafts and handoff.hops >= MAX_HOPS:
+        if entries and handoff.hops >= MAX_HOPS:
             return self._to_human(seat, handoff, f"a chain of more than {MAX_HOPS} events causing each other")
-        return Result(outcome, drafts)
+        return Result(outcome, entries)
 
-    def _draft(self, seat: Seat, handoff: Handoff, cause: str, event: Event, key: str) -> Draft:
+    def _entry(self, seat: Seat, handoff: Handoff, cause: str, event: Event, key: str) -> Entry:
         if not self._roster.may_emit(seat, type(event)):
             raise _NotAllowed(self._roster.refusal(seat, type(event)))
         now = self._clock()
         occurred = None if event.occurred_at is None else to_us(event.occurred_at)
-        return Draft(
+        return Entry(
             id=event_id(f"/seats/{seat.name}", event.event_type, f"{cause}/{event.event_type}/{key}").bytes,
             type=event.event_type,
             version=event.event_version,

@@ -1,6 +1,6 @@
-"""What a stored delivery means: split, normalize, and the drafts of its events. Pure: no I/O, no clock.
+"""What a stored delivery means: split, normalize, and the entries of its events. Pure: no I/O, no clock.
 
-The same bytes, the same stored answers and the same ``before`` give the same drafts for ever.
+The same bytes, the same stored answers and the same ``before`` give the same entries for ever.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from seamline_workers.identity import keys_of
 from seamline_workers.registry import Source
 from seamline_workers.store.accounts import Subject
 from seamline_workers.store.deliveries import DeliveryRow
-from seamline_workers.store.ledger import Draft
+from seamline_workers.store.ledger import Entry
 from seamline_workers.store.schema import FETCHING, IGNORED, QUARANTINED, TRANSLATED
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,13 +48,13 @@ def from_us(us: int) -> datetime:
 
 @dataclass(slots=True)
 class Told:
-    """One item and what it became: drafts without an account yet, each with whom it is about."""
+    """One item and what it became: entries without an account yet, each with whom it is about."""
 
     n: int
     item: Item
     state: int = IGNORED
     reason: str | None = None
-    drafts: list[tuple[Draft, Subject]] = field(default_factory=list)
+    entries: list[tuple[Entry, Subject]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -167,7 +167,7 @@ def lacks_optional(source: Source, secret: str) -> bool:
 
 
 def read(source: Source, row: DeliveryRow, told: Told, own_domains: Collection[str]) -> None:
-    """Normalize one item into drafts; what cannot be read quarantines this item alone."""
+    """Normalize one item into entries; what cannot be read quarantines this item alone."""
     if told.state in (QUARANTINED, FETCHING):
         return
     try:
@@ -179,22 +179,22 @@ def read(source: Source, row: DeliveryRow, told: Told, own_domains: Collection[s
             elif not source.may_tell(event.event_type) or event.nature == "control":
                 refused.append(event.event_type)
             else:
-                told.drafts.append(guarded(event.event_type, partial(_draft, source, row, told, event, own_domains)))
+                told.entries.append(guarded(event.event_type, partial(_entry, source, row, told, event, own_domains)))
     except PayloadError as error:
-        told.state, told.reason, told.drafts = QUARANTINED, str(error), []
+        told.state, told.reason, told.entries = QUARANTINED, str(error), []
         return
     except (RetryLater, NeedsHuman) as error:
-        told.state, told.reason, told.drafts = QUARANTINED, f"normalize: {error}", []
+        told.state, told.reason, told.entries = QUARANTINED, f"normalize: {error}", []
         return
-    if told.drafts:
+    if told.entries:
         told.state = TRANSLATED
     if refused:
         told.reason = f"not allowed for this source: {', '.join(sorted(set(refused))[:5])}"
 
 
-def _draft(
+def _entry(
     source: Source, row: DeliveryRow, told: Told, event: Event, own_domains: Collection[str]
-) -> tuple[Draft, Subject]:
+) -> tuple[Entry, Subject]:
     try:
         data = event.model_dump_json(exclude_defaults=True, exclude=NOT_DATA)
     except ValueError:
@@ -205,7 +205,7 @@ def _draft(
     if not plausible:
         told.reason = f"{event.event_type}: its time is not plausible"
     key = event.fact if event.fact is not None else told.item.key + event.part
-    draft = Draft(
+    entry = Entry(
         id=event_id(source.stable, event.event_type, key).bytes,
         type=event.event_type,
         version=event.event_version,
@@ -222,7 +222,7 @@ def _draft(
         adapter_version=source.adapter.version,
         history=bool(row.baseline) or (occurred if plausible else row.received_at) < source.live_from,
     )
-    return draft, subject_of(event, source, own_domains)
+    return entry, subject_of(event, source, own_domains)
 
 
 def subject_of(event: Event, source: Source, own_domains: Collection[str]) -> Subject:

@@ -22,7 +22,7 @@ from seamline_workers.registry import Source
 from seamline_workers.store import deliveries, lanes, ledger
 from seamline_workers.store.accounts import LostRace, Resolver, Subject
 from seamline_workers.store.deliveries import DeliveryRow, ItemRow
-from seamline_workers.store.ledger import Draft, Routes
+from seamline_workers.store.ledger import Entry, Routes
 from seamline_workers.store.linking import settle_identities
 from seamline_workers.store.processes import PER_SOURCE
 from seamline_workers.store.schema import FETCHING, IGNORED, QUARANTINED, TRANSLATED
@@ -169,21 +169,21 @@ def again(work: Callable[[], T]) -> T:
     raise AssertionError("unreachable")
 
 
-def append_told(connection: Connection, routes: Routes, told: Sequence[Told], now: int) -> list[Draft]:
-    """Find whom the drafts are about, and append them."""
-    pairs: list[tuple[Draft, Subject]] = [pair for one in told for pair in one.drafts]
+def append_told(connection: Connection, routes: Routes, told: Sequence[Told], now: int) -> list[Entry]:
+    """Find whom the entries are about, and append them."""
+    pairs: list[tuple[Entry, Subject]] = [pair for one in told for pair in one.entries]
     if not pairs:
         return []
     resolved = Resolver(connection, now).resolve([subject for _, subject in pairs])
-    drafts = []
-    for (draft, _), account_id in zip(pairs, resolved.accounts, strict=True):
-        draft.account_id = account_id
-        drafts.append(draft)
-    locked = ledger.lock(connection, [d.account_id for d in drafts], resolved.fresh)
+    entries = []
+    for (entry, _), account_id in zip(pairs, resolved.accounts, strict=True):
+        entry.account_id = account_id
+        entries.append(entry)
+    locked = ledger.lock(connection, [d.account_id for d in entries], resolved.fresh)
     if resolved.links or resolved.conflicts:
-        drafts += settle_identities(connection, resolved, drafts, now)
-        locked = ledger.lock(connection, [d.account_id for d in drafts])
-    return ledger.append(connection, drafts, routes, locked, now)
+        entries += settle_identities(connection, resolved, entries, now)
+        locked = ledger.lock(connection, [d.account_id for d in entries])
+    return ledger.append(connection, entries, routes, locked, now)
 
 
 def _item_row(source: Source, reading: Reading, told: Told) -> ItemRow:

@@ -19,7 +19,7 @@ from seamline.events.base import Event, event_id, versions
 from seamline_workers.desk.bell import ring
 from seamline_workers.desk.refusal import Conflict, NoSuch
 from seamline_workers.store import ledger
-from seamline_workers.store.ledger import Draft
+from seamline_workers.store.ledger import Entry
 from seamline_workers.store.reading import group, moment
 from seamline_workers.store.reading.query import InvalidQuery, TypeGlob
 from seamline_workers.store.schema import accounts
@@ -73,11 +73,11 @@ def state_fact(
     ``key`` is the account's id or key; ``name`` is the human's own name of the statement (an Idempotency-Key).
     """
     account = _account(connection, key)
-    draft = _draft(event, account, by, name, now)
+    entry = _entry(event, account, by, name, now)
     locked = ledger.lock(connection, [account])
-    ledger.append(connection, [draft], lambda event_type: _routes(roster, event_type), locked, now)
+    ledger.append(connection, [entry], lambda event_type: _routes(roster, event_type), locked, now)
     ring(connection)
-    return f"events/{UUID(bytes=draft.id)}"
+    return f"events/{UUID(bytes=entry.id)}"
 
 
 def _account(connection: Connection, key: str) -> int:
@@ -89,14 +89,14 @@ def _account(connection: Connection, key: str) -> int:
     return int(connection.execute(select(accounts.c.id).where(accounts.c.id == min(found))).scalar_one())
 
 
-def _draft(event: Event, account: int, by: str, name: str | None, now: int) -> Draft:
+def _entry(event: Event, account: int, by: str, name: str | None, now: int) -> Entry:
     source = f"/people/{by}"
     fields = event.model_dump(mode="json", exclude_defaults=True, exclude=NOT_DATA)
     occurred = now if event.occurred_at is None else moment.micros(event.occurred_at)
     # The same words about the same account at the same time are one statement.
     said = [account, fields, None if event.occurred_at is None else occurred]
     key = name or sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-    return Draft(
+    return Entry(
         id=event_id(source, event.event_type, key).bytes,
         type=event.event_type,
         version=event.event_version,

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from seamline.projection import Projection
 from seamline.stages import Fact, fold, needs_refold, refold
 from seamline.transition import At
-from seamline_workers.store.draft import Draft, control
+from seamline_workers.store.entry import Entry, control
 
 #: What the engine says of its own work: written down, and no part of what is known of an account.
 _UNFOLDED = ("approval.", "boundary.", "deadline.", "draft.", "guard.", "identity.", "message.", "stage.")
@@ -47,42 +47,42 @@ def folds(event_type: str) -> bool:
     return not event_type.startswith(_UNFOLDED)
 
 
-def fold_in(connection: Connection, drafts: Sequence[Draft], locked: Locked) -> list[Draft]:
-    """Fold drafts into their groups. Returns them, with a ``stage.changed`` for each move of an account.
+def fold_in(connection: Connection, entries: Sequence[Entry], locked: Locked) -> list[Entry]:
+    """Fold entries into their groups. Returns them, with a ``stage.changed`` for each move of an account.
 
-    From a late one on the rest of its group's drafts are folded together: they share the stage that it then has.
+    From a late one on the rest of its group's entries are folded together: they share the stage that it then has.
     """
-    found, late = [], dict[int, tuple[Group, At, list[Draft]]]()
-    for draft in drafts:
-        found.append(draft)
-        if not folds(draft.type):
+    found, late = [], dict[int, tuple[Group, At, list[Entry]]]()
+    for entry in entries:
+        found.append(entry)
+        if not folds(entry.type):
             continue
-        group, fact = locked[draft.account_id], draft.fact
+        group, fact = locked[entry.account_id], entry.fact
         group.pending.append(fact)
         group.changed = True
-        group.last_event_at = max(group.last_event_at, min(draft.occurred_at, draft.received_at))
+        group.last_event_at = max(group.last_event_at, min(entry.occurred_at, entry.received_at))
         if group.id in late:
-            late[group.id][2].append(draft)
+            late[group.id][2].append(entry)
         elif needs_refold(group.projection, fact.at, fact.id, fact.type) or RETRACTED in group.projection.types:
-            late[group.id] = (group, group.projection.stage, [draft])
+            late[group.id] = (group, group.projection.stage, [entry])
         else:
             before = group.projection.stage
             group.projection = fold(group.projection, *fact)
-            found += _moved(group, before, [draft])
+            found += _moved(group, before, [entry])
     for group, before, behind in late.values():
         group.projection = _fold_anew(connection, group)
         found += _moved(group, before, behind)
     return found
 
 
-def _moved(group: Group, before: At, drafts: Sequence[Draft]) -> list[Draft]:
-    """Note the stage after these drafts; if they moved the account, say so."""
+def _moved(group: Group, before: At, entries: Sequence[Entry]) -> list[Entry]:
+    """Note the stage after these entries; if they moved the account, say so."""
     stage = group.projection.stage
-    for draft in drafts:
-        draft.stage = stage
+    for entry in entries:
+        entry.stage = stage
     if before is None or stage is None or stage == before:
         return []
-    cause = drafts[-1]
+    cause = entries[-1]
     fields = {"to_stage": stage, "from_stage": before, "cause": str(UUID(bytes=cause.id)), "actor": cause.source}
     return [control("stage.changed", fields, cause)]
 

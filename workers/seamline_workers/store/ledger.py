@@ -15,7 +15,7 @@ from seamline.projection import Projection
 from seamline_workers.store import lanes
 from seamline_workers.store.accounts import LostRace
 from seamline_workers.store.array import array
-from seamline_workers.store.draft import ENGINE, Draft, control
+from seamline_workers.store.entry import ENGINE, Entry, control
 from seamline_workers.store.folding import Group, Locked, facts_of, fold_in
 from seamline_workers.store.lite import look_up, raw
 from seamline_workers.store.schema import PARKED
@@ -70,20 +70,20 @@ def _projection(stored: str | None) -> Projection:
     return Projection() if stored is None else Projection.from_json(stored)
 
 
-def append(connection: Connection, drafts: Sequence[Draft], routes: Routes, locked: Locked, now: int) -> list[Draft]:
-    """Append what is new of ``drafts``; fold it, hand it off, release what waited for it.
+def append(connection: Connection, entries: Sequence[Entry], routes: Routes, locked: Locked, now: int) -> list[Entry]:
+    """Append what is new of ``entries``; fold it, hand it off, release what waited for it.
 
-    The accounts of ``drafts`` are ``locked`` by the caller. Returns what was appended, with its numbers.
+    The accounts of ``entries`` are ``locked`` by the caller. Returns what was appended, with its numbers.
     """
-    new = fold_in(connection, _unknown(connection, drafts), locked)
+    new = fold_in(connection, _unknown(connection, entries), locked)
     if not new:
         return []
     _write_groups(connection, locked)
     _number(connection, new)
     told = {
-        (group.id, draft.type): draft.seq
-        for draft in new
-        if draft.source != ENGINE and not (group := locked[draft.account_id]).fresh
+        (group.id, entry.type): entry.seq
+        for entry in new
+        if entry.source != ENGINE and not (group := locked[entry.account_id]).fresh
     }
     released = release(connection, told)
     _insert_events(connection, new)
@@ -100,10 +100,10 @@ _PG_KNOWN = text("SELECT id FROM events WHERE id = ANY(CAST(:ids AS bytea[]))")
 _LITE_KNOWN = "SELECT id FROM events WHERE id IN (VALUES @keys)"
 
 
-def _unknown(connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
-    by_id: dict[bytes, Draft] = {}
-    for draft in drafts:
-        by_id.setdefault(draft.id, draft)
+def _unknown(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
+    by_id: dict[bytes, Entry] = {}
+    for entry in entries:
+        by_id.setdefault(entry.id, entry)
     if connection.dialect.name == "postgresql":
         if by_id:
             for row in connection.execute(_PG_KNOWN, {"ids": array(list(by_id))}).all():
@@ -232,13 +232,13 @@ _PG_EVENTS = text(
 _LITE_EVENTS = f"INSERT INTO events ({_NAMES}) VALUES ({', '.join('?' * len(_EVENT_COLUMNS))})"
 
 
-def _number(connection: Connection, new: Sequence[Draft]) -> None:
+def _number(connection: Connection, new: Sequence[Entry]) -> None:
     last = connection.execute(_HEAD, {"n": len(new)}).scalar_one()
-    for n, draft in enumerate(new, last - len(new) + 1):
-        draft.seq = n
+    for n, entry in enumerate(new, last - len(new) + 1):
+        entry.seq = n
 
 
-def _row(d: Draft) -> tuple[Any, ...]:
+def _row(d: Entry) -> tuple[Any, ...]:
     return (
         d.seq,
         d.id,
@@ -263,8 +263,8 @@ def _row(d: Draft) -> tuple[Any, ...]:
     )
 
 
-def _insert_events(connection: Connection, new: Sequence[Draft]) -> None:
-    rows = [_row(draft) for draft in new]
+def _insert_events(connection: Connection, new: Sequence[Entry]) -> None:
+    rows = [_row(entry) for entry in new]
     if connection.dialect.name == "postgresql":
         columns = zip(*rows, strict=True)
         binds = {name: array(column) for (name, _), column in zip(_EVENT_COLUMNS, columns, strict=True)}
@@ -282,14 +282,14 @@ _LITE_HANDOFFS = "INSERT INTO handoffs (event_seq, seat, account_id, owner, crea
 
 
 def _insert_handoffs(
-    connection: Connection, new: Sequence[Draft], routes: Routes, locked: Locked, now: int
+    connection: Connection, new: Sequence[Entry], routes: Routes, locked: Locked, now: int
 ) -> list[tuple[int, str, int]]:
     """Plan who is handed what. History wakes nobody. Returns what to tell the lanes."""
     rows = [
-        (draft.seq, seat, locked[draft.account_id].id, owner)
-        for draft in new
-        if not draft.history
-        for seat, owner in routes(draft.type)
+        (entry.seq, seat, locked[entry.account_id].id, owner)
+        for entry in new
+        if not entry.history
+        for seat, owner in routes(entry.type)
     ]
     if not rows:
         return []
@@ -304,7 +304,7 @@ def _insert_handoffs(
 
 __all__ = [
     "ENGINE",
-    "Draft",
+    "Entry",
     "Group",
     "Locked",
     "Routes",

@@ -18,15 +18,15 @@ from seamline_workers.store import lanes, ledger
 from seamline_workers.store.accounts import Resolved
 from seamline_workers.store.effects import give_task
 from seamline_workers.store.folding import forget_base
-from seamline_workers.store.ledger import Draft, control
+from seamline_workers.store.ledger import Entry, control
 from seamline_workers.store.schema import HELD, JOINING, OPEN, PARKED, PENDING, RETRYING, SEAT_LANE, SUSPECT
 
 
-def settle_identities(connection: Connection, resolved: Resolved, drafts: Sequence[Draft], now: int) -> list[Draft]:
+def settle_identities(connection: Connection, resolved: Resolved, entries: Sequence[Entry], now: int) -> list[Entry]:
     """Carry out what the resolver found out. Returns the control events that say so."""
     said = []
     for link in resolved.links:
-        cause = next((d for d in drafts if d.account_id in (link.account_id, link.other_id)), drafts[0])
+        cause = next((d for d in entries if d.account_id in (link.account_id, link.other_id)), entries[0])
         join(connection, link.account_id, link.other_id, evidence="key", now=now)
         fields = {
             "account": str(link.account_id),
@@ -36,7 +36,7 @@ def settle_identities(connection: Connection, resolved: Resolved, drafts: Sequen
         }
         said.append(_about(control("identity.linked", fields, cause, str(link.other_id)), link.account_id))
     for conflict in resolved.conflicts:
-        cause = next((d for d in drafts if d.account_id == conflict.account_id), drafts[0])
+        cause = next((d for d in entries if d.account_id == conflict.account_id), entries[0])
         kinds = " and ".join(key[0] for key in conflict.keys)
         words = f"An event's {kinds} belong to the accounts {conflict.account_id} and {conflict.other_id}."
         if connection.execute(_ASKED, {"account": conflict.account_id, "text": words}).first() is not None:
@@ -64,13 +64,13 @@ def settle_identities(connection: Connection, resolved: Resolved, drafts: Sequen
 _ASKED = text("SELECT 1 FROM tasks WHERE account_id = :account AND kind = 'identity' AND text = :text")
 
 
-def _hex(draft: Draft) -> str:
-    return str(UUID(bytes=draft.id))
+def _hex(entry: Entry) -> str:
+    return str(UUID(bytes=entry.id))
 
 
-def _about(draft: Draft, account_id: int) -> Draft:
-    draft.account_id = account_id
-    return draft
+def _about(entry: Entry, account_id: int) -> Entry:
+    entry.account_id = account_id
+    return entry
 
 
 _GROUP = text("SELECT coalesce(group_id, id) FROM accounts WHERE id = :id")

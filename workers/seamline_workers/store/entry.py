@@ -1,4 +1,4 @@
-"""Drafts: events that are about to be appended."""
+"""Entries: events that are about to be appended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENGINE = "/engine"
 
 
 @dataclass(slots=True)
-class Draft:
+class Entry:
     """An event that is about to be appended. Times are microseconds; ``data`` is its fields as JSON."""
 
     id: bytes
@@ -53,9 +53,9 @@ class Draft:
         return Fact(self.type, fields, self.occurred_at, self.id.hex(), self.trust)
 
 
-def control(type: str, fields: dict[str, Any], cause: Draft, key: str = "") -> Draft:
+def control(type: str, fields: dict[str, Any], cause: Entry, key: str = "") -> Entry:
     """An event that the engine says because of another; its id is made of its cause."""
-    return Draft(
+    return Entry(
         id=event_id(ENGINE, type, f"{cause.id.hex()}/{key}").bytes,
         type=type,
         version=1,
