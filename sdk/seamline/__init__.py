@@ -11,7 +11,7 @@ from seamline.boundary import Roster
 from seamline.call import Answer, Auth, Basic, Bearer, Call, Calls, HeaderToken, QueryToken
 from seamline.context import Context, SyncContext
 from seamline.delivery import Decision, Delivery, Item, Nudge, Request, content_key
-from seamline.dispatch import ApprovedDispatch, Attachment, NotApproved
+from seamline.dispatch import ApprovedDispatch, Attachment, NotApproved, NoticeDraft
 from seamline.errors import (
     CallRefused,
     ConfigError,
@@ -145,4 +145,5 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "EgressRefused",
     "Uncertain",
     "NotApproved",
+    "NoticeDraft",
 ]
