@@ -96,7 +96,7 @@ class Fetcher:
         def record() -> None:
             with self.translator.store.begin() as connection:
                 if deliveries.end_item(connection, item, token, told.state, reason=told.reason, answers=packed):
-                    append_told(connection, self.translator.routes, [told], now := now_us())
+                    append_told(connection, self.translator.plan, [told], now := now_us())
                     self.translator.judge(connection, source, row, told, now)
                     deliveries.settle(connection, item.delivery_id)
                 reach("fetch.commit")

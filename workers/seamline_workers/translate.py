@@ -22,7 +22,7 @@ from seamline_workers.registry import Source
 from seamline_workers.store import deliveries, lanes, ledger
 from seamline_workers.store.accounts import LostRace, Resolver, Subject
 from seamline_workers.store.deliveries import DeliveryRow, ItemRow
-from seamline_workers.store.ledger import Entry, Routes
+from seamline_workers.store.ledger import Entry, Plan
 from seamline_workers.store.linking import settle_identities
 from seamline_workers.store.processes import PER_SOURCE
 from seamline_workers.store.schema import FETCHING, IGNORED, QUARANTINED, TRANSLATED
@@ -50,7 +50,7 @@ class Translator:
     """Translates the deliveries of sources; one a process, shared by its threads."""
 
     store: Store
-    routes: Routes
+    plan: Plan
     public_url: str
     own_domains: Collection[str] = field(default_factory=frozenset)
     decide: Decide | None = None
@@ -134,7 +134,7 @@ class Translator:
                 if told_again[:2] in new:
                     deliveries.keep_answers(connection, *told_again)
             fresh = [(r.row, told) for r in readings for told in r.items if (r.row.id, told.n) in new]
-            append_told(connection, self.routes, [told for _, told in fresh], now)
+            append_told(connection, self.plan, [told for _, told in fresh], now)
             for row, told in fresh:
                 self.judge(connection, source, row, told, now)
             reach("translate.appended")
@@ -196,7 +196,7 @@ def again(work: Callable[[], T]) -> T:
     raise AssertionError("unreachable")
 
 
-def append_told(connection: Connection, routes: Routes, told: Sequence[Told], now: int) -> list[Entry]:
+def append_told(connection: Connection, plan: Plan, told: Sequence[Told], now: int) -> list[Entry]:
     """Find whom the entries are about, and append them."""
     pairs: list[tuple[Entry, Subject]] = [pair for one in told for pair in one.entries]
     if not pairs:
@@ -210,7 +210,7 @@ def append_told(connection: Connection, routes: Routes, told: Sequence[Told], no
     if resolved.links or resolved.conflicts:
         entries += settle_identities(connection, resolved, entries, now)
         locked = ledger.lock(connection, [d.account_id for d in entries])
-    return ledger.append(connection, entries, routes, locked, now)
+    return ledger.append(connection, entries, plan, locked, now)
 
 
 def _item_row(source: Source, reading: Reading, told: Told) -> ItemRow:
