@@ -12,7 +12,7 @@ import pytest
 
 from seamline.adapter import Adapter
 from seamline.call import Answer, Call, Calls
-from seamline.delivery import Delivery, Item, Nudge
+from seamline.delivery import Decision, Delivery, Item, Nudge
 from seamline.errors import CallRefused, NeedsHuman, PayloadError, RetryLater
 from seamline.events import Event
 from seamline_workers.fetch import ATTEMPTS, LEASE_US
@@ -122,7 +122,7 @@ def test_more_items_than_a_delivery_may_tell_are_refused_whole(works: MakeWorks)
 @pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt, GeneratorExit, RecursionError])
 def test_an_adapter_that_ends_its_thread_puts_only_that_item_aside(works: MakeWorks, end: type[BaseException]) -> None:
     class Ending(Teller):
-        def normalize(self, item: Item) -> Iterator[Event]:
+        def normalize(self, item: Item) -> Iterator[Event | Decision]:
             if item.data.get("odd"):
                 raise end
             return super().normalize(item)
