@@ -168,7 +168,7 @@ def test_r41_whatever_changes_what_the_figures_mean_changes_their_definition() -
         _, (event,) = snapshots(meta(**settings), ROW)
         return event.definition_hash
 
-    others = [{"leads": ["purchase"]}, {"attribution": ["7d_click"]}, {"graph_version": "v25.0"}]
+    others: list[dict[str, Any]] = [{"leads": ["purchase"]}, {"attribution": ["7d_click"]}, {"graph_version": "v25.0"}]
     assert len({definition(), *(definition(**other) for other in others)}) == 4
     assert definition(leads=["a", "b"]) == definition(leads=["b", "a"])
 
