@@ -146,7 +146,8 @@ def test_who_receives_a_copy_or_approves_need_not_sign() -> None:
 def test_a_template_says_by_id_or_name_what_a_document_is() -> None:
     templates = {"tpl_1": "contract", "Mutual NDA": "other"}
     named = [
-        notification(template={"id": known, "name": name}) for known, name in (("tpl_1", "Retainer"), ("x", "Mutual NDA"))
+        notification(template={"id": known, "name": name})
+        for known, name in (("tpl_1", "Retainer"), ("x", "Mutual NDA"))
     ]
     assert kinds(named[0], templates=templates) == {ContractSigned}
     assert kinds(named[1], templates=templates, signature_is_contract=True) == set()
