@@ -101,7 +101,7 @@ class Engine:
         self.sources = {source.id: source for source in sources.values()}
         self.seats = {seat.name: seat for seat in roster.seats}
         self.pace = Pace()
-        self.plan = Plan(roster)
+        self.plan = Plan(roster, self.clock)
         self.translator = Translator(
             store, self.plan, config.company.public_url.rstrip("/"), frozenset(config.company.domains)
         )
