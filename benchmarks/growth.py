@@ -20,7 +20,7 @@ from benchmarks.contestant import Running, Site
 from benchmarks.cpu import spent, usage
 from benchmarks.load import Load, prepared
 from benchmarks.workload import Workload
-from seamline_workers.store import schema
+from seamline_workers.store import desk_schema, schema
 from seamline_workers.store.store import Store, connect_sqlite, open_store, sqlite_path
 from support.servers import Postgres, Redis
 
@@ -41,8 +41,8 @@ _MOVED: Mapping[Table, Mapping[str, str]] = {
     schema.events: {"seq": "events", "account_id": "accounts", "delivery_id": "deliveries"},
     schema.handoffs: {"event_seq": "events", "account_id": "accounts"},
     schema.lanes: {"key": "accounts", "done": "events", "last": "events"},
-    schema.flags: {"id": "flags", "account_id": "accounts"},
-    schema.effects: {"event_seq": "events"},
+    desk_schema.flags: {"id": "flags", "account_id": "accounts"},
+    desk_schema.effects: {"event_seq": "events"},
 }
 _SIZES = {
     "deliveries": "SELECT max(id) FROM deliveries",
@@ -161,7 +161,7 @@ def _copy(table: Table, n: int, sizes: Mapping[str, int], postgres: bool) -> str
         (schema.items, "key"): f"key || '-{n}'",
         (schema.identities, "value"): f"value || '-{n}'",
         (schema.events, "id"): "uuid_send(gen_random_uuid())" if postgres else "randomblob(16)",
-        (schema.effects, "ref"): f"CAST(CAST(ref AS bigint) + {n * sizes['flags']} AS text)",
+        (desk_schema.effects, "ref"): f"CAST(CAST(ref AS bigint) + {n * sizes['flags']} AS text)",
     }
     columns = [column.name for column in table.columns]
     given = [

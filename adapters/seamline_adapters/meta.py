@@ -1,4 +1,4 @@
-"""Meta Lead Ads: leads from forms in ads, told thin by a webhook and read in full from the Graph API.
+"""Meta: leads from forms in ads, told thin by a webhook and read in full from the Graph API; ad accounts' figures.
 
 Documented (developers.facebook.com/docs/graph-api/webhooks/getting-started and …/webhooks-for-leadgen): the GET
 handshake with ``hub.verify_token``; ``X-Hub-Signature-256``, an HMAC-SHA256 of the raw body with the app secret;
@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from seamline import (
     Adapter,
@@ -23,9 +23,12 @@ from seamline import (
     Calls,
     Delivery,
     Event,
+    Evidence,
     Item,
     Nudge,
+    Party,
     PayloadError,
+    Ref,
     Replies,
     Reply,
     Request,
@@ -36,11 +39,10 @@ from seamline import (
     unix_s,
 )
 from seamline.errors import SecretMissing
-from seamline.events import LeadReceived
+from seamline.events import LeadReceived, MetricsSnapshot
 from seamline.signature import Header, Hmac, Query, SharedToken
-from seamline_adapters import meta_graph, meta_lead, told
-
-GRAPH = "https://graph.facebook.com"
+from seamline_adapters import meta_figures, meta_graph, meta_insights, meta_lead, meta_status, told
+from seamline_adapters.meta_insights import GRAPH
 
 #: Longest challenge that is given back; Meta sends a whole number.
 MAX_CHALLENGE = 256
@@ -56,20 +58,65 @@ def _as_text(value: Any) -> Any:
 
 
 PageId = Annotated[str, BeforeValidator(_as_text), Field(pattern="^[0-9]{1,32}$")]
+AdAccount = Annotated[str, Field(pattern="^act_[0-9]{1,32}$")]
+Window = Literal["1d_click", "7d_click", "28d_click", "1d_view", "1d_ev"]
+
+
+class MetaSettings(BaseModel):
+    """``pages``: the only pages whose leads are ours; empty: every page of the app.
+
+    ``ad_accounts``: whose figures are read each day; ``accounts``: whose they are. ``leads``: the action types that are
+    added up. ``attribution``: in which windows; empty: as each ad set is set, as the Ads Manager shows it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    pages: tuple[PageId, ...] = ()
+    graph_version: Annotated[str, Field(pattern=r"^v[0-9]{1,3}\.[0-9]$")] = "v24.0"
+    ad_accounts: tuple[AdAccount, ...] = ()
+    accounts: dict[AdAccount, Party] = Field(default_factory=dict)
+    level: meta_insights.Level = "account"
+    leads: Annotated[tuple[str, ...], Field(min_length=1)] = ("lead",)
+    attribution: tuple[Window, ...] = ()
+    lag_days: Annotated[int, Field(ge=0, le=90)] | None = None
+    history_days: Annotated[int, Field(ge=1, le=1000)] = 35
+    reports: bool = False
+
+    @field_validator("attribution")
+    @classmethod
+    def _apart(cls, value: tuple[Window, ...]) -> tuple[Window, ...]:
+        kinds = [window.partition("_")[2] for window in value]
+        if len(kinds) != len(set(kinds)):
+            raise ValueError(
+                "windows of one kind hold each other: name one of click, one of view and one of ev at most"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _known(self) -> MetaSettings:
+        unknown = sorted(set(self.accounts) - set(self.ad_accounts))
+        if unknown:
+            raise ValueError(f"accounts names {', '.join(unknown)}, which ad_accounts lacks: it would never be read")
+        return self
 
 
 class Meta(Adapter):
-    """Leads from forms in ads. Each is told with what its person wrote; without a page token, only that it came.
+    """Leads from forms in ads, and what ad accounts spend and bring in.
 
-    A thin lead is told rather than held back, because somebody waits for an answer: the humans see it at once with
-    form, ad and page, and read the rest at Meta. Once a token is there, translating again completes it.
+    Each lead is told with what its person wrote; without a page token, only that it came. A thin lead is told rather
+    than held back, because somebody waits for an answer: the humans see it at once with form, ad and page, and read the
+    rest at Meta. Once a token is there, translating again completes it.
+
+    Figures are read four times a day, so that a day's are there soon after it has ended where its account is, and
+    revised ones soon after Meta revised them.
     """
 
     name = "meta"
     signature = Hmac(Header("X-Hub-Signature-256", "sha256="), no_stamp="Meta signs the body only and sends no time")
-    emits = (LeadReceived,)
+    emits = (LeadReceived, MetricsSnapshot)
     hosts = ("graph.facebook.com",)
     optional_secrets = (TOKEN,)
+    polls: ClassVar[Mapping[str, timedelta]] = {"insights": timedelta(hours=6)}
     replies = Replies(
         ok=Reply(200),
         foreign=Reply(200),
@@ -77,13 +124,13 @@ class Meta(Adapter):
         attempts="immediately, then ever less often for 36 hours, then dropped (Graph API Webhooks, Getting Started)",
     )
 
-    class Settings(BaseModel):
-        """``pages``: the only pages whose leads are ours; empty: every page of the app."""
+    class Settings(MetaSettings):
+        """Settings of a Meta source."""
 
-        model_config = ConfigDict(extra="forbid")
-
-        pages: tuple[PageId, ...] = ()
-        graph_version: Annotated[str, Field(pattern=r"^v[0-9]{1,3}\.[0-9]$")] = "v24.0"
+    def __init__(self, settings: BaseModel | Mapping[str, Any] | None = None) -> None:
+        super().__init__(settings)
+        self._insights = _insights(self.settings)
+        self._figures = meta_figures.Figures(self._insights, self.settings.leads, self.settings.accounts)
 
     def challenge(self, request: Request, secrets: Secrets) -> Reply | None:
         """Give ``hub.challenge`` back to whoever knows the verify token."""
@@ -109,7 +156,13 @@ class Meta(Adapter):
         return None
 
     def split(self, delivery: Delivery) -> Iterator[Item | Nudge]:
-        """One item a lead. Other fields and other pages are passed over; what is odd becomes an item of its own."""
+        """One item a lead, or a row of figures. Other fields and other pages of ours are passed over.
+
+        What is odd becomes an item of its own.
+        """
+        if delivery.poll is not None:
+            yield from self._figures.split(delivery)
+            return
         body = delivery.json()
         if body["object"] != "page":
             return
@@ -130,6 +183,9 @@ class Meta(Adapter):
         meta_graph.judge(answer, f"a lead of page {page}")
 
     def normalize(self, item: Item) -> Iterator[Event]:
+        if item.kind == meta_figures.KIND:
+            yield from self._figures.event(item)
+            return
         if item.kind != "leadgen":
             raise PayloadError(str(item.data))
         value = item.data
@@ -147,6 +203,15 @@ class Meta(Adapter):
             ad_id=told.text(lead.get("ad_id")) or told.text(value.get("ad_id")),
             campaign_id=told.text(lead.get("campaign_id")),
         )
+
+    def poll(self, poll: str, scope: str, cursor: str | None) -> Calls[str]:
+        """Read the figures of the ad accounts. The cursor is JSON: how far each is read, and its report, if any."""
+        if poll != "insights":
+            raise PayloadError("Meta has one poll, 'insights'")
+        return self._insights.poll(cursor)
+
+    def status(self, ref: Ref) -> Calls[Evidence]:
+        return meta_status.status(self.settings.graph_version, ref)
 
     def sent(self, since: datetime) -> Calls[Iterable[Sent]]:
         """The leads of the pages in the settings, as notifications: what was dropped after 36 hours can be taken in."""
@@ -193,6 +258,19 @@ class Meta(Adapter):
             if told.at(body, "paging.next") is None or after is None or after == asked.get("after"):
                 return listed
             asked["after"] = after
+
+
+def _insights(settings: MetaSettings) -> meta_insights.Insights:
+    lag = settings.lag_days
+    return meta_insights.Insights(
+        accounts=settings.ad_accounts,
+        version=settings.graph_version,
+        level=settings.level,
+        attribution=settings.attribution,
+        lag=meta_figures.lag(settings.attribution) if lag is None else timedelta(days=lag),
+        history=timedelta(days=settings.history_days),
+        reports=settings.reports,
+    )
 
 
 def _odd(entry: Any, change: Any) -> str:

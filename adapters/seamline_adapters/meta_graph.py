@@ -26,6 +26,9 @@ _PERMISSIONS = range(200, 300)
 #: 100: no such object (or one that the app may not see); 803: no such id.
 _GONE = frozenset({100, 803})
 
+#: Timeouts of insights. A plain 100 is told for too much data, too.
+_TOO_SLOW = frozenset({1504018, 1504038})
+
 _LONGEST_WAIT = timedelta(days=1)
 
 
@@ -63,6 +66,25 @@ def regained(answer: Answer) -> timedelta | None:
     return min(timedelta(minutes=min(minutes, 10_000)), _LONGEST_WAIT) if minutes > 0 else None
 
 
+def codes(answer: Answer) -> tuple[int | None, int | None]:
+    """The code and subcode of an error; None where the answer is good, or its error cannot be read."""
+    return _codes(_error(answer))
+
+
+def codes_in(body: Any) -> tuple[int | None, int | None]:
+    """The same of a body that is kept."""
+    return _codes(_error_of(body))
+
+
+def _codes(error: dict[str, Any]) -> tuple[int | None, int | None]:
+    return _number(error.get("code")), _number(error.get("error_subcode"))
+
+
+def too_slow(code: int | None, subcode: int | None) -> bool:
+    """Whether insights could not be read in time (Marketing API, Error Codes), so that a report is to be made."""
+    return subcode in _TOO_SLOW or (code == 100 and subcode is None)
+
+
 def _uses(usage: Any) -> list[dict[str, Any]]:
     lists = usage.values() if isinstance(usage, dict) else []
     return [one for several in lists if isinstance(several, list) for one in several if isinstance(one, dict)]
@@ -73,6 +95,10 @@ def _error(answer: Answer) -> dict[str, Any]:
         body = json.loads(answer.body)
     except (ValueError, RecursionError):
         return {}
+    return _error_of(body)
+
+
+def _error_of(body: Any) -> dict[str, Any]:
     error = body.get("error") if isinstance(body, dict) else None
     return error if isinstance(error, dict) else {}
 

@@ -7,11 +7,11 @@ The catalogue of events is ``seamline.events``, the signature schemes are ``seam
 from __future__ import annotations
 
 from seamline.adapter import Adapter, Evidence, NoSettings, Sent, Subscription
-from seamline.boundary import Requires, Roster
+from seamline.boundary import Roster
 from seamline.call import Answer, Auth, Basic, Bearer, Call, Calls, HeaderToken, QueryToken
 from seamline.context import Context, SyncContext
 from seamline.delivery import Decision, Delivery, Item, Nudge, Request, content_key
-from seamline.dispatch import ApprovedDispatch, Attachment, NotApproved
+from seamline.dispatch import ApprovedDispatch, Attachment, NotApproved, NoticeDraft
 from seamline.errors import (
     CallRefused,
     ConfigError,
@@ -29,6 +29,7 @@ from seamline.errors import (
 )
 from seamline.events.base import Event, Party, Personal, Ref, upcast
 from seamline.form import Form
+from seamline.guard import Requires
 from seamline.reply import Replies, Reply
 from seamline.seat import Seat
 from seamline.signature import (
@@ -144,4 +145,5 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "EgressRefused",
     "Uncertain",
     "NotApproved",
+    "NoticeDraft",
 ]

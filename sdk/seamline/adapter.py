@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from seamline.call import Auth, Bearer, Calls
 from seamline.delivery import Decision, Delivery, Item, Nudge, Request
-from seamline.dispatch import ApprovedDispatch
+from seamline.dispatch import ApprovedDispatch, NoticeDraft
 from seamline.errors import ConfigError, PayloadError
 from seamline.events.base import Event, Ref, reasons
 from seamline.reply import Replies, Reply
@@ -204,4 +204,12 @@ class Adapter(ABC):
         One call writes; it carries ``dispatch.key`` where the provider knows idempotency keys.
         """
         raise PayloadError(f"{self.name} is no channel: it sends nothing")
+        yield
+
+    def notice(self, recipient: str, text: str, draft: NoticeDraft | None) -> Calls[str]:
+        """Tell a colleague something; with ``draft``, show it and ask for a decision. Returns the message's id.
+
+        An internal notice: it goes to people of the company only, never to a customer.
+        """
+        raise PayloadError(f"{self.name} tells colleagues nothing")
         yield

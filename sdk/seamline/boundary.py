@@ -1,4 +1,4 @@
-"""The roster of a company: its seats, and what may not happen before what."""
+"""The roster of a company: its seats, what may not happen, where humans gate, and what each stage hands on."""
 
 from __future__ import annotations
 
@@ -7,25 +7,10 @@ from dataclasses import dataclass, field
 
 from seamline.errors import ConfigError
 from seamline.events.base import Event, catalogue
+from seamline.gate import Gate, StageRow
+from seamline.guard import Asked, Guard, Refusal, Requires
 from seamline.seat import Seat, matching
-
-#: Trusts at which a fact opens a gate: a relayed or unverified word does not sign a contract.
-GATE_TRUST = ("signed", "authenticated", "polled", "human")
-
-
-@dataclass(frozen=True)
-class Requires:
-    """Nothing makes ``event`` before ``fact`` is known for the account; whoever asks is parked until it is.
-
-    ``voided_by`` closes the gate again. ``reason`` is what people read while it waits.
-    """
-
-    event: type[Event]
-    fact: type[Event]
-    rule: str
-    reason: str
-    voided_by: type[Event] | None = None
-    code: str = "NOT_YET"
+from seamline.stages import GATE_TRUST
 
 
 class TwoOwners(ConfigError):
@@ -38,13 +23,17 @@ class TwoOwners(ConfigError):
 
 @dataclass
 class Roster:
-    """The seats of a company and its guards. Raises TwoOwners where two seats own a type equally."""
+    """The seats of a company, its guards, gates and stages. Raises TwoOwners where two seats own a type equally."""
 
     seats: Sequence[Seat]
-    guards: Sequence[Requires] = ()
+    guards: Sequence[Guard] = ()
+    gates: Sequence[Gate] = ()
+    stages: Sequence[StageRow] = ()
     _routes: dict[str, tuple[Seat | None, tuple[Seat, ...]]] = field(default_factory=dict, repr=False)
+    _guarded: frozenset[str] = field(default=frozenset(), init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._guarded = frozenset().union(*(guard.guards for guard in self.guards))
         names = [seat.name for seat in self.seats]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -111,5 +100,25 @@ class Roster:
             known = self._routes[event_type] = (owner if owner and owner.consumes(event_type) else None, informed)
         return known
 
-    def guard(self, event_type: str) -> Requires | None:
-        return next((guard for guard in self.guards if guard.event.event_type == event_type), None)
+    def guarded(self, event_type: str) -> bool:
+        """Whether a guard is asked about events of this type."""
+        return event_type in self._guarded
+
+    def refuse(self, asked: Asked) -> Refusal | None:
+        """Why this may not happen, by the first guard that is against it; None: none is."""
+        for guard in self.guards:
+            if asked.type in guard.guards and (refusal := guard.refuse(asked)) is not None:
+                return refusal
+        return None
+
+    def gate(self, seat: str, channel: str, audience: str, stage: str | None) -> Gate | None:
+        """The gate of such a draft: the most specific row; None: this way out is closed."""
+        fitting = [(gate.fits(seat, channel, audience, stage), gate) for gate in self.gates]
+        best = max((fit for fit, _ in fitting), default=-1)
+        return next(gate for fit, gate in fitting if fit == best) if best >= 0 else None
+
+    def stage(self, name: str | None) -> StageRow | None:
+        return next((row for row in self.stages if row.stage == name), None)
+
+
+__all__ = ["GATE_TRUST", "Gate", "Requires", "Roster", "StageRow", "TwoOwners"]

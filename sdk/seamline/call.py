@@ -16,11 +16,12 @@ T = TypeVar("T")
 class Call:
     """One outgoing request. ``secret`` is a name such as ``api``; it is sent only to ``Adapter.hosts``.
 
-    ``accept`` lists statuses besides 2xx that the adapter judges itself. ``form`` is sent urlencoded instead of
-    ``json``. ``repeatable`` says that a POST only reads, or does nothing the second time; GET, PUT, DELETE and
-    whatever carries an ``Idempotency-Key`` header are so by themselves. ``json_secrets`` names the fields of ``json``
-    that the sender fills with the first value of a secret (``{"signing_key": "signing"}``), because an adapter never
-    sees one.
+    ``name`` says what is asked for. That of a page of a poll may go on with a query, such as ``figures?tz=UTC``: what
+    the page itself does not say, and ``split`` finds in ``delivery.query``. ``accept`` lists statuses besides 2xx that
+    the adapter judges itself. ``form`` is sent urlencoded instead of ``json``. ``repeatable`` says that a POST only
+    reads, or does nothing the second time; GET, PUT, DELETE and whatever carries an ``Idempotency-Key`` header are so
+    by themselves. ``json_secrets`` names the fields of ``json`` that the sender fills with the first value of a secret
+    (``{"signing_key": "signing"}``), because an adapter never sees one.
     """
 
     name: str

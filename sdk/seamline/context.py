@@ -2,72 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic_core import to_jsonable_python
 
+from seamline.dispatch import Attachment
+from seamline.effect import (
+    Check,
+    Deadline,
+    Draft,
+    Effect,
+    Emit,
+    Flag,
+    Log,
+    Message,
+    MessageKind,
+    Severity,
+    Task,
+)
 from seamline.errors import NeedsHuman, Park, RetryLater
-from seamline.events.base import Event
+from seamline.events.base import Event, Ref
+from seamline.events.values import Figure
 
 E = TypeVar("E", bound=Event)
-Severity = Literal["info", "watch", "risk"]
-
-
-@dataclass(frozen=True)
-class Flag:
-    """One open flag per (account, seat, name, key); raised again it counts."""
-
-    name: str
-    key: str
-    text: str
-    severity: Severity = "watch"
-    evidence: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Task:
-    """Work for a human."""
-
-    title: str
-    text: str = ""
-    key: str = ""
-    assignee: str | None = None
-    due_at: datetime | None = None
-    rule: str | None = None
-
-
-@dataclass(frozen=True)
-class Message:
-    """A word from seat to seat."""
-
-    to: str
-    topic: str
-    body: str
-    kind: Literal["INFORM", "REQUEST", "RESPONSE"] = "INFORM"
-    key: str = ""
-    needs_response_by: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Emit:
-    """A judgement of this seat, to be appended to the ledger."""
-
-    event: Event
-    key: str = ""
-
-
-@dataclass(frozen=True)
-class Log:
-    """A line in the account's timeline."""
-
-    text: str
-
-
-Effect = Flag | Task | Message | Emit | Log
 
 
 @dataclass(frozen=True)
@@ -223,13 +184,17 @@ class _Asking:
         *,
         topic: str,
         body: str,
-        kind: Literal["INFORM", "REQUEST", "RESPONSE"] = "INFORM",
+        kind: MessageKind = "INFORM",
         key: str = "",
         needs_response_by: datetime | None = None,
+        reply_to: str | None = None,
     ) -> None:
-        """Tell or ask another seat of the roster. Raises TypeError where ``needs_response_by`` has no offset."""
+        """Tell or ask another seat of the roster. Raises TypeError where ``needs_response_by`` has no offset.
+
+        ``reply_to``: the id of the message that this answers; the fourth exchange on one matter goes to a human.
+        """
         by = _aware("needs_response_by", needs_response_by)
-        self.effects.append(Message(to, topic, body, kind, key, by))
+        self.effects.append(Message(to, topic, body, kind, key, by, reply_to))
 
     def emit(self, event: Event, *, key: str = "") -> None:
         """Append an event that this seat owns. ``key`` tells several of one type apart; replays give the same id."""
@@ -238,6 +203,74 @@ class _Asking:
     def log(self, text: str) -> None:
         """Write a line into the account's timeline."""
         self.effects.append(Log(text))
+
+    def draft(
+        self,
+        channel: str,
+        *,
+        to: Sequence[str],
+        body: str,
+        subject: str | None = None,
+        sends: type[Event] | None = None,
+        fields: Mapping[str, Any] | None = None,
+        under: type[Event] | None = None,
+        key: str = "",
+        due_at: datetime | None = None,
+        expires_at: datetime | None = None,
+        not_before: datetime | None = None,
+        thread: str | None = None,
+        in_reply_to: str | None = None,
+        figures: Sequence[Figure] = (),
+        sources: Sequence[Event | UUID | str] = (),
+        missing: Sequence[str] = (),
+        attachments: Sequence[Attachment] = (),
+    ) -> None:
+        """Write a text for somebody, for a human to approve. Nothing leaves the company without that.
+
+        What each argument means stands at seamline.effect.Draft. Raises TypeError where a time has no offset.
+        """
+        self.effects.append(
+            Draft(
+                channel,
+                tuple(to),
+                body,
+                subject,
+                sends,
+                dict(fields or {}),
+                under,
+                key,
+                _aware("due_at", due_at),
+                _aware("expires_at", expires_at),
+                _aware("not_before", not_before),
+                thread,
+                in_reply_to,
+                tuple(figures),
+                tuple(_id(source) for source in sources),
+                tuple(missing),
+                tuple(attachments),
+            )
+        )
+
+    def deadline(
+        self,
+        name: str,
+        *,
+        at: datetime,
+        key: str = "",
+        unless: Sequence[type[Event]] = (),
+        rule: str | None = None,
+    ) -> None:
+        """Be asked again at a time, by ``@seat.due(name)``, unless one of these facts comes before.
+
+        Facts that are known already count. Raises TypeError where ``at`` has no offset.
+        """
+        moment = _aware("at", at)
+        assert moment is not None
+        self.effects.append(Deadline(name, moment, key, tuple(unless), rule))
+
+    def check(self, item: str, *, ref: Ref | None = None, source: str | None = None, key: str = "") -> None:
+        """Have an item of the exit's checklist settled by what its provider says; without ``ref`` by a human."""
+        self.effects.append(Check(item, ref, source, key))
 
     def needs_human(self, reason: str) -> NoReturn:
         """Stop here and give the case to a person."""
@@ -268,3 +301,25 @@ class Context(_Asking):
         super().__init__(event, seat, reader, now)
         self.timeline = Timeline(reader)
         self.facts = Facts(reader)
+
+
+__all__ = [
+    "Account",
+    "Check",
+    "Context",
+    "Deadline",
+    "Draft",
+    "Effect",
+    "Emit",
+    "Facts",
+    "Flag",
+    "Log",
+    "Message",
+    "Reader",
+    "Severity",
+    "SyncContext",
+    "SyncFacts",
+    "SyncTimeline",
+    "Task",
+    "Timeline",
+]

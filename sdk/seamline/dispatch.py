@@ -87,4 +87,17 @@ class ApprovedDispatch:
         return f"{self.draft_id}-{self.sha256[:32]}"
 
 
-__all__ = ["ApprovedDispatch", "Attachment", "NotApproved", "content_sha256"]
+@dataclass(frozen=True)
+class NoticeDraft:
+    """The draft that an internal notice shows to a colleague, who may decide on it there.
+
+    ``sha256`` is what the notice shows; a decision says it again, so that only what was seen can be approved.
+    """
+
+    id: str
+    sha256: str
+    subject: str | None = field(repr=False)
+    body: str = field(repr=False)
+
+
+__all__ = ["ApprovedDispatch", "Attachment", "NotApproved", "NoticeDraft", "content_sha256"]

@@ -32,7 +32,8 @@ class Projection:
     ``contracts``: by id ``[signed | voided | declined | past, trusted, deal, proposal, engagement, project]``; the
     project is the one whose onboarding it started.
     ``projects``: by id ``[open | closed, engagement]``. ``risks``: open flags by id, with their severity.
-    ``pursuits``: what is being sold while in delivery, and since when. ``marks``: ``[kind, event, type, from, to]``.
+    ``pursuits``: what is being sold while in delivery, and since when. ``settled``: of an exit's checklist, the items
+    that are, each with the event that says so. ``marks``: ``[kind, event, type, from, to]``.
     """
 
     stage: At = None
@@ -44,6 +45,7 @@ class Projection:
     projects: dict[str, list[Any]] = field(default_factory=dict)
     risks: dict[str, str] = field(default_factory=dict)
     pursuits: dict[str, int] = field(default_factory=dict)
+    settled: dict[str, str] = field(default_factory=dict)
     marks: list[list[Any]] = field(default_factory=list)
 
     @property

@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import time, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
 
 from seamline.context import Context, SyncContext
 from seamline.errors import ConfigError
 from seamline.events.base import Event
+from seamline.events.control import DeadlineFired, MessageDelivered
+from seamline.expectation import Daily, Expectation
 
 Handler = Callable[[Any, Any], Awaitable[None] | None]
 H = TypeVar("H", bound=Callable[..., Any])
@@ -38,7 +41,15 @@ class Seat:
     authority: Sequence[str] = ()
     facing: Literal["customer_facing", "internal_operations"] | None = None
     assignee: str | None = None
+    #: Where a seat that lives elsewhere is reached: ``dir:/path`` (maildir-shaped files), or an HTTPS address.
+    inbox: str | None = None
+    endpoint: str | None = None
     handlers: dict[str, Handler] = field(default_factory=dict, repr=False)
+    requires: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    timers: dict[str, Handler] = field(default_factory=dict, repr=False)
+    answers: dict[str, Handler] = field(default_factory=dict, repr=False)
+    expectations: list[Expectation] = field(default_factory=list, repr=False)
+    dailies: list[Daily] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier() or not self.name.islower() or len(self.name) > 32:
@@ -56,8 +67,12 @@ class Seat:
                 f"seat {self.name} is an agent: agents are internal_operations; a human seat faces the customer"
             )
 
-    def on(self, event: type[Event]) -> Callable[[H], H]:
-        """Handle an event type. One handler a type and seat. Raises ConfigError where it cannot be handed that type."""
+    def on(self, event: type[Event], *, requires: Sequence[str] = ()) -> Callable[[H], H]:
+        """Handle an event type. One handler a type and seat. Raises ConfigError where it cannot be handed that type.
+
+        ``requires`` names what must be known of the account before the handler runs: event types, or ``contact.email``,
+        ``contact.phone``, ``account.name``, ``account.manager``. Until then the handoff waits, and its lane goes on.
+        """
         if not (isinstance(event, type) and issubclass(event, Event) and event.event_type):
             named = getattr(event, "__name__", repr(event))
             raise ConfigError(
@@ -69,6 +84,61 @@ class Seat:
                 raise ConfigError(f"seat {self.name} handles {event.event_type} twice")
             _check_handler(self.name, event, handler)
             self.handlers[event.event_type] = handler
+            if requires:
+                self.requires[event.event_type] = tuple(requires)
+            return handler
+
+        return register
+
+    def on_message(self, topic: str = "*") -> Callable[[H], H]:
+        """Handle messages of other seats: those of a topic, or all that no other handler takes."""
+        return self._register(self.answers, topic, "messages of topic", MessageDelivered)
+
+    def due(self, name: str) -> Callable[[H], H]:
+        """Handle the deadlines that this seat sets by ``ctx.deadline(name, …)``."""
+        return self._register(self.timers, name, "deadline", DeadlineFired)
+
+    def daily(
+        self,
+        name: str,
+        *,
+        at: time,
+        tz: str | None = None,
+        after: type[Event] | None = None,
+        until: Sequence[type[Event]] = (),
+        days: Sequence[int] = (0, 1, 2, 3, 4, 5, 6),
+    ) -> Callable[[H], H]:
+        """Be asked at a time of day: about the company, or with ``after`` about each account from that fact on."""
+
+        def register(handler: H) -> H:
+            self._register(self.timers, name, "deadline", DeadlineFired)(handler)
+            self.dailies.append(Daily(self.name, name, at, tz, after, tuple(until), tuple(days)))
+            return handler
+
+        return register
+
+    def expect(
+        self,
+        fact: type[Event],
+        *,
+        after: type[Event],
+        within: timedelta,
+        otherwise: type[Event],
+        **more: Any,
+    ) -> Expectation:
+        """Say what must come after ``after``, and what this seat says if it does not; see seamline.expectation."""
+        expected = Expectation(self.name, fact, after, within, otherwise, **more)
+        if any(one.name == expected.name for one in self.expectations):
+            raise ConfigError(f"seat {self.name} expects {expected.name} twice")
+        self.expectations.append(expected)
+        return expected
+
+    def _register(self, handlers: dict[str, Handler], name: str, what: str, event: type[Event]) -> Callable[[H], H]:
+        def register(handler: H) -> H:
+            if name in handlers:
+                raise ConfigError(f"seat {self.name} handles {what} {name!r} twice")
+            _check_handler(self.name, event, handler)
+            handlers[name] = handler
             return handler
 
         return register

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
-from seamline.boundary import GATE_TRUST
 from seamline.events.base import STAGES
 from seamline.projection import MAX_MARKS, MarkKind, Move, Projection, moved
 from seamline.transition import (
@@ -24,6 +23,9 @@ from seamline.transition import (
     Transition,
     skipped,
 )
+
+#: Trusts at which a fact opens a gate: a relayed or unverified word does not sign a contract.
+GATE_TRUST = ("signed", "authenticated", "polled", "human")
 
 
 class Fact(NamedTuple):
@@ -85,6 +87,7 @@ def fold(
         p.projects,
         p.risks,
         p.pursuits,
+        p.settled,
         p.marks,
     )
     row, track = BY_EVENT.get(event_type), _TRACKED.get(event_type)
@@ -135,7 +138,9 @@ def _move(p: Projection, row: Transition, at: At) -> None:
 
 
 def _end(p: Projection) -> None:
-    # A customer who returns starts anew: an old contract opens no gate, an old deal holds no stage.
+    # A customer who returns starts anew: an old contract opens no gate, an old deal holds no stage, and another end has
+    # another checklist.
+    p.settled = {}
     p.pursuits = {}
     p.deals = dict.fromkeys(p.deals, "past")
     p.proposals = dict.fromkeys(p.proposals, "past")
@@ -246,6 +251,14 @@ def _blocked(p: Projection, _fact: Fact) -> None:
     p.pursuits = {pursuit: since for pursuit, since in p.pursuits.items() if pursuit != "recommendation"}
 
 
+def _verified(p: Projection, fact: Fact) -> None:
+    p.settled = {**p.settled, fact.key("item"): fact.id}
+
+
+def _reopened(p: Projection, fact: Fact) -> None:
+    p.settled = {item: by for item, by in p.settled.items() if item != fact.key("item")}
+
+
 _TRACKED: dict[str, Callable[[Projection, Fact], None]] = {
     "deal.created": partial(_opened, "deal"),
     "deal.stage_changed": partial(_opened, "deal"),
@@ -267,6 +280,8 @@ _TRACKED: dict[str, Callable[[Projection, Fact], None]] = {
     "risk.cleared": _cleared,
     "expansion.recommended": _recommended,
     "expansion.blocked": _blocked,
+    "exit.item_verified": _verified,
+    "exit.item_reopened": _reopened,
 }
 
 #: The types whose data the fold looks at; of the others it counts how many there are, and when.
@@ -283,6 +298,7 @@ __all__ = [  # noqa: RUF022  (grouped by what they are)
     "skipped",
     # the fold
     "Fact",
+    "GATE_TRUST",
     "READS_DATA",
     "Projection",
     "fold",

@@ -220,7 +220,7 @@ class Transport:
             host = url.raw_host.decode("ascii").lower()
         except (httpx.InvalidURL, UnicodeError, TypeError):
             raise EgressRefused(f"{call.name}: the URL is not one") from None
-        label = f"{call.name}: {call.method} {host}"
+        label = f"{call.name.partition('?')[0]}: {call.method} {host}"
         self._guard.check(url.scheme, host)
         if url.userinfo:
             raise EgressRefused(f"{label}: credentials stand in the URL; name a secret instead")

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Table, insert, update
 
 from seamline.events.base import event_id
-from seamline_workers.store import schema
+from seamline_workers.store import desk_schema, schema
 from seamline_workers.store.reading.moment import micros
 from seamline_workers.store.store import Store
 
@@ -107,7 +107,7 @@ class Seed:
         self.put(schema.lanes, kind=schema.SEAT_LANE, key=account, seat=seat, **row | values)
 
     def effect(self, seq: int, seat: str, kind: int, key: str = "0", **values: Any) -> None:
-        self.put(schema.effects, event_seq=seq, seat=seat, kind=kind, key=key, **{"at": self.tick()} | values)
+        self.put(desk_schema.effects, event_seq=seq, seat=seat, kind=kind, key=key, **{"at": self.tick()} | values)
 
     def flag(self, account: int, seat: str = "dirk", name: str = "proposal-viewed", **values: Any) -> int:
         row = {
@@ -117,11 +117,11 @@ class Seed:
             "evidence": "[]",
             "raised_at": self.tick(),
         }
-        return self.put(schema.flags, account_id=account, seat=seat, name=name, **row | values)
+        return self.put(desk_schema.flags, account_id=account, seat=seat, name=name, **row | values)
 
     def task(self, account: int | None, title: str = "Call Dana Reyes", **values: Any) -> int:
         row = {"kind": "task", "title": title, "created_at": self.tick(), "seat": "dirk"}
-        return self.put(schema.tasks, account_id=account, **row | values)
+        return self.put(desk_schema.tasks, account_id=account, **row | values)
 
     def message(self, account: int | None, **values: Any) -> int:
         row = {
@@ -133,4 +133,4 @@ class Seed:
             "conversation": "c1",
             "created_at": self.tick(),
         }
-        return self.put(schema.messages, account_id=account, **row | values)
+        return self.put(desk_schema.messages, account_id=account, **row | values)

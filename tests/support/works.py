@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from hashlib import sha256
 from itertools import count
 from typing import Any
@@ -14,7 +15,7 @@ from seamline import Seat
 from seamline.adapter import Adapter
 from seamline.boundary import Requires, Roster
 from seamline.call import Answer, Call, Calls
-from seamline.delivery import Delivery, Item, Nudge
+from seamline.delivery import Decision, Delivery, Item, Nudge
 from seamline.errors import PayloadError
 from seamline.events import Event, catalogue
 from seamline_workers.config import Company, Config, Worker
@@ -32,7 +33,10 @@ _BODIES = count(1)
 
 
 class Teller(Adapter):
-    """Tells what its bodies say: ``{"items": [{"key", "events": [{"type", "at", "party", …}], "entity"}]}``."""
+    """Tells what its bodies say: ``{"items": [{"key", "events": [{"type", "at", "party", …}], "entity"}]}``.
+
+    ``decisions`` of an item are buttons that were pressed.
+    """
 
     name = "teller"
     signature = None
@@ -49,9 +53,11 @@ class Teller(Adapter):
         if "fetch" in item.data:
             yield Call("thing", f"https://api.example.com/{item.data['fetch']}", secret="api")
 
-    def normalize(self, item: Item) -> Iterator[Event]:
+    def normalize(self, item: Item) -> Iterator[Event | Decision]:
         if item.data.get("odd"):
             raise PayloadError("this one is odd")
+        for pressed in item.data.get("decisions", ()):
+            yield Decision(**pressed, occurred_at=datetime.fromisoformat(NOON))
         for n, told in enumerate(item.data["events"]):
             fields = dict(told)
             kind, at = fields.pop("type"), fields.pop("at", NOON)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from seamline import Seat, SyncContext
 from seamline.events import ProposalViewed
 from seamline_workers.rebuild import verify
-from seamline_workers.store import folding, schema
+from seamline_workers.store import columns, folding
 from seamline_workers.store.store import Store
 from support.works import Works, event
 
@@ -75,7 +75,7 @@ def note(event: ProposalViewed, ctx: SyncContext) -> None:
 def fresh(store: Store) -> Works:
     """A company without a past."""
     with store.begin() as connection:
-        for table in schema.metadata.sorted_tables:
+        for table in columns.metadata.sorted_tables:
             if table.name not in ("sources", "lanes", "ledger_head"):
                 connection.execute(table.delete())
         connection.execute(text("DELETE FROM lanes WHERE kind = 2"))

@@ -12,7 +12,7 @@ import pytest
 
 from seamline.adapter import Adapter
 from seamline.call import Answer, Call, Calls
-from seamline.delivery import Delivery, Item, Nudge
+from seamline.delivery import Decision, Delivery, Item, Nudge
 from seamline.errors import CallRefused, NeedsHuman, PayloadError, RetryLater
 from seamline.events import Event
 from seamline_workers.fetch import ATTEMPTS, LEASE_US
@@ -122,7 +122,7 @@ def test_more_items_than_a_delivery_may_tell_are_refused_whole(works: MakeWorks)
 @pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt, GeneratorExit, RecursionError])
 def test_an_adapter_that_ends_its_thread_puts_only_that_item_aside(works: MakeWorks, end: type[BaseException]) -> None:
     class Ending(Teller):
-        def normalize(self, item: Item) -> Iterator[Event]:
+        def normalize(self, item: Item) -> Iterator[Event | Decision]:
             if item.data.get("odd"):
                 raise end
             return super().normalize(item)
@@ -461,11 +461,12 @@ class Polled(Teller):
     """Its poll reads pages until one says that it is the last."""
 
     polls: ClassVar[Mapping[str, timedelta]] = {"changes": timedelta(minutes=10)}
+    asks = "page"
 
     def poll(self, poll: str, scope: str, cursor: str | None) -> Calls[str]:
         at = int(cursor or 0)
         while True:
-            answer = yield Call("page", f"https://api.example.com/{scope or 'all'}{at}", secret="api")
+            answer = yield Call(self.asks, f"https://api.example.com/{scope or 'all'}{at}", secret="api")
             at += 1
             if answer.json().get("last"):
                 return str(at)
@@ -568,6 +569,16 @@ def test_the_same_page_in_answer_to_another_question_is_another_delivery(works: 
     assert poll(company)
     rows = company.all("SELECT poll, scope FROM deliveries WHERE poll IS NOT NULL ORDER BY id")
     assert [tuple(row) for row in rows] == [("changes", ""), ("changes", "calendar1")]
+
+
+def test_the_same_page_in_answer_to_a_call_of_another_name_is_another_delivery(works: MakeWorks) -> None:
+    company, _ = polling(works, lambda _: page())
+    for day in (21, 22, 22):
+        object.__setattr__(company.sources["crm"].adapter, "asks", f"page?day={day}")
+        company.write("UPDATE polls SET due = 0")
+        assert poll(company)
+    rows = company.all("SELECT target FROM deliveries WHERE poll IS NOT NULL ORDER BY id")
+    assert [row[0] for row in rows] == ["/polls/changes/page?day=21", "/polls/changes/page?day=22"]
 
 
 def test_a_nudge_while_the_poll_runs_makes_one_more_and_none_beside_it(works: MakeWorks) -> None:

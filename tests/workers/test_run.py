@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from seamline_workers.handoff import Result
+from seamline_workers.asking import Result
 from seamline_workers.run import Run, Work
 from seamline_workers.store.effects import Outcome
 from seamline_workers.store.lanes import Handoff, Lane

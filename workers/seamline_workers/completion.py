@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from seamline.boundary import Requires, Roster
+from seamline.boundary import Roster
 from seamline.projection import Projection
-from seamline.stages import fold
+from seamline_workers.asking import Result
+from seamline_workers.clock import Clock
 from seamline_workers.crashpoint import reach
-from seamline_workers.handoff import Result, unwritable
+from seamline_workers.guarding import Guarding
+from seamline_workers.handoff import unwritable
 from seamline_workers.log import log
+from seamline_workers.parking import already_told
 from seamline_workers.store import lanes, ledger
 from seamline_workers.store.effects import Outcome, complete
 from seamline_workers.store.lanes import LaneEnd
-from seamline_workers.store.ledger import Entry, Locked, Routes, control
+from seamline_workers.store.ledger import Locked, Plan
 from seamline_workers.store.schema import PARKED, RETRYING
 from seamline_workers.store.store import Store, deadlocked, now_us, transient
 from seamline_workers.translate import again
@@ -47,8 +49,9 @@ class Completer:
 
     store: Store
     roster: Roster
-    routes: Routes
+    plan: Plan
     max_attempts: int = 12
+    clock: Clock = now_us
 
     def commit(self, completion: Completion) -> int:
         """Write a completion. Returns how many handoffs were completed; what lost its lease is not among them.
@@ -95,7 +98,8 @@ class Completer:
             results = completion.results
             if locked:
                 ahead: dict[int, Projection] = {}
-                results = [self._guarded(connection, result, locked, ahead) for result in results]
+                guarding = Guarding(self.roster, self.clock)
+                results = [guarding.guarded(connection, result, locked, ahead) for result in results]
             done = complete(connection, completion.ends, [r.outcome for r in results], now)
             reach("handoff.completed")
             if locked and done:
@@ -106,36 +110,18 @@ class Completer:
         return len(done)
 
     def _lock(self, connection: Connection, results: Sequence[Result]) -> Locked:
-        """Lock the accounts of a batch in which somebody emits or parks."""
-        if not any(result.entries or result.outcome.awaits for result in results):
+        """Lock the accounts of a batch in which somebody emits, drafts, speaks to another seat, or parks."""
+        if not any(result.entries or result.outcome.awaits or result.asks for result in results):
             return {}
         wanted = {entry.account_id for result in results for entry in result.entries}
         wanted |= {account for r in results for account in (r.outcome.lane, r.outcome.subject or r.outcome.lane)}
         return ledger.lock(connection, wanted)
 
-    def _guarded(self, connection: Connection, result: Result, locked: Locked, ahead: dict[int, Projection]) -> Result:
-        """Park a handoff that asks for what its account is not ready for; its effects wait with it.
-
-        ``ahead`` holds what the guarded ones before it in this batch have made of their groups: of two projects that
-        ask for the one contract at once, one gets it.
-        """
-        for entry in result.entries:
-            guard = self.roster.guard(entry.type)
-            if guard is None:
-                continue
-            group = locked[entry.account_id]
-            projection = ahead.get(group.id, group.projection)
-            voided_by = None if guard.voided_by is None else guard.voided_by.event_type
-            if not projection.permits(entry.fields, guard.fact.event_type, voided_by):
-                return _parked(connection, result, entry, guard, locked)
-            ahead[group.id] = fold(projection, *entry.fact)
-        return result
-
     def _append(self, connection: Connection, results: Sequence[Result], locked: Locked, now: int) -> None:
         entries = [entry for result in results for entry in result.entries]
-        ledger.append(connection, entries, self.routes, locked, now)
+        ledger.append(connection, entries, self.plan, locked, now)
         waits = [r.outcome for r in results if r.outcome.state == PARKED and r.outcome.awaits]
-        lanes.reopen(connection, _already_told(connection, waits, locked))
+        lanes.reopen(connection, already_told(connection, waits, locked))
 
 
 def _up_to(end: LaneEnd, results: Sequence[Result], failed: Outcome) -> Completion:
@@ -146,64 +132,3 @@ def _up_to(end: LaneEnd, results: Sequence[Result], failed: Outcome) -> Completi
     else:
         end = end._replace(upto=failed.event_seq, due=0)
     return Completion([end], [*results, Result(failed)])
-
-
-def _group(outcome: Outcome, locked: Locked) -> int:
-    """The group of a handoff's account: not its lane where the account was linked or unlinked while it ran."""
-    return locked[outcome.subject or outcome.lane].id
-
-
-_HEAD = text("SELECT seq FROM ledger_head WHERE id = 1")
-
-
-def _parked(connection: Connection, result: Result, asked: Entry, guard: Requires, locked: Locked) -> Result:
-    """The handoff as it waits, and what says that it was refused.
-
-    A handler that could not know of the newest such fact yet was not refused: it runs again at once, with it.
-    """
-    waiting = result.outcome._replace(
-        state=PARKED, due=0, reason=guard.reason, awaits=guard.fact.event_type, effects=()
-    )
-    if _newer(connection, waiting, locked) is not None:
-        return Result(waiting)
-    fields = {
-        "rule": guard.rule,
-        "code": guard.code,
-        "cause": str(UUID(bytes=asked.cause or asked.id)),
-        "actor": asked.source,
-        "reason": guard.reason,
-        "missing": [guard.fact.event_type],
-    }
-    # Whoever asks again is refused again, and each refusal is seen: what tells them apart is their place in the ledger.
-    refused = control("guard.refused", fields, asked, str(connection.execute(_HEAD).scalar_one()))
-    refused.cause = asked.cause  # what was asked for is in no ledger
-    return Result(waiting, [refused])
-
-
-_MOVE = text("UPDATE handoffs SET account_id = :group WHERE event_seq = :seq AND seat = :seat")
-_NEWER = text("""
-SELECT max(seq) FROM events WHERE account_id IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group)
-AND type = :type AND seq > (SELECT CASE WHEN as_of > event_seq THEN as_of ELSE event_seq END
-                            FROM handoffs WHERE event_seq = :seq AND seat = :seat)
-""")
-
-
-def _already_told(connection: Connection, waits: Sequence[Outcome], locked: Locked) -> list[tuple[int, str, int]]:
-    """What was parked for a fact that came while the handler ran: it is ready again at once."""
-    told = {}
-    for o in waits:
-        group = _group(o, locked)
-        if group != o.lane:
-            # It waits where the facts about its account arrive.
-            connection.execute(_MOVE, {"group": group, "seq": o.event_seq, "seat": o.seat})
-        seq = _newer(connection, o, locked)
-        if seq is not None:
-            told[group, o.awaits or ""] = seq
-    return ledger.release(connection, told)
-
-
-def _newer(connection: Connection, o: Outcome, locked: Locked) -> int | None:
-    """The newest fact of the kind that a handoff waits for, if it is newer than what its handler could read."""
-    binds = {"group": _group(o, locked), "type": o.awaits, "seq": o.event_seq, "seat": o.seat}
-    seq = connection.execute(_NEWER, binds).scalar()
-    return None if seq is None else int(seq)

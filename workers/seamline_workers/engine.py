@@ -13,11 +13,14 @@ from seamline.boundary import Roster
 from seamline.seat import Seat
 from seamline.transport import Transport
 from seamline_workers import fetch, poll, replay
+from seamline_workers.asking import Result
+from seamline_workers.clock import Clock, business_clock
 from seamline_workers.completion import Completer, Completion
 from seamline_workers.config import Config
 from seamline_workers.crashpoint import reach
-from seamline_workers.handoff import Result, Runner, where
+from seamline_workers.handoff import Runner, where
 from seamline_workers.log import log
+from seamline_workers.plan import Plan
 from seamline_workers.registry import Source, load_roster, register_sources
 from seamline_workers.run import Run, Work
 from seamline_workers.store import deliveries, lanes, processes
@@ -89,25 +92,27 @@ class Engine:
         roster: Roster,
         sources: Mapping[str, Source],
         transport: Transport | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        self.clock = clock or business_clock()
         self.store = store
         self.config = config
         self.roster = roster
         self.sources = {source.id: source for source in sources.values()}
         self.seats = {seat.name: seat for seat in roster.seats}
         self.pace = Pace()
+        self.plan = Plan(roster, self.clock)
         self.translator = Translator(
-            store, self.routes, config.company.public_url.rstrip("/"), frozenset(config.company.domains)
+            store, self.plan, config.company.public_url.rstrip("/"), frozenset(config.company.domains)
         )
-        self.runner = Runner(store, roster, max_attempts=config.worker.max_attempts)
-        self.completer = Completer(store, roster, self.routes, config.worker.max_attempts)
+        self.runner = Runner(store, roster, max_attempts=config.worker.max_attempts, clock=self.clock)
+        self.completer = Completer(store, roster, self.plan, config.worker.max_attempts, self.clock)
         transport = transport or Transport()
         self.fetcher = fetch.Fetcher(self.translator, self.sources, transport)
         self.poller = poll.Poller(store, self.sources, transport)
         self.replayer = replay.Replayer(store)
         self.worker_id = 0
         self._counter = itertools.count(1)
-        self._routes: dict[str, list[tuple[str, int]]] = {}
         self._stuck: set[tuple[str, int]] = set()
         self._stuck_lock = threading.Lock()
         self._orphans = Orphans()
@@ -117,16 +122,6 @@ class Engine:
     def open(cls, store: Store, config: Config, transport: Transport | None = None) -> Engine:
         """An engine of a configuration: its roster imported, its sources entered. ``transport`` is its network."""
         return cls(store, config, load_roster(config), register_sources(store, config), transport)
-
-    def routes(self, event_type: str) -> list[tuple[str, int]]:
-        """The seats that are handed a type: the owner and those informed, of those that have something to do."""
-        known = self._routes.get(event_type)
-        if known is None:
-            owner, informed = self.roster.route(event_type)
-            known = [(owner.name, 1)] if owner is not None else []
-            known += [(seat.name, 0) for seat in informed]
-            self._routes[event_type] = known
-        return known
 
     # --- the process ------------------------------------------------------------------------------------------------
 

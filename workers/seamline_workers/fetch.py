@@ -90,13 +90,14 @@ class Fetcher:
             self._tell(item, token, source, row, Told(told.n, replace(told.item, answers=answers)))
 
     def _tell(self, item: Waiting, token: int, source: Source, row: DeliveryRow, told: Told) -> None:
-        interpret.read(source, row, told, self.translator.own_domains)
+        self.translator.read(source, row, told)
         packed = interpret.pack_answers(told.item.answers)
 
         def record() -> None:
             with self.translator.store.begin() as connection:
                 if deliveries.end_item(connection, item, token, told.state, reason=told.reason, answers=packed):
-                    append_told(connection, self.translator.routes, [told], now_us())
+                    append_told(connection, self.translator.plan, [told], now := now_us())
+                    self.translator.judge(connection, source, row, told, now)
                     deliveries.settle(connection, item.delivery_id)
                 reach("fetch.commit")
 

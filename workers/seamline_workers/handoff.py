@@ -5,31 +5,26 @@ Nothing is written here: effects commit together with the outcome (seamline_work
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import inspect
 import random
-import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from seamline.boundary import Roster
-from seamline.cloudevents import NOT_DATA
-from seamline.context import Context, Emit, Flag, Log, Message, SyncContext, Task
-from seamline.errors import NeedsHuman, Park, PayloadError, RetryLater, SeamlineError
-from seamline.events.base import Event, catalogue, event_id
+from seamline.context import Context, SyncContext, Task
+from seamline.errors import NeedsHuman, Park, PayloadError, RetryLater
+from seamline.events.base import Event, catalogue
 from seamline.seat import Seat
-from seamline_workers.interpret import from_us, to_us
+from seamline_workers.asking import Asking, NotAllowed, Result
+from seamline_workers.interpret import from_us
+from seamline_workers.loops import Loops, Running
 from seamline_workers.reader import LedgerReader, event_of
-from seamline_workers.store import schema
+from seamline_workers.store import desk_schema, schema
 from seamline_workers.store.effects import UNTIL_DUE, EffectRow, Outcome
 from seamline_workers.store.lanes import Handoff
-from seamline_workers.store.ledger import Entry
 from seamline_workers.store.store import Store, now_us
 
 #: First back-off in seconds; doubled each time, with full jitter: 12 attempts take about a day.
@@ -38,87 +33,8 @@ FIRST_BACKOFF = 40.0
 LONGEST_HOLD = timedelta(minutes=15)
 #: Longest wait that a handler may ask for, in seconds.
 LONGEST_WAIT = 366 * 86_400.0
-#: Seconds that a stopping process waits for a seat's event loop.
-CLOSE_S = 1.0
 #: An event that was caused through more than so many others waits for a human.
 MAX_HOPS = 16
-
-
-@dataclass(slots=True)
-class Result:
-    """The outcome of one handoff and the events that it emits with it."""
-
-    outcome: Outcome
-    entries: list[Entry] = field(default_factory=list)
-
-
-class Running:
-    """An ``async def`` handler on its seat's loop. It has ended when its coroutine has, cancelled or not."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
-        self._loop = loop
-        self._ended: Future[None] = Future()
-        loop.call_soon_threadsafe(self._begin, work)
-
-    def cancel(self) -> None:
-        """Ask it to stop; a handler that holds up its loop hears of it when it lets go."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
-            self._loop.call_soon_threadsafe(lambda: self._task.cancel())
-
-    def wait(self) -> None:
-        """Wait until it has ended. Raises what it raised, and CancelledError."""
-        self._ended.result()
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        self._task = self._loop.create_task(work)
-        self._task.add_done_callback(self._end)
-
-    def _end(self, task: asyncio.Task[None]) -> None:
-        error = CancelledError() if task.cancelled() else task.exception()
-        if error is None:
-            self._ended.set_result(None)
-        else:
-            self._ended.set_exception(error)
-
-
-class Loops:
-    """Event loops of ours for ``async def`` handlers: one daemon thread a seat."""
-
-    def __init__(self) -> None:
-        self._loops: dict[str, asyncio.AbstractEventLoop] = {}
-        self._threads: list[threading.Thread] = []
-        self._lock = threading.Lock()
-
-    def start(self, seat: str, work: Coroutine[Any, Any, None]) -> Running:
-        """Run a coroutine on the seat's loop."""
-        with self._lock:
-            loop = self._loops.get(seat)
-            if loop is None:
-                loop = self._loops[seat] = asyncio.new_event_loop()
-                thread = threading.Thread(target=_run, args=(loop,), name=f"seat-{seat}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
-        return Running(loop, work)
-
-    def close(self) -> None:
-        """End the loops. One that a handler blocks is left behind: its thread ends with the process."""
-        with self._lock:
-            loops, self._loops = list(self._loops.values()), {}
-            threads, self._threads = self._threads, []
-        for loop in loops:
-            loop.call_soon_threadsafe(loop.stop)
-        for thread in threads:
-            thread.join(CLOSE_S)
-
-
-def _run(loop: asyncio.AbstractEventLoop) -> None:
-    ended = False
-    while not ended:
-        # What would end the thread comes out here too: it is its handoff's outcome, and no end of the loop.
-        with contextlib.suppress(BaseException):
-            loop.run_forever()
-            ended = True
-    loop.close()
 
 
 def backoff(attempts: int, jitter: Callable[[], float] = random.random) -> float:
@@ -148,7 +64,7 @@ class Runner:
     def __init__(self, store: Store, roster: Roster, *, max_attempts: int, clock: Callable[[], int] = now_us) -> None:
         self._store = store
         self._roster = roster
-        self._seats = {seat.name for seat in roster.seats}
+        self._asking = Asking(roster, clock)
         self._max_attempts = max_attempts
         self._clock = clock
         self._loops = Loops()
@@ -177,7 +93,10 @@ class Runner:
         try:
             event = self._event(handoff)
             effects = self._handle(seat, handoff, event, started)
-            return self._done(seat, handoff, effects)
+            result = self._asking.asked(seat, handoff, effects, self._outcome(seat, handoff, schema.DONE))
+            if result.entries and handoff.hops >= MAX_HOPS:
+                return self._to_human(seat, handoff, f"a chain of more than {MAX_HOPS} events causing each other")
+            return result
         except RetryLater as error:
             return self._retry(seat, handoff, f"RetryLater: {error.reason}", error.after)
         except NeedsHuman as error:
@@ -187,7 +106,7 @@ class Runner:
                 reason = f"no event type is named {error.awaits!r}: it would wait for ever"
                 return Result(self._outcome(seat, handoff, schema.DEAD, reason=reason))
             return Result(self._outcome(seat, handoff, schema.PARKED, reason=error.reason, awaits=error.awaits))
-        except (PayloadError, _NotAllowed) as error:
+        except (PayloadError, NotAllowed) as error:
             return Result(self._outcome(seat, handoff, schema.DEAD, reason=str(error)))
 
     def _event(self, handoff: Handoff) -> Event:
@@ -219,61 +138,11 @@ class Runner:
         handler(event, sync)
         return list(sync.effects)
 
-    def _done(self, seat: Seat, handoff: Handoff, effects: list[Any]) -> Result:
-        cause = str(UUID(bytes=handoff.id))
-        rows, entries = [], []
-        ordinals: dict[int, int] = {}
-        for effect in effects:
-            kind = _KINDS[type(effect)]
-            ordinals[kind] = ordinal = ordinals.get(kind, 0) + 1
-            if isinstance(effect, Message) and effect.to not in self._seats:
-                raise _NotAllowed(f"no seat is named {effect.to!r}: there are {', '.join(sorted(self._seats))}")
-            key = _key(effect) or (str(ordinal) if isinstance(effect, Log) else f"#{ordinal}")
-            if isinstance(effect, Emit):
-                entry = self._entry(seat, handoff, cause, effect.event, key)
-                entries.append(entry)
-                key, ref = f"{effect.event.event_type}/{key}", str(UUID(bytes=entry.id))
-            else:
-                ref = None
-            line = effect.text if isinstance(effect, Log) else None
-            rows.append(
-                EffectRow(
-                    handoff.event_seq, seat.name, kind, key, handoff.account_id, cause, effect, data=line, ref=ref
-                )
-            )
-        # Asked twice under one key it is one effect: the later word counts.
-        once = {(row.kind, row.key): row for row in rows}
-        outcome = self._outcome(seat, handoff, schema.DONE, effects=tuple(once.values()))
-        if entries and handoff.hops >= MAX_HOPS:
-            return self._to_human(seat, handoff, f"a chain of more than {MAX_HOPS} events causing each other")
-        return Result(outcome, entries)
-
-    def _entry(self, seat: Seat, handoff: Handoff, cause: str, event: Event, key: str) -> Entry:
-        if not self._roster.may_emit(seat, type(event)):
-            raise _NotAllowed(self._roster.refusal(seat, type(event)))
-        now = self._clock()
-        occurred = None if event.occurred_at is None else to_us(event.occurred_at)
-        return Entry(
-            id=event_id(f"/seats/{seat.name}", event.event_type, f"{cause}/{event.event_type}/{key}").bytes,
-            type=event.event_type,
-            version=event.event_version,
-            account_id=handoff.subject,
-            source=f"/seats/{seat.name}",
-            data=event.model_dump_json(exclude_defaults=True, exclude=NOT_DATA),
-            occurred_at=now if occurred is None else occurred,
-            timebasis="received" if occurred is None else "provider",
-            received_at=now,
-            trust="seat",
-            cause=handoff.id,
-            correlation=handoff.correlation or handoff.id,
-            hops=handoff.hops + 1,
-        )
-
     def _retry(self, seat: Seat, handoff: Handoff, reason: str, after: timedelta | None) -> Result:
         attempts = handoff.attempts + 1
         if attempts >= self._max_attempts:
             return Result(self._outcome(seat, handoff, schema.DEAD, reason=f"{reason} (attempt {attempts})"))
-        due = self._clock() + int(wait_s(attempts, after) * 1_000_000)
+        due = now_us() + int(wait_s(attempts, after) * 1_000_000)
         # Our own back-off holds the lane, however long: what comes later for this customer does not overtake it.
         if after is not None and after > LONGEST_HOLD:
             return Result(
@@ -284,7 +153,7 @@ class Runner:
     def _to_human(self, seat: Seat, handoff: Handoff, reason: str) -> Result:
         cause = str(UUID(bytes=handoff.id))
         task = Task(f"{seat.name} needs a human: {handoff.type}", reason, key="needs_human", assignee=seat.assignee)
-        row = EffectRow(handoff.event_seq, seat.name, schema.TASK, "needs_human", handoff.account_id, cause, task)
+        row = EffectRow(handoff.event_seq, seat.name, desk_schema.TASK, "needs_human", handoff.account_id, cause, task)
         return Result(self._outcome(seat, handoff, schema.NEEDS_HUMAN, reason=reason, effects=(row,)))
 
     def _outcome(
@@ -317,32 +186,6 @@ class Runner:
 
 
 _is_async = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
-
-
-class _NotAllowed(SeamlineError):
-    """Raised when a seat emits what it does not own: no retry mends that."""
-
-
-_KINDS: dict[type, int] = {
-    Flag: schema.FLAG,
-    Task: schema.TASK,
-    Message: schema.MESSAGE,
-    Emit: schema.EMIT,
-    Log: schema.LOG,
-}
-
-
-def _key(effect: Any) -> str:
-    """What tells an effect apart from others of its kind; empty: its ordinal."""
-    if isinstance(effect, Flag):
-        name = effect.name.replace("~", "~0").replace("/", "~1")  # no other name and key read the same
-        return f"{name}/{effect.key}"
-    if isinstance(effect, Message):
-        return f"{effect.to}/{effect.key}" if effect.key else ""
-    if isinstance(effect, Log):
-        return ""
-    key = str(effect.key)
-    return f"#{key}" if key.startswith("#") else key  # "#2" alone is the second without a key
 
 
 def where(error: BaseException) -> str:

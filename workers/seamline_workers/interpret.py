@@ -17,7 +17,7 @@ from typing import Any
 from seamline.adapter import Adapter
 from seamline.call import Answer, Call, Calls
 from seamline.cloudevents import NOT_DATA
-from seamline.delivery import Delivery, Item, Nudge
+from seamline.delivery import Decision, Delivery, Item, Nudge
 from seamline.errors import NeedsHuman, PayloadError, RetryLater
 from seamline.events.base import Event, Party, event_id, reasons
 from seamline_workers.identity import keys_of
@@ -48,13 +48,17 @@ def from_us(us: int) -> datetime:
 
 @dataclass(slots=True)
 class Told:
-    """One item and what it became: entries without an account yet, each with whom it is about."""
+    """One item and what it became: entries without an account yet, each with whom it is about.
+
+    ``decisions`` are commands of humans, which are judged when the item is written.
+    """
 
     n: int
     item: Item
     state: int = IGNORED
     reason: str | None = None
     entries: list[tuple[Entry, Subject]] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -174,22 +178,32 @@ def read(source: Source, row: DeliveryRow, told: Told, own_domains: Collection[s
         events = guarded("normalize", lambda: list(source.adapter.normalize(told.item)))
         refused = []
         for event in events:
-            if not isinstance(event, Event):
-                refused.append("a decision, which this source may not make")
+            if isinstance(event, Decision):
+                if source.may_decide():
+                    told.decisions.append(event)
+                else:
+                    refused.append("a decision, which this source may not make")
+            elif not isinstance(event, Event):
+                raise PayloadError(f"normalize: gave a {type(event).__name__}, which is no event")
             elif not source.may_tell(event.event_type) or event.nature == "control":
                 refused.append(event.event_type)
             else:
                 told.entries.append(guarded(event.event_type, partial(_entry, source, row, told, event, own_domains)))
     except PayloadError as error:
-        told.state, told.reason, told.entries = QUARANTINED, str(error), []
+        put_aside(told, str(error))
         return
     except (RetryLater, NeedsHuman) as error:
-        told.state, told.reason, told.entries = QUARANTINED, f"normalize: {error}", []
+        put_aside(told, f"normalize: {error}")
         return
-    if told.entries:
+    if told.entries or told.decisions:
         told.state = TRANSLATED
     if refused:
         told.reason = f"not allowed for this source: {', '.join(sorted(set(refused))[:5])}"
+
+
+def put_aside(told: Told, reason: str) -> None:
+    """Quarantine an item: nothing of it is told."""
+    told.state, told.reason, told.entries, told.decisions = QUARANTINED, reason, [], []
 
 
 def _entry(

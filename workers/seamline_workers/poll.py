@@ -157,11 +157,11 @@ class Poller:
         """Store the pages as deliveries and move the cursor, in one transaction."""
         now = now_us()
         every = source.adapter.polls.get(due.poll)
-        # The same bytes in answer to another question are another page.
-        key["asked"] = storable_key(f"{due.poll}/{due.scope}")
         with self.store.begin() as connection:
             for call, answer in pages:
                 binds = {
+                    # The same bytes in answer to another question are another page.
+                    "asked": storable_key(f"{due.poll}/{due.scope}/{call.name}"),
                     "digest": hashlib.sha256(answer.body).digest(),
                     "target": f"/polls/{due.poll}/{call.name}",
                     "headers": json.dumps({"content-type": answer.headers.get("content-type", "")}),

@@ -41,6 +41,14 @@ class Source:
         """Whether the source may tell an event of this type: what its adapter emits and the source allows."""
         return event_type in self._told
 
+    def may_decide(self) -> bool:
+        """Whether a button pressed there can decide on a draft: only where the press itself is proved.
+
+        A source that lists what it may tell lists ``approval.decided`` for it.
+        """
+        proved = self.trust in ("signed", "authenticated")
+        return proved and (self.allow is None or any(fnmatchcase("approval.decided", glob) for glob in self.allow))
+
     @cached_property
     def _told(self) -> frozenset[str]:
         emitted = {event.event_type for event in self.adapter.emits}

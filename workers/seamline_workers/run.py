@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from seamline_workers.asking import Result
 from seamline_workers.completion import Completion
-from seamline_workers.handoff import Result, Running
+from seamline_workers.loops import Running
 from seamline_workers.store.lanes import Handoff, Lane, LaneEnd
 from seamline_workers.store.schema import RETRYING
 

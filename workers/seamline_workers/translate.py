@@ -14,7 +14,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from seamline.delivery import Nudge
+from seamline.delivery import Decision, Nudge
 from seamline_workers import interpret
 from seamline_workers.crashpoint import reach
 from seamline_workers.interpret import Reading, Told
@@ -22,7 +22,7 @@ from seamline_workers.registry import Source
 from seamline_workers.store import deliveries, lanes, ledger
 from seamline_workers.store.accounts import LostRace, Resolver, Subject
 from seamline_workers.store.deliveries import DeliveryRow, ItemRow
-from seamline_workers.store.ledger import Entry, Routes
+from seamline_workers.store.ledger import Entry, Plan
 from seamline_workers.store.linking import settle_identities
 from seamline_workers.store.processes import PER_SOURCE
 from seamline_workers.store.schema import FETCHING, IGNORED, QUARANTINED, TRANSLATED
@@ -30,6 +30,10 @@ from seamline_workers.store.store import Store, deadlocked, now_us, transient
 from seamline_workers.store.tally import tally
 
 T = TypeVar("T")
+
+#: Acts on a human's decision that came from outside, in the transaction that writes its item; ``now`` in microseconds.
+#: Returns why nothing came of it, as shown on the item; None: it counts. A press told again must change nothing.
+Decide = Callable[[Connection, Source, Decision, int], str | None]
 
 #: Deliveries a transaction: larger ones save a little and hold SQLite's write lock for longer.
 BATCH = PER_SOURCE
@@ -46,9 +50,10 @@ class Translator:
     """Translates the deliveries of sources; one a process, shared by its threads."""
 
     store: Store
-    routes: Routes
+    plan: Plan
     public_url: str
     own_domains: Collection[str] = field(default_factory=frozenset)
+    decide: Decide | None = None
 
     def batch(self, source: Source, token: int, limit: int = BATCH) -> int:
         """Translate the next deliveries of a leased source. Returns how many; raises Fenced."""
@@ -87,7 +92,27 @@ class Translator:
     def _normalize(self, source: Source, row: DeliveryRow, told: Told) -> None:
         if interpret.wants_fetch(source, told):
             told.state = FETCHING
+        self.read(source, row, told)
+
+    def read(self, source: Source, row: DeliveryRow, told: Told) -> None:
+        """Normalize one item, with its answers if it had a fetch."""
         interpret.read(source, row, told, self.own_domains)
+        if told.decisions and self.decide is None:
+            interpret.put_aside(told, "approvals are not connected")
+
+    def judge(self, connection: Connection, source: Source, row: DeliveryRow, told: Told, now: int) -> None:
+        """Act on the decisions of an item that was just written, and write what came of them."""
+        if not told.decisions:
+            return
+        assert self.decide is not None
+        if row.baseline:
+            refused = ["decided before this source counted"] * len(told.decisions)
+        else:
+            said = [self.decide(connection, source, one, now) for one in told.decisions]
+            refused = [reason for reason in said if reason]
+        counts = told.entries or len(refused) < len(told.decisions)
+        told.state, told.reason = TRANSLATED if counts else IGNORED, "; ".join(refused) or None
+        deliveries.judge(connection, row.id, told.n, told.state, told.reason)
 
     def quarantine(self, source: Source, token: int, row: DeliveryRow, reason: str) -> None:
         """Put a delivery aside that cannot be stored, or kills its process: it must not hold up those behind it."""
@@ -108,8 +133,10 @@ class Translator:
             for told_again in again_told:
                 if told_again[:2] in new:
                     deliveries.keep_answers(connection, *told_again)
-            fresh = [told for r in readings for told in r.items if (r.row.id, told.n) in new]
-            append_told(connection, self.routes, fresh, now)
+            fresh = [(r.row, told) for r in readings for told in r.items if (r.row.id, told.n) in new]
+            append_told(connection, self.plan, [told for _, told in fresh], now)
+            for row, told in fresh:
+                self.judge(connection, source, row, told, now)
             reach("translate.appended")
             deliveries.finish(connection, [_end(connection, reading, new) for reading in readings])
             for reading in readings:
@@ -169,7 +196,7 @@ def again(work: Callable[[], T]) -> T:
     raise AssertionError("unreachable")
 
 
-def append_told(connection: Connection, routes: Routes, told: Sequence[Told], now: int) -> list[Entry]:
+def append_told(connection: Connection, plan: Plan, told: Sequence[Told], now: int) -> list[Entry]:
     """Find whom the entries are about, and append them."""
     pairs: list[tuple[Entry, Subject]] = [pair for one in told for pair in one.entries]
     if not pairs:
@@ -183,7 +210,7 @@ def append_told(connection: Connection, routes: Routes, told: Sequence[Told], no
     if resolved.links or resolved.conflicts:
         entries += settle_identities(connection, resolved, entries, now)
         locked = ledger.lock(connection, [d.account_id for d in entries])
-    return ledger.append(connection, entries, routes, locked, now)
+    return ledger.append(connection, entries, plan, locked, now)
 
 
 def _item_row(source: Source, reading: Reading, told: Told) -> ItemRow:

@@ -1,11 +1,13 @@
-"""Stories of Meta Lead Ads: batches, other pages and fields, what the Graph API answers, the handshake."""
+"""Stories of Meta: batches of leads, other pages and fields, what the Graph API answers, the handshake, figures."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from seamline import NeedsHuman, RetryLater
-from seamline.events import LeadReceived
+from seamline import NeedsHuman, Nudge, RetryLater, SecretMissing
+from seamline.events import LeadReceived, MetricsSnapshot
 from seamline.testing import ABSENT, Respond, Sample, Story, Suite, story
 from seamline_adapters.meta import Meta
 
@@ -22,6 +24,40 @@ _VERIFY = {"verify_token": ["example-verify-token", "old-verify-token"]}
 
 def _refused(name: str, file: str, raises: type[RetryLater] | type[NeedsHuman]) -> Story:
     return story(name, _SINGLE, answers={_LEAD: Respond(file, 400)}, secrets=_TOKEN, raises=raises)
+
+
+_ACT = "act_1234567890"
+_ACCOUNT = f"GET /v24.0/{_ACT}"
+_INSIGHTS = f"GET /v24.0/{_ACT}/insights"
+_MAKE = f"POST /v24.0/{_ACT}/insights"
+_RUN = "GET /v24.0/6023920149050"
+_RUN_PAGES = f"{_RUN}/insights"
+_SPENT: Mapping[str, Any] = {
+    "ad_accounts": [_ACT],
+    "accounts": {_ACT: {"company": "Example Roofing", "domain": "roofing.example.com"}},
+}
+_SLOW = Respond("api_error_insights_timeout.json", 400)
+_API = {"api": ["example-ads-token"]}
+
+
+def _on(day: int, hour: int = 12, file: str = "api_ad_account.json") -> Respond:
+    """An answer that Meta wrote in November 2026."""
+    weekday = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")[(day - 1) % 7]
+    return Respond(file, headers={"Date": f"{weekday}, {day:02} Nov 2026 {hour:02}:00:00 GMT"})
+
+
+def _polled(
+    name: str,
+    told: Sequence[type[MetricsSnapshot] | type[Nudge]] = (),
+    *,
+    answers: Mapping[str, str | Respond | Sequence[str | Respond]],
+    runs: int = 1,
+    settings: Mapping[str, Any] = _SPENT,
+    secrets: Mapping[str, Sequence[str]] = _API,
+    **kw: Any,
+) -> Story:
+    steps = tuple(Sample(None, poll="insights") for _ in range(runs))
+    return Story(name, steps, tuple(told), answers, secrets=secrets, settings=settings, **kw)
 
 
 _STORIES = (
@@ -71,6 +107,89 @@ _STORIES = (
         (Sample(None, method="GET", query={**_HELLO, "hub.verify_token": "guess"}, challenged=True, replies=b""),),
         secrets=_VERIFY,
     ),
+    _polled(
+        "figures on two pages, read again and the same",
+        [MetricsSnapshot] * 3,
+        answers={
+            _ACCOUNT: [_on(22), _on(22, 18)],
+            _INSIGHTS: ["api_insights_days.json", "api_insights_days_end.json", "api_insights_days_same.json"],
+        },
+        runs=2,
+    ),
+    _polled(
+        "figures that Meta revises, and takes back",
+        [MetricsSnapshot] * 4,
+        answers={
+            _ACCOUNT: [_on(22), _on(23), _on(24)],
+            _INSIGHTS: [
+                "api_insights_days_same.json",
+                "api_insights_days_revised.json",
+                "api_insights_days_same.json",
+            ],
+        },
+        runs=3,
+    ),
+    _polled(
+        "figures become final",
+        [MetricsSnapshot] * 3,
+        answers={
+            _ACCOUNT: [_on(27), _on(28)],
+            _INSIGHTS: ["api_insights_days_same.json", "api_insights_days_final.json"],
+        },
+        runs=2,
+    ),
+    _polled(
+        "figures of campaigns beside the account's own total",
+        [MetricsSnapshot] * 3,
+        answers={
+            _ACCOUNT: _on(22),
+            _INSIGHTS: ["api_insights_totals.json", "api_insights_campaigns.json", "api_insights_campaigns_end.json"],
+        },
+        settings={**_SPENT, "level": "campaign", "attribution": ["7d_click", "1d_view"]},
+    ),
+    _polled(
+        "figures that cannot be read beside one that can",
+        [MetricsSnapshot],
+        answers={_ACCOUNT: _on(22), _INSIGHTS: "api_insights_odd_rows.json"},
+        quarantined=2,
+    ),
+    _polled(
+        "figures by a report, where reading takes too long",
+        [Nudge, *[MetricsSnapshot] * 3],
+        answers={
+            _ACCOUNT: _on(22),
+            _INSIGHTS: _SLOW,
+            _MAKE: "api_report_made.json",
+            _RUN: [_on(22, 13, "api_report_running.json"), _on(22, 13, "api_report_done.json")],
+            _RUN_PAGES: ["api_insights_days.json", "api_insights_days_end.json"],
+        },
+        runs=3,
+        raises=RetryLater,
+    ),
+    _polled(
+        "a report that failed is made anew",
+        [Nudge, Nudge],
+        answers={
+            _ACCOUNT: _on(22),
+            _MAKE: "api_report_made.json",
+            _RUN: _on(22, 13, "api_report_failed.json"),
+        },
+        settings={**_SPENT, "reports": True},
+        runs=3,
+        quarantined=1,
+    ),
+    _polled(
+        "too many calls to the ad account",
+        answers={_ACCOUNT: Respond("api_error_rate_limit.json", 400)},
+        raises=RetryLater,
+    ),
+    _polled(
+        "the token of the ad accounts has expired",
+        answers={_ACCOUNT: Respond("api_error_token_expired.json", 400)},
+        raises=NeedsHuman,
+    ),
+    _polled("ad accounts without a token", answers={}, secrets={}, raises=SecretMissing),
+    _polled("no ad accounts, nothing asked", answers={}, settings={}, secrets={}),
 )
 
 stories = Suite(Meta, Path(__file__).parent.parent / "samples" / "meta", _STORIES)

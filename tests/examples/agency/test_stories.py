@@ -261,7 +261,9 @@ def test_r4_a_relay_signs_no_contract(agency: Agency) -> None:
     agency.work()
     assert len(agency.ledger("contract.signed")) == 1
     assert agency.ledger("onboarding.started") == []
-    assert asking(agency) == [("parked", WAITING)]
+    [(state, reason)] = asking(agency)
+    assert state == "parked"
+    assert reason == f"{WAITING}; contract.signed was told only by a source whose word opens no gate"
     told(agency, signed())
     [started] = agency.ledger("onboarding.started")
     assert isinstance(started, OnboardingStarted)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from seamline_workers.store import schema
+from seamline_workers.store import columns, schema
 from support.seed import Seed
 
 Run = Callable[..., Any]
@@ -107,7 +107,7 @@ def test_a_source_is_paused_and_resumed(run: Run, seed: Seed) -> None:
 def test_a_store_that_is_behind_is_refused_until_it_is_upgraded(run: Run, seed: Seed) -> None:
     with seed.store.begin() as connection:
         connection.exec_driver_sql("DROP TABLE seamline_schema")
-        for table in reversed(schema.metadata.sorted_tables):
+        for table in reversed(columns.metadata.sorted_tables):
             table.drop(connection)
     told = run("events", "list", "--json")
     assert (told.code, told.out) == (2, "")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from seamline_workers.store import schema
+from seamline_workers.store import desk_schema, schema
 from seamline_workers.store.reading.accounts import list_accounts, show_account
 from seamline_workers.store.reading.deliveries import list_deliveries, show_delivery
 from seamline_workers.store.reading.events import Wire, feed, list_events, show_event
@@ -258,10 +258,10 @@ def test_a_handoff_names_its_effects(store: Store, seed: Seed) -> None:
     account = seed.account()
     seq = seed.event(account)
     handoff = seed.handoff(seq, "dirk", account, schema.DONE)
-    seed.effect(seq, "dirk", schema.FLAG, ref="7")
-    seed.effect(seq, "dirk", schema.EMIT, ref=str(seed.event_uuid(99)))
-    seed.effect(seq, "dirk", schema.LOG, key="0", data="called")
-    seed.effect(seq, "pulse", schema.TASK, ref="8")
+    seed.effect(seq, "dirk", desk_schema.FLAG, ref="7")
+    seed.effect(seq, "dirk", desk_schema.EMIT, ref=str(seed.event_uuid(99)))
+    seed.effect(seq, "dirk", desk_schema.LOG, key="0", data="called")
+    seed.effect(seq, "pulse", desk_schema.TASK, ref="8")
     found = show_handoff(store, handoff)
     assert found is not None
     assert [
@@ -370,7 +370,7 @@ def test_a_list_makes_as_many_look_ups_for_fifty_rows_as_for_one(store: Store, s
             seed.item(delivery, source)
             seq = seed.event(account, delivery_id=delivery, item=0)
             seed.handoff(seq, "dirk", account, schema.DONE)
-            seed.effect(seq, "dirk", schema.FLAG, ref=str(seed.flag(account, key=str(seq))))
+            seed.effect(seq, "dirk", desk_schema.FLAG, ref=str(seed.flag(account, key=str(seq))))
 
     def looked(what: Callable[[], object]) -> int:
         statements.clear()

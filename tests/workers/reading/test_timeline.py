@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seamline_workers.store import schema
+from seamline_workers.store import desk_schema, schema
 from seamline_workers.store.reading.query import Query
 from seamline_workers.store.reading.timeline import timeline
 from seamline_workers.store.store import Store
@@ -14,7 +14,7 @@ def fill(seed: Seed) -> int:
     seed.identity(account, "email", "dana@example.com")
     seq = seed.event(account)
     seed.handoff(seq, "dirk", account, schema.DONE)
-    seed.effect(seq, "dirk", schema.LOG, data="Dana looked at page 3")
+    seed.effect(seq, "dirk", desk_schema.LOG, data="Dana looked at page 3")
     seed.flag(account, count=2, evidence=f'["{seed.event_uuid(seq)}"]')
     seed.task(account)
     seed.message(account)
@@ -43,7 +43,7 @@ def test_pages_of_a_timeline_join_without_gap_or_repeat_even_at_one_instant(stor
         seq = seed.event(account, occurred_at=START)
         for seat in ("dirk", "pulse"):
             seed.handoff(seq, seat, account, schema.DONE, created_at=START)
-            seed.effect(seq, seat, schema.LOG, key="a", at=START, data="x")
+            seed.effect(seq, seat, desk_schema.LOG, key="a", at=START, data="x")
         seed.flag(account, raised_at=START, key=str(seq))
         seed.task(account, created_at=START)
         seed.message(account, created_at=START)

@@ -18,6 +18,7 @@ from seamline.errors import PayloadError
 from seamline.events.base import Event, event_id, versions
 from seamline_workers.desk.bell import ring
 from seamline_workers.desk.refusal import Conflict, NoSuch
+from seamline_workers.plan import Plan
 from seamline_workers.store import ledger
 from seamline_workers.store.ledger import Entry
 from seamline_workers.store.reading import group, moment
@@ -75,7 +76,7 @@ def state_fact(
     account = _account(connection, key)
     entry = _entry(event, account, by, name, now)
     locked = ledger.lock(connection, [account])
-    ledger.append(connection, [entry], lambda event_type: _routes(roster, event_type), locked, now)
+    ledger.append(connection, [entry], Plan(roster), locked, now)
     ring(connection)
     return f"events/{UUID(bytes=entry.id)}"
 
@@ -108,8 +109,3 @@ def _entry(event: Event, account: int, by: str, name: str | None, now: int) -> E
         received_at=now,
         trust="human",
     )
-
-
-def _routes(roster: Roster, event_type: str) -> list[tuple[str, int]]:
-    owner, informed = roster.route(event_type)
-    return [*([(owner.name, 1)] if owner is not None else []), *((seat.name, 0) for seat in informed)]

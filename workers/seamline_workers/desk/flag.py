@@ -6,8 +6,8 @@ from sqlalchemy import Connection, select, update
 
 from seamline_workers.desk.refusal import Conflict, NoSuch
 from seamline_workers.store import ledger
+from seamline_workers.store.desk_schema import flags
 from seamline_workers.store.reading.query import row_id
-from seamline_workers.store.schema import flags
 
 
 def clear_flag(connection: Connection, id: str, *, by: str, reason: str, now: int) -> str:

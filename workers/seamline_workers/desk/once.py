@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from seamline_workers.desk.refusal import Conflict
-from seamline_workers.store.schema import commands
+from seamline_workers.store.desk_schema import commands
 from seamline_workers.store.store import Store, now_us
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")

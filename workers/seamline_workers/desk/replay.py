@@ -8,9 +8,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from seamline_workers.desk.bell import ring
 from seamline_workers.desk.refusal import Conflict, NoSuch
+from seamline_workers.store.desk_schema import replays
 from seamline_workers.store.reading.query import row_id
 from seamline_workers.store.reading.replays import Selector, counted, upto_now
-from seamline_workers.store.schema import replays
 
 #: Most handoffs or deliveries a second that a replay may be asked to run.
 MOST_PER_SECOND = 1_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, select, update
 
 from seamline_workers.desk.refusal import Conflict, NoSuch
+from seamline_workers.store.desk_schema import tasks
 from seamline_workers.store.reading.query import row_id
-from seamline_workers.store.schema import tasks
 
 
 def end_task(connection: Connection, id: str, *, by: str, now: int) -> str:

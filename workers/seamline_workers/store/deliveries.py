@@ -224,6 +224,14 @@ def leading(states: Collection[int]) -> int:
 _LEADING = (FETCHING, TRANSLATED, NEEDS_PERSON, QUARANTINED, IGNORED)
 
 
+_JUDGED = text("UPDATE items SET state = :state, reason = :reason WHERE delivery_id = :id AND n = :n")
+
+
+def judge(connection: Connection, delivery_id: int, n: int, state: int, reason: str | None) -> None:
+    """Write what became of an item that asked for a decision."""
+    connection.execute(_JUDGED, {"id": delivery_id, "n": n, "state": state, "reason": reason})
+
+
 # --- items that wait for a fetch ------------------------------------------------------------------------------------
 
 

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, text
 
 from seamline.context import Message, Task
 from seamline_workers.store.array import array
+from seamline_workers.store.desk_schema import FLAG, MESSAGE, TASK
 from seamline_workers.store.lanes import LaneEnd, finish_lanes
 from seamline_workers.store.lite import raw
-from seamline_workers.store.schema import DONE, FLAG, MESSAGE, RETRYING, TASK
+from seamline_workers.store.schema import DONE, RETRYING
 
 #: The key of the task of a handoff that needs a human.
 NEEDS_HUMAN_KEY = "needs_human"

@@ -17,7 +17,10 @@ ENGINE = "/engine"
 
 @dataclass(slots=True)
 class Entry:
-    """An event that is about to be appended. Times are microseconds; ``data`` is its fields as JSON."""
+    """An event that is about to be appended. Times are microseconds; ``data`` is its fields as JSON.
+
+    ``to``: the seats that alone are handed it, 1 as owner or 0 as informed; None: as the roster says of its type.
+    """
 
     id: bytes
     type: str
@@ -39,6 +42,7 @@ class Entry:
     history: bool = False
     seq: int = 0
     stage: str | None = None
+    to: tuple[tuple[str, int], ...] | None = None
 
     @property
     def fields(self) -> dict[str, Any]:

@@ -6,8 +6,8 @@ last and commits. So commit order is number order without gaps, and a reader of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, text
 
@@ -20,8 +20,18 @@ from seamline_workers.store.folding import Group, Locked, facts_of, fold_in
 from seamline_workers.store.lite import look_up, raw
 from seamline_workers.store.schema import PARKED
 
-#: Seats to hand a type to: (seat, 1 as owner or 0 as informed).
-Routes = Callable[[str], Sequence[tuple[str, int]]]
+
+class Plan(Protocol):
+    """What the company's roster says about what is appended."""
+
+    def routes(self, entry: Entry) -> Sequence[tuple[str, int]]:
+        """Seats to hand an event to: (seat, 1 as owner or 0 as informed)."""
+        ...
+
+    def follow(self, connection: Connection, new: Sequence[Entry], locked: Locked) -> list[Entry]:
+        """Do what follows from new events at once, and return what the engine says of it, to be appended with them."""
+        ...
+
 
 # The group's row is locked before its member's: who holds a group may take any of its members without a circle.
 _PG_LOCK = text("""
@@ -70,7 +80,7 @@ def _projection(stored: str | None) -> Projection:
     return Projection() if stored is None else Projection.from_json(stored)
 
 
-def append(connection: Connection, entries: Sequence[Entry], routes: Routes, locked: Locked, now: int) -> list[Entry]:
+def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked: Locked, now: int) -> list[Entry]:
     """Append what is new of ``entries``; fold it, hand it off, release what waited for it.
 
     The accounts of ``entries`` are ``locked`` by the caller. Returns what was appended, with its numbers.
@@ -78,6 +88,9 @@ def append(connection: Connection, entries: Sequence[Entry], routes: Routes, loc
     new = fold_in(connection, _unknown(connection, entries), locked)
     if not new:
         return []
+    said = plan.follow(connection, new, locked)
+    if said:
+        new += fold_in(connection, _unknown(connection, said), locked)
     _write_groups(connection, locked)
     _number(connection, new)
     told = {
@@ -87,7 +100,7 @@ def append(connection: Connection, entries: Sequence[Entry], routes: Routes, loc
     }
     released = release(connection, told)
     _insert_events(connection, new)
-    lanes.add(connection, _insert_handoffs(connection, new, routes, locked, now))
+    lanes.add(connection, _insert_handoffs(connection, new, plan, locked, now))
     lanes.reopen(connection, released)
     for group in locked.values():
         group.pending.clear()
@@ -282,14 +295,14 @@ _LITE_HANDOFFS = "INSERT INTO handoffs (event_seq, seat, account_id, owner, crea
 
 
 def _insert_handoffs(
-    connection: Connection, new: Sequence[Entry], routes: Routes, locked: Locked, now: int
+    connection: Connection, new: Sequence[Entry], plan: Plan, locked: Locked, now: int
 ) -> list[tuple[int, str, int]]:
     """Plan who is handed what. History wakes nobody. Returns what to tell the lanes."""
     rows = [
         (entry.seq, seat, locked[entry.account_id].id, owner)
         for entry in new
         if not entry.history
-        for seat, owner in routes(entry.type)
+        for seat, owner in plan.routes(entry)
     ]
     if not rows:
         return []
@@ -307,7 +320,7 @@ __all__ = [
     "Entry",
     "Group",
     "Locked",
-    "Routes",
+    "Plan",
     "append",
     "control",
     "facts_of",

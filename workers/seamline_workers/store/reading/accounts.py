@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from seamline_workers.store.company import IS_CUSTOMER
+from seamline_workers.store.desk_schema import flags
 from seamline_workers.store.reading import group, moment
 from seamline_workers.store.reading.events import told
 from seamline_workers.store.reading.masking import shown
@@ -15,7 +17,7 @@ from seamline_workers.store.reading.page import page
 from seamline_workers.store.reading.partial import OPEN_FLAGS
 from seamline_workers.store.reading.query import Query
 from seamline_workers.store.reading.shapes import Account, Contact, ExternalRef, Page
-from seamline_workers.store.schema import accounts, contacts, events, flags, identities
+from seamline_workers.store.schema import accounts, contacts, events, identities
 from seamline_workers.store.store import Store
 
 #: The account that stands for all that are linked: its stage and projection are theirs.
@@ -64,7 +66,7 @@ def _standing_for(connection: Connection, key: str, found: Collection[int]) -> i
 
 
 def _conditions(connection: Connection, query: Query) -> list[ColumnElement[bool]]:
-    found = query.within(accounts.c.created_at)
+    found = [IS_CUSTOMER, *query.within(accounts.c.created_at)]
     if query.account is not None:
         found.append(accounts.c.id.in_(group.members(connection, query.account)))
     if query.state is not None:

@@ -7,19 +7,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
+from seamline_workers.store.desk_schema import flags, replays, tasks
 from seamline_workers.store.reading.partial import FETCHING, OPEN_FLAGS, PUT_ASIDE, UNFINISHED, UNTRANSLATED
-from seamline_workers.store.schema import (
-    HANDOFF_STATES,
-    PENDING,
-    deliveries,
-    events,
-    flags,
-    handoffs,
-    items,
-    replays,
-    tallies,
-    tasks,
-)
+from seamline_workers.store.schema import HANDOFF_STATES, PENDING, deliveries, events, handoffs, items, tallies
 from seamline_workers.store.store import Store
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
+from seamline_workers.store.desk_schema import flags
 from seamline_workers.store.reading import group, moment
 from seamline_workers.store.reading.masking import shown
 from seamline_workers.store.reading.page import page
 from seamline_workers.store.reading.partial import OPEN_FLAGS
 from seamline_workers.store.reading.query import Query, row_id
 from seamline_workers.store.reading.shapes import Flag, Page
-from seamline_workers.store.schema import flags
 from seamline_workers.store.store import Store
 
 STATES = ("open", "cleared")

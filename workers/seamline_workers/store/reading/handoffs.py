@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, literal_column, select, tuple_
 from sqlalchemy.sql.expression import Label
 
+from seamline_workers.store.desk_schema import EFFECT_KINDS, effects
 from seamline_workers.store.reading import moment
 from seamline_workers.store.reading.events import told
 from seamline_workers.store.reading.page import page
@@ -18,14 +19,12 @@ from seamline_workers.store.reading.query import Query
 from seamline_workers.store.reading.shapes import EffectRef, Handoff, Page
 from seamline_workers.store.schema import (
     DONE,
-    EFFECT_KINDS,
     HANDOFF_STATES,
     OPEN,
     PENDING,
     RETRYING,
     SEAT_LANE,
     SUSPECT,
-    effects,
     events,
     handoffs,
     lanes,

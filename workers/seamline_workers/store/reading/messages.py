@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import Row, or_, select
 
+from seamline_workers.store.desk_schema import messages
 from seamline_workers.store.reading import group, moment
 from seamline_workers.store.reading.masking import shown
 from seamline_workers.store.reading.page import page
 from seamline_workers.store.reading.query import Query, row_id
 from seamline_workers.store.reading.shapes import Message, Page
-from seamline_workers.store.schema import messages
 from seamline_workers.store.store import Store
 
 FILTERS = ("account", "seat", "state", "since", "until")

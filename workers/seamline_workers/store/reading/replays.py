@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_
 
+from seamline_workers.store.desk_schema import replays
 from seamline_workers.store.reading import deliveries as of_deliveries
 from seamline_workers.store.reading import handoffs as of_handoffs
 from seamline_workers.store.reading import moment
@@ -26,7 +27,7 @@ from seamline_workers.store.reading.page import page
 from seamline_workers.store.reading.query import FILTERS as WORDS
 from seamline_workers.store.reading.query import InvalidQuery, Query, row_id
 from seamline_workers.store.reading.shapes import Page, Plan, Replay
-from seamline_workers.store.schema import deliveries, events, handoffs, ledger_head, replays, sources
+from seamline_workers.store.schema import deliveries, events, handoffs, ledger_head, sources
 from seamline_workers.store.store import Store
 
 What = Literal["handoffs", "deliveries"]

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
+from seamline_workers.store.desk_schema import tasks
 from seamline_workers.store.reading import group, moment
 from seamline_workers.store.reading.masking import shown
 from seamline_workers.store.reading.page import page
 from seamline_workers.store.reading.query import Query, row_id
 from seamline_workers.store.reading.shapes import Page, Task
-from seamline_workers.store.schema import tasks
 from seamline_workers.store.store import Store
 
 STATES = ("open", "done", "dismissed")

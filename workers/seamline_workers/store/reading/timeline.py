@@ -11,13 +11,14 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
+from seamline_workers.store.desk_schema import LOG, effects, flags, messages, tasks
 from seamline_workers.store.reading import group, moment
 from seamline_workers.store.reading.handoffs import handoff_id, log_id, shown_state
 from seamline_workers.store.reading.masking import shown
 from seamline_workers.store.reading.page import page
 from seamline_workers.store.reading.query import Query
 from seamline_workers.store.reading.shapes import Page, TimelineItem
-from seamline_workers.store.schema import LOG, SEAT_LANE, effects, events, flags, handoffs, lanes, messages, tasks
+from seamline_workers.store.schema import SEAT_LANE, events, handoffs, lanes
 from seamline_workers.store.store import Store
 
 FILTERS = ("type", "seat", "since", "until")

@@ -1,0 +1,140 @@
+"""What a handler may ask for. Effects are data until the handoff completes; then all of them are written, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from seamline.dispatch import Attachment
+from seamline.events.base import Event, Ref
+from seamline.events.values import Figure
+
+Severity = Literal["info", "watch", "risk"]
+MessageKind = Literal["INFORM", "REQUEST", "RESPONSE"]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One open flag per (account, seat, name, key); raised again it counts."""
+
+    name: str
+    key: str
+    text: str
+    severity: Severity = "watch"
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """Work for a human."""
+
+    title: str
+    text: str = ""
+    key: str = ""
+    assignee: str | None = None
+    due_at: datetime | None = None
+    rule: str | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """A word from seat to seat. ``reply_to`` is the id of the message that it answers."""
+
+    to: str
+    topic: str
+    body: str
+    kind: MessageKind = "INFORM"
+    key: str = ""
+    needs_response_by: datetime | None = None
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True)
+class Emit:
+    """A judgement of this seat, to be appended to the ledger."""
+
+    event: Event
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Log:
+    """A line in the account's timeline."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A text for somebody, which leaves the company only when a human has approved it.
+
+    ``sends`` is the fact that its dispatch makes (``response.sent``), with ``fields``; what guards that fact guards
+    the draft. ``under`` is a step that the text belongs to (``onboarding.started``): what guards the step guards the
+    text. ``not_before``: approved earlier, it waits until then. ``thread`` is the conversation that it answers; a newer
+    message in it makes the draft stale; without one any newer message of the account does. ``figures`` are the numbers
+    that the text states.
+    """
+
+    channel: str
+    recipients: tuple[str, ...]
+    body: str
+    subject: str | None = None
+    sends: type[Event] | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    under: type[Event] | None = None
+    key: str = ""
+    due_at: datetime | None = None
+    expires_at: datetime | None = None
+    not_before: datetime | None = None
+    thread: str | None = None
+    in_reply_to: str | None = None
+    figures: tuple[Figure, ...] = ()
+    sources: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A time at which this seat wants to be asked again, unless one of ``unless`` is told of the account before.
+
+    At ``at`` the handler of ``@seat.due(name)`` runs. Set again under the same name and key, the time moves.
+    """
+
+    name: str
+    at: datetime
+    key: str = ""
+    unless: tuple[type[Event], ...] = ()
+    rule: str | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something of an exit's checklist: ask the provider behind ``source`` for the state of ``ref``, now and later.
+
+    Without ``ref`` there is nobody to ask, and a human settles it with a reason.
+    """
+
+    item: str
+    ref: Ref | None = None
+    source: str | None = None
+    key: str = ""
+
+
+Effect = Flag | Task | Message | Emit | Log | Draft | Deadline | Check
+
+__all__ = [
+    "Check",
+    "Deadline",
+    "Draft",
+    "Effect",
+    "Emit",
+    "Flag",
+    "Log",
+    "Message",
+    "MessageKind",
+    "Severity",
+    "Task",
+]

@@ -1,0 +1,72 @@
+"""Where humans gate, and what each stage hands on: rows of the boundary map that a company declares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from seamline.errors import ConfigError
+from seamline.events.base import STAGES, Stage
+
+#: Whom a text is for, by who gets it and never by what it says: whoever is not known to be ours is a customer.
+Audience = Literal["customer", "team"]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A way out and who opens it: drafts of ``seat`` on ``channel`` to ``audience``, while the account is in ``stage``.
+
+    ``approvers`` are human seats; the first is asked, ``escalates_to`` when nobody has decided by ``remind`` before the
+    draft is due. ``expires``: how long a draft waits that says nothing itself. ``four_eyes``: whoever edited a draft
+    may not approve it. The most specific row counts.
+    """
+
+    id: str
+    approvers: tuple[str, ...]
+    seat: str = "*"
+    channel: str = "*"
+    audience: Audience | Literal["*"] = "*"
+    stage: Stage | Literal["*"] = "*"
+    expires: timedelta = timedelta(days=7)
+    remind: timedelta = timedelta(hours=4)
+    escalates_to: str | None = None
+    four_eyes: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.approvers:
+            raise ConfigError(f"gate {self.id}: approvers names at least one human seat")
+
+    def fits(self, seat: str, channel: str, audience: str, stage: str | None) -> int:
+        """How specifically this row is about such a draft; -1: not at all."""
+        asked = ((self.seat, seat), (self.channel, channel), (self.audience, audience), (self.stage, stage or ""))
+        if not all(fnmatchcase(given, pattern) for pattern, given in asked):
+            return -1
+        return sum(len(pattern) * (2 if "*" not in pattern else 1) for pattern, _ in asked if pattern != "*")
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """What a stage is: who takes it over with which fields, its tone, and what the customer must have been told.
+
+    ``required`` are names of what a handoff into this stage carries: event types that must be known
+    (``contract.signed``), or ``contact.email``, ``contact.phone``, ``account.name``, ``account.manager``.
+    ``take_within``: after that a human has it. ``patience``: how long a handler waits for what it requires before a
+    human has it.
+    """
+
+    stage: Stage
+    to_seat: str
+    tone: str
+    must_know: tuple[str, ...]
+    required: tuple[str, ...] = ()
+    take_within: timedelta = timedelta(hours=4)
+    patience: timedelta = timedelta(hours=4)
+
+    def __post_init__(self) -> None:
+        if self.stage not in STAGES:
+            raise ConfigError(f"there is no stage {self.stage!r}; there are: {', '.join(STAGES)}")
+
+
+__all__ = ["Audience", "Gate", "StageRow"]

@@ -1,0 +1,164 @@
+"""Asking: what a handler asked for, as rows, events and questions to the guards. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from seamline.boundary import Roster
+from seamline.cloudevents import NOT_DATA
+from seamline.effect import Check, Deadline, Draft, Effect, Emit, Flag, Log, Message, Task
+from seamline.errors import SeamlineError
+from seamline.events import DraftDispatched
+from seamline.events.base import Event, event_id
+from seamline.seat import Seat
+from seamline_workers.interpret import to_us
+from seamline_workers.store import desk_schema
+from seamline_workers.store.effects import EffectRow, Outcome
+from seamline_workers.store.entry import Entry
+from seamline_workers.store.lanes import Handoff
+
+
+class Want(NamedTuple):
+    """Something that guards are asked about: an event that would be appended, or the one that a draft would make.
+
+    ``customer``: a customer would read it.
+    """
+
+    entry: Entry
+    appended: bool = True
+    customer: bool = False
+
+
+@dataclass(slots=True)
+class Result:
+    """The outcome of one handoff and the events that it emits with it.
+
+    ``wants``: what guards are asked about. ``asks``: some of its effects are written under the account's lock.
+    """
+
+    outcome: Outcome
+    entries: list[Entry] = field(default_factory=list)
+    wants: list[Want] = field(default_factory=list)
+    asks: bool = False
+
+
+class NotAllowed(SeamlineError):
+    """Raised when a seat emits what it does not own: no retry mends that."""
+
+
+_KINDS: dict[type, int] = {
+    Flag: desk_schema.FLAG,
+    Task: desk_schema.TASK,
+    Message: desk_schema.MESSAGE,
+    Emit: desk_schema.EMIT,
+    Log: desk_schema.LOG,
+    Draft: desk_schema.DRAFT,
+    Deadline: desk_schema.DEADLINE,
+    Check: desk_schema.CHECK,
+}
+#: What is written under the lock of its account.
+_UNDER_LOCK = frozenset({desk_schema.MESSAGE, desk_schema.DRAFT, desk_schema.DEADLINE, desk_schema.CHECK})
+
+
+class Asking:
+    """Turns what the seats of a roster asked for into what is written. One a process."""
+
+    def __init__(self, roster: Roster, clock: Callable[[], int]) -> None:
+        self._roster = roster
+        self._seats = {seat.name for seat in roster.seats}
+        self._clock = clock
+
+    def asked(self, seat: Seat, handoff: Handoff, effects: Sequence[Effect], outcome: Outcome) -> Result:
+        """The result of a handoff that ended with these effects. Raises NotAllowed."""
+        cause = str(UUID(bytes=handoff.id))
+        rows, entries, wants = [], [], []
+        ordinals: dict[int, int] = {}
+        for effect in effects:
+            kind = _KINDS[type(effect)]
+            ordinals[kind] = ordinal = ordinals.get(kind, 0) + 1
+            if isinstance(effect, Message) and effect.to not in self._seats:
+                raise NotAllowed(f"no seat is named {effect.to!r}: there are {', '.join(sorted(self._seats))}")
+            key = _key(effect) or (str(ordinal) if isinstance(effect, Log) else f"#{ordinal}")
+            if isinstance(effect, Emit):
+                entry = self._entry(seat, handoff, cause, effect.event, key)
+                entries.append(entry)
+                if self._roster.guarded(entry.type):
+                    wants.append(Want(entry))
+                key, ref = f"{effect.event.event_type}/{key}", str(UUID(bytes=entry.id))
+            else:
+                ref = None
+            if isinstance(effect, Draft):
+                wants += self._draft_wants(seat, handoff, cause, effect, key)
+            line = effect.text if isinstance(effect, Log) else None
+            rows.append(
+                EffectRow(
+                    handoff.event_seq, seat.name, kind, key, handoff.account_id, cause, effect, data=line, ref=ref
+                )
+            )
+        # Asked twice under one key it is one effect: the later word counts.
+        once = {(row.kind, row.key): row for row in rows}
+        outcome = outcome._replace(effects=tuple(once.values()))
+        return Result(outcome, entries, wants, asks=any(row.kind in _UNDER_LOCK for row in outcome.effects))
+
+    def _draft_wants(self, seat: Seat, handoff: Handoff, cause: str, draft: Draft, key: str) -> Iterator[Want]:
+        """What guards are asked about a draft: what its dispatch would make, its step, and that it is sent at all."""
+        fields = {**draft.fields, "figures": [figure.model_dump(mode="json") for figure in draft.figures]}
+        asked = [one.event_type for one in (draft.sends, draft.under) if one is not None]
+        for event_type in (*asked, DraftDispatched.event_type):
+            if self._roster.guarded(event_type):
+                now = self._clock()
+                entry = Entry(
+                    id=event_id(f"/seats/{seat.name}", event_type, f"{cause}/draft/{key}").bytes,
+                    type=event_type,
+                    version=1,
+                    account_id=handoff.subject,
+                    source=f"/seats/{seat.name}",
+                    data=to_json(fields).decode(),
+                    occurred_at=now,
+                    timebasis="received",
+                    received_at=now,
+                    trust="seat",
+                    cause=handoff.id,
+                    correlation=handoff.correlation or handoff.id,
+                    hops=handoff.hops + 1,
+                )
+                yield Want(entry, appended=False, customer=True)
+
+    def _entry(self, seat: Seat, handoff: Handoff, cause: str, event: Event, key: str) -> Entry:
+        if not self._roster.may_emit(seat, type(event)):
+            raise NotAllowed(self._roster.refusal(seat, type(event)))
+        now = self._clock()
+        occurred = None if event.occurred_at is None else to_us(event.occurred_at)
+        return Entry(
+            id=event_id(f"/seats/{seat.name}", event.event_type, f"{cause}/{event.event_type}/{key}").bytes,
+            type=event.event_type,
+            version=event.event_version,
+            account_id=handoff.subject,
+            source=f"/seats/{seat.name}",
+            data=event.model_dump_json(exclude_defaults=True, exclude=NOT_DATA),
+            occurred_at=now if occurred is None else occurred,
+            timebasis="received" if occurred is None else "provider",
+            received_at=now,
+            trust="seat",
+            cause=handoff.id,
+            correlation=handoff.correlation or handoff.id,
+            hops=handoff.hops + 1,
+        )
+
+
+def _key(effect: Any) -> str:
+    """What tells an effect apart from others of its kind; empty: its ordinal."""
+    if isinstance(effect, Flag):
+        name = effect.name.replace("~", "~0").replace("/", "~1")  # no other name and key read the same
+        return f"{name}/{effect.key}"
+    if isinstance(effect, Message):
+        return f"{effect.to}/{effect.key}" if effect.key else ""
+    if isinstance(effect, Log):
+        return ""
+    key = str(effect.key)
+    return f"#{key}" if key.startswith("#") else key  # "#2" alone is the second without a key
