@@ -28,6 +28,10 @@ class Plan(Protocol):
         """Seats to hand an event to: (seat, 1 as owner or 0 as informed)."""
         ...
 
+    def follow(self, connection: Connection, new: Sequence[Entry], locked: Locked) -> list[Entry]:
+        """Do what follows from new events at once, and return what the engine says of it, to be appended with them."""
+        ...
+
 
 # The group's row is locked before its member's: who holds a group may take any of its members without a circle.
 _PG_LOCK = text("""
@@ -84,6 +88,9 @@ def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked:
     new = fold_in(connection, _unknown(connection, entries), locked)
     if not new:
         return []
+    said = plan.follow(connection, new, locked)
+    if said:
+        new += fold_in(connection, _unknown(connection, said), locked)
     _write_groups(connection, locked)
     chain = _number(connection, new)
     told = {
