@@ -4,18 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import Connection
+
 from seamline.boundary import Roster
+from seamline_workers import holding
+from seamline_workers.clock import Clock, business_clock
+from seamline_workers.following import Moment, Reaction
 from seamline_workers.store.entry import Entry
+from seamline_workers.store.folding import Locked
 
 Routes = list[tuple[str, int]]
 
 
 class Plan:
-    """Who is handed an event."""
+    """Who is handed an event, and what follows from it at once."""
 
-    def __init__(self, roster: Roster) -> None:
+    def __init__(self, roster: Roster, clock: Clock | None = None) -> None:
         self.roster = roster
+        self._clock = clock or business_clock()
         self._routes: dict[str, Routes] = {}
+        self._reactions: dict[str, list[Reaction]] = {}
+        for event_type, reaction in holding.reactions(roster):
+            self._reactions.setdefault(event_type, []).append(reaction)
+
+    def follow(self, connection: Connection, new: Sequence[Entry], locked: Locked) -> list[Entry]:
+        """Do what follows from new events; returns what the engine says of it. From history nothing does."""
+        said: list[Entry] = []
+        for entry in new:
+            if entry.history or entry.type not in self._reactions:
+                continue
+            moment = Moment(connection, self.roster, locked, self._clock())
+            for reaction in self._reactions[entry.type]:
+                said += reaction(moment, entry)
+        return said
 
     def routes(self, entry: Entry) -> Sequence[tuple[str, int]]:
         """The seats that are handed an event, 1 as owner or 0 as informed, of those that have something to do.
