@@ -91,7 +91,7 @@ def _build(name: str, section: SourceSection) -> Adapter:
         check(scheme, section.secrets)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-    if not adapter.emits:
+    if adapter.sends and not adapter.emits:
         raise ConfigError(f"{where}: {adapter.name} takes nothing in; write it under [channels.{name}]")
     if scheme is None and section.trust != "unverified":
         raise ConfigError(
