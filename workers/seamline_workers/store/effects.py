@@ -10,7 +10,8 @@ from sqlalchemy import Connection, text
 
 from seamline.context import Message, Task
 from seamline_workers.store.array import array
-from seamline_workers.store.desk_schema import FLAG, MESSAGE, TASK
+from seamline_workers.store.checks import write_check
+from seamline_workers.store.desk_schema import CHECK, FLAG, MESSAGE, TASK
 from seamline_workers.store.lanes import LaneEnd, finish_lanes
 from seamline_workers.store.lite import raw
 from seamline_workers.store.schema import DONE, RETRYING
@@ -122,7 +123,7 @@ def _complete(connection: Connection, alive: Sequence[Outcome], now: int) -> set
 
 def write_effects(connection: Connection, rows: Sequence[EffectRow], now: int) -> None:
     """Write effects that do not exist yet, with the flags, tasks and messages that they are."""
-    refs = _raise_flags(connection, [row for row in rows if row.kind == FLAG], now)
+    refs = raise_flags(connection, [row for row in rows if row.kind == FLAG], now)
     written = []
     for row in rows:
         if row.kind == FLAG:
@@ -198,7 +199,7 @@ def _flag_key(row: EffectRow) -> _FlagKey:
     return (row.account_id, row.seat, row.what.name, row.what.key)
 
 
-def _raise_flags(connection: Connection, rows: Sequence[EffectRow], now: int) -> dict[_FlagKey, int]:
+def raise_flags(connection: Connection, rows: Sequence[EffectRow], now: int) -> dict[_FlagKey, int]:
     """Raise flags, or count on those that are open. Returns their ids."""
     merged: dict[_FlagKey, tuple[str, str, Sequence[str], int]] = {}
     for row in rows:
@@ -294,4 +295,4 @@ def _write_message(connection: Connection, row: EffectRow, now: int) -> int:
     return int(connection.execute(_SEND, binds).scalar_one())
 
 
-_WRITERS = {TASK: _write_task, MESSAGE: _write_message}
+_WRITERS = {TASK: _write_task, MESSAGE: _write_message, CHECK: write_check}
