@@ -79,9 +79,9 @@ ON CONFLICT (event_seq, seat, kind, key) DO NOTHING
 
 
 def complete(
-    connection: Connection, ends: Sequence[LaneEnd], outcomes: Sequence[Outcome], now: int
+    connection: Connection, ends: Sequence[LaneEnd], outcomes: Sequence[Outcome], now: int, at: int | None = None
 ) -> set[tuple[int, str]]:
-    """Finish lanes and write their outcomes' effects, in the caller's transaction.
+    """Finish lanes and write their outcomes' effects, in the caller's transaction. ``at`` is business time.
 
     What lost its lease changes nothing. Returns the handoffs that were completed: (ledger number, seat).
     """
@@ -94,7 +94,7 @@ def complete(
     rows = [row for o in ended if not o.again for row in o.effects]
     rows += _new(connection, [row for o in ended if o.again for row in o.effects])
     if rows:
-        write_effects(connection, rows, now)
+        write_effects(connection, rows, now if at is None else at)
     return done
 
 
