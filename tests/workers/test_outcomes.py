@@ -75,7 +75,7 @@ def test_effects_are_written_with_done_and_remembered(works: MakeWorks) -> None:
     company.tell(viewed())
     company.work()
     assert state(company) == "done"
-    assert company.types() == ["proposal.viewed", "buying_signal.detected"]
+    assert company.types() == ["proposal.viewed", "buying_signal.detected", "message.delivered"]
     assert [tuple(r) for r in company.all("SELECT name, severity, count FROM flags")] == [("viewed", "risk", 1)]
     assert [tuple(r) for r in company.all("SELECT title, assignee, kind FROM tasks")] == [("Call Dana", "coo", "task")]
     assert company.one("SELECT to_seat FROM messages") == "pepper"

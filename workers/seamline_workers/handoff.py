@@ -94,7 +94,7 @@ class Runner:
             event = self._event(handoff)
             effects = self._handle(seat, handoff, event, started)
             result = self._asking.asked(seat, handoff, effects, self._outcome(seat, handoff, schema.DONE))
-            if result.entries and handoff.hops >= MAX_HOPS:
+            if handoff.hops >= MAX_HOPS and (result.entries or _speaks(result)):
                 return self._to_human(seat, handoff, f"a chain of more than {MAX_HOPS} events causing each other")
             return result
         except RetryLater as error:
@@ -121,7 +121,7 @@ class Runner:
     def _handle(
         self, seat: Seat, handoff: Handoff, event: Event, started: Callable[[Running], None] | None
     ) -> list[Any]:
-        handler = seat.handler(handoff.type)
+        handler = seat.handling(event)
         if seat.kind == "human" or handler is None:
             title = f"{handoff.type} for {seat.role or seat.name}"
             return [Task(title, "Read the account's timeline and do what the role asks for.", assignee=seat.assignee)]
@@ -183,6 +183,10 @@ class Runner:
             effects,
             handoff.subject,
         )
+
+
+def _speaks(result: Result) -> bool:
+    return any(row.kind == desk_schema.MESSAGE for row in result.outcome.effects)
 
 
 _is_async = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
