@@ -10,7 +10,8 @@ from sqlalchemy import Connection, text
 
 from seamline.context import Task
 from seamline_workers.store.array import array
-from seamline_workers.store.desk_schema import FLAG, MESSAGE, TASK
+from seamline_workers.store.checks import write_check
+from seamline_workers.store.desk_schema import CHECK, FLAG, MESSAGE, TASK
 from seamline_workers.store.lanes import LaneEnd, finish_lanes
 from seamline_workers.store.lite import raw
 from seamline_workers.store.messages import write_message
@@ -64,7 +65,8 @@ FROM unnest(CAST(:seqs AS bigint[]), CAST(:seats AS text[]), CAST(:states AS sma
 WHERE h.event_seq = x.seq AND h.seat = x.seat AND h.state + 0 < 2 RETURNING h.event_seq, h.seat
 """)
 _LITE_COMPLETE = """
-UPDATE handoffs SET state = ?, attempts = ?, due = ?, reason = ?, awaits = ?, reads = ?, done_at = ?, again = max(again, ?)
+UPDATE handoffs SET state = ?, attempts = ?, due = ?, reason = ?, awaits = ?, reads = ?, done_at = ?,
+    again = max(again, ?)
 WHERE event_seq = ? AND seat = ? AND state < 2
 """
 _PG_EFFECTS = text("""
@@ -80,9 +82,9 @@ ON CONFLICT (event_seq, seat, kind, key) DO NOTHING
 
 
 def complete(
-    connection: Connection, ends: Sequence[LaneEnd], outcomes: Sequence[Outcome], now: int
+    connection: Connection, ends: Sequence[LaneEnd], outcomes: Sequence[Outcome], now: int, at: int | None = None
 ) -> set[tuple[int, str]]:
-    """Finish lanes and write their outcomes' effects, in the caller's transaction.
+    """Finish lanes and write their outcomes' effects, in the caller's transaction. ``at`` is business time.
 
     What lost its lease changes nothing. Returns the handoffs that were completed: (ledger number, seat).
     """
@@ -95,7 +97,7 @@ def complete(
     rows = [row for o in ended if not o.again for row in o.effects]
     rows += _new(connection, [row for o in ended if o.again for row in o.effects])
     if rows:
-        write_effects(connection, rows, now)
+        write_effects(connection, rows, now if at is None else at)
     return done
 
 
@@ -126,7 +128,7 @@ def _complete(connection: Connection, alive: Sequence[Outcome], now: int) -> set
 
 def write_effects(connection: Connection, rows: Sequence[EffectRow], now: int) -> None:
     """Write effects that do not exist yet, with the flags, tasks and messages that they are."""
-    refs = _raise_flags(connection, [row for row in rows if row.kind == FLAG], now)
+    refs = raise_flags(connection, [row for row in rows if row.kind == FLAG], now)
     written = []
     for row in rows:
         if row.kind == FLAG:
@@ -202,7 +204,7 @@ def _flag_key(row: EffectRow) -> _FlagKey:
     return (row.account_id, row.seat, row.what.name, row.what.key)
 
 
-def _raise_flags(connection: Connection, rows: Sequence[EffectRow], now: int) -> dict[_FlagKey, int]:
+def raise_flags(connection: Connection, rows: Sequence[EffectRow], now: int) -> dict[_FlagKey, int]:
     """Raise flags, or count on those that are open. Returns their ids."""
     merged: dict[_FlagKey, tuple[str, str, Sequence[str], int]] = {}
     for row in rows:
@@ -273,4 +275,4 @@ def _write_task(connection: Connection, row: EffectRow, now: int) -> int:
     return give_task(connection, task, kind=kind, account_id=row.account_id, seat=row.seat, cause=row.cause, now=now)
 
 
-_WRITERS = {TASK: _write_task, MESSAGE: write_message}
+_WRITERS = {TASK: _write_task, MESSAGE: write_message, CHECK: write_check}
