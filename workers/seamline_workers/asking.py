@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from seamline.boundary import Roster
 from seamline.cloudevents import NOT_DATA
 from seamline.effect import Check, Deadline, Draft, Effect, Emit, Flag, Log, Message, Task
 from seamline.errors import SeamlineError
-from seamline.events import DraftDispatched
+from seamline.events import DraftDispatched, MessageDelivered
 from seamline.events.base import Event, event_id
 from seamline.seat import Seat
 from seamline_workers.interpret import to_us
@@ -45,6 +45,16 @@ class Result:
     entries: list[Entry] = field(default_factory=list)
     wants: list[Want] = field(default_factory=list)
     asks: bool = False
+
+
+@dataclass(frozen=True)
+class MessageAsked:
+    """A message that a handler asked for. ``heard`` is the id of the one that it was handed, if it was one."""
+
+    message: Message
+    heard: str | None
+    correlation: bytes
+    hops: int
 
 
 class NotAllowed(SeamlineError):
@@ -81,8 +91,6 @@ class Asking:
         for effect in effects:
             kind = _KINDS[type(effect)]
             ordinals[kind] = ordinal = ordinals.get(kind, 0) + 1
-            if isinstance(effect, Message) and effect.to not in self._seats:
-                raise NotAllowed(f"no seat is named {effect.to!r}: there are {', '.join(sorted(self._seats))}")
             key = _key(effect) or (str(ordinal) if isinstance(effect, Log) else f"#{ordinal}")
             if isinstance(effect, Emit):
                 entry = self._entry(seat, handoff, cause, effect.event, key)
@@ -95,15 +103,26 @@ class Asking:
             if isinstance(effect, Draft):
                 wants += self._draft_wants(seat, handoff, cause, effect, key)
             line = effect.text if isinstance(effect, Log) else None
-            rows.append(
-                EffectRow(
-                    handoff.event_seq, seat.name, kind, key, handoff.account_id, cause, effect, data=line, ref=ref
-                )
-            )
+            what: Any = effect
+            account = handoff.account_id
+            if isinstance(effect, Message):
+                what, account = self._message(handoff, effect), handoff.subject
+            rows.append(EffectRow(handoff.event_seq, seat.name, kind, key, account, cause, what, data=line, ref=ref))
         # Asked twice under one key it is one effect: the later word counts.
         once = {(row.kind, row.key): row for row in rows}
         outcome = outcome._replace(effects=tuple(once.values()))
         return Result(outcome, entries, wants, asks=any(row.kind in _UNDER_LOCK for row in outcome.effects))
+
+    def _message(self, handoff: Handoff, message: Message) -> MessageAsked:
+        """A message with what it may follow. Raises NotAllowed where nobody is its receiver, or it answers nothing."""
+        if message.to not in self._seats:
+            raise NotAllowed(f"no seat is named {message.to!r}: there are {', '.join(sorted(self._seats))}")
+        heard = None
+        if handoff.type == MessageDelivered.event_type:
+            heard = str(from_json(handoff.data)["message_id"])
+        if message.kind == "RESPONSE" and message.reply_to is None and heard is None:
+            raise NotAllowed(f"a RESPONSE to {message.to} answers a message: name its id as reply_to")
+        return MessageAsked(message, heard, handoff.correlation or handoff.id, handoff.hops + 1)
 
     def _draft_wants(self, seat: Seat, handoff: Handoff, cause: str, draft: Draft, key: str) -> Iterator[Want]:
         """What guards are asked about a draft: what its dispatch would make, its step, and that it is sent at all."""
