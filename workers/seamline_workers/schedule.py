@@ -301,6 +301,10 @@ class Schedule:
             jobs.append(Work("fetch", ""))
         if self.engine.poller.due(connection):
             jobs.append(Work("poll", ""))
+        if self.engine.lapsing.due(connection):
+            jobs.append(Work("drafts", ""))
+        # A channel that is slow holds up none but itself.
+        jobs += [Work("dispatch", channel) for channel in self.engine.dispatcher.due(connection)]
         if self.engine.replayer.due(connection):
             jobs.append(Work("replay", ""))
         return jobs

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, text
 
 from seamline.context import Message, Task
 from seamline_workers.store.array import array
-from seamline_workers.store.desk_schema import FLAG, MESSAGE, TASK
+from seamline_workers.store.desk_schema import DRAFT, FLAG, MESSAGE, TASK
+from seamline_workers.store.drafts import write_draft
 from seamline_workers.store.lanes import LaneEnd, finish_lanes
 from seamline_workers.store.lite import raw
 from seamline_workers.store.schema import DONE, RETRYING
@@ -294,4 +295,4 @@ def _write_message(connection: Connection, row: EffectRow, now: int) -> int:
     return int(connection.execute(_SEND, binds).scalar_one())
 
 
-_WRITERS = {TASK: _write_task, MESSAGE: _write_message}
+_WRITERS = {TASK: _write_task, MESSAGE: _write_message, DRAFT: write_draft}

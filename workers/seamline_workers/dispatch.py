@@ -1,0 +1,170 @@
+"""Dispatch: what a human has approved goes out by its channel, to the letter, once.
+
+The instant of sending is the commit of approved -> dispatching, under the lock of the account with every guard asked
+again. What is not known to have been sent after that is a human's business, and is never sent again by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from seamline.call import Answer, Call, drive
+from seamline.dispatch import ApprovedDispatch
+from seamline.errors import CallRefused, EgressRefused, NeedsHuman, RetryLater, SeamlineError, Uncertain
+from seamline.guard import Refusal
+from seamline.transport import Transport
+from seamline_workers.channel import Channel
+from seamline_workers.crashpoint import reach
+from seamline_workers.handoff import wait_s
+from seamline_workers.outbound import Outbound
+from seamline_workers.reviewing import against, dispatch_of, refusals, unapproved, unsendable
+from seamline_workers.sending import Sent, Settling
+from seamline_workers.store import ledger
+from seamline_workers.store.drafts import Held, change, hold
+from seamline_workers.store.store import Store
+from seamline_workers.translate import again
+
+#: Drafts of one channel that a job looks at.
+SOME = 8
+
+_DUE = text("SELECT DISTINCT channel FROM drafts WHERE state = 'approved' AND wake_at <= :now")
+_NEXT = text("""
+SELECT id FROM drafts WHERE state = 'approved' AND channel = :channel AND wake_at <= :now ORDER BY wake_at, id LIMIT :n
+""")
+_FIRST = text("""
+SELECT id FROM drafts WHERE account_id IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group)
+AND (state = 'dispatching' OR (state = 'approved' AND wake_at <= :now))
+ORDER BY CASE WHEN state = 'dispatching' THEN 0 ELSE 1 END, decided_at, id LIMIT 1
+""")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A draft whose sending has begun, under this lease."""
+
+    id: int
+    lease: int
+    channel: Channel
+    dispatch: ApprovedDispatch
+    attempts: int
+
+
+@dataclass
+class Dispatcher:
+    """Sends what is approved, through the one transport; ``token`` gives a lease of this process."""
+
+    store: Store
+    outbound: Outbound
+    token: Callable[[], int]
+    transport: Transport = field(default_factory=Transport)
+    _owed: dict[int, tuple[Taken, Sent]] = field(default_factory=dict, repr=False)
+
+    def due(self, connection: Connection) -> list[str]:
+        """The channels for which something is due."""
+        found = connection.execute(_DUE, {"now": self.outbound.clock()}).scalars().all()
+        return sorted({*found, *(taken.channel.name for taken, _ in self._owed.values())})
+
+    def some(self, channel: str) -> bool:
+        """Send a few approved drafts of a channel, one after another. Returns whether there may be more."""
+        for taken, sent in list(self._owed.values()):
+            if taken.channel.name == channel:
+                self._settle(taken, sent)
+        binds = {"channel": channel, "now": self.outbound.clock(), "n": SOME}
+        with self.store.read() as connection:
+            ids = connection.execute(_NEXT, binds).scalars().all()
+        sent_any = False
+        for number in ids:
+            taken = again(lambda number=number: self._take(number))  # type: ignore[misc]
+            if taken is not None:
+                sent_any = True
+                reach("dispatch.committed")
+                self._settle(taken, self._send(taken))
+        return sent_any and len(ids) == SOME
+
+    # --- the instant of sending -------------------------------------------------------------------------------------
+
+    def _take(self, number: int) -> Taken | None:
+        """Begin the sending of a draft; None: it is not its turn, or something stands against it."""
+        now = self.outbound.clock()
+        with self.store.begin() as connection:
+            held = hold(connection, number)
+            if held is None or held.row.state != "approved" or held.row.wake_at > now:
+                return None
+            row = held.row
+            first = connection.execute(_FIRST, {"group": held.group.id, "now": now}).scalar()
+            if first != row.id:
+                return None
+            refusal = against(connection, self.outbound, held, now) or unapproved(connection, row)
+            if refusal is None and (fault := unsendable(row, self.outbound, row.decided_by)) is not None:
+                refusal = Refusal("R71", "CONFLICT", f"its channel could not send it: {fault}")
+            if refusal is not None:
+                self._back(connection, held, refusal, now)
+                return None
+            channel = self.outbound.channels[row.channel]
+            dispatch = dispatch_of(row, self.outbound, channel, row.decided_by)
+            lease = self.token()
+            change(connection, row, state="dispatching", lease=lease, wake_at=None, attempts=row.attempts + 1)
+            return Taken(row.id, lease, channel, dispatch, row.attempts + 1)
+
+    def _back(self, connection: Connection, held: Held, refusal: Refusal, now: int) -> None:
+        """Give a draft back to the humans: its approval is used up. One that has lapsed is never sent."""
+        row = held.row
+        entries = refusals(connection, row, refusal, now)
+        values: dict[str, Any] = {"decided_by": None, "decided_at": None, "approval": None, "confirmed": "{}"}
+        if refusal.code == "EXPIRED":
+            settling = Settling(self.outbound)
+            entries.append(settling.lapsed(row, now))
+            values |= {"state": "expired", "wake_at": None, "reason": refusal.reason}
+        else:
+            values |= {"state": "pending", "wake_at": row.expires_at, "reason": f"{refusal.code}: {refusal.reason}"}
+        change(connection, row, **values)
+        ledger.append(connection, entries, self.outbound.plan, held.locked, now)
+
+    # --- the call ---------------------------------------------------------------------------------------------------
+
+    def _send(self, taken: Taken) -> Sent:
+        """Send it and say what became of it. Never raises."""
+        send = self.transport.sender(taken.channel.adapter, taken.channel.secrets)
+        answered: list[Call] = []
+
+        def noting(call: Call) -> Answer:
+            answer = send(call)
+            if call.method.upper() not in ("GET", "HEAD"):
+                answered.append(call)
+            return answer
+
+        try:
+            reference, _ = drive(taken.channel.adapter.send(taken.dispatch), noting)
+        except Uncertain as error:
+            return Sent("unknown", reason=error.reason)
+        except RetryLater as error:
+            wait = wait_s(taken.attempts, error.after)
+            return Sent("later", reason=error.reason, wait=int(wait * 1_000_000))
+        except NeedsHuman as error:
+            return Sent("held", reason=error.reason)
+        except (CallRefused, EgressRefused) as error:
+            return Sent("failed", reason=error.reason)
+        except SeamlineError as error:
+            return Sent("unknown" if answered else "failed", reason=str(error))
+        except BaseException as error:  # also what would end the thread
+            return Sent("unknown" if answered else "failed", reason=type(error).__name__)
+        reach("dispatch.sent")
+        return Sent("sent", reference=str(reference))
+
+    def _settle(self, taken: Taken, sent: Sent) -> None:
+        """Write what became of a sending. Where the store is away it is owed, and written when it is back."""
+        self._owed[taken.lease] = (taken, sent)
+        again(lambda: self._settled(taken, sent))
+        del self._owed[taken.lease]
+
+    def _settled(self, taken: Taken, sent: Sent) -> None:
+        settling, now = Settling(self.outbound), self.outbound.clock()
+        with self.store.begin() as connection:
+            held = hold(connection, taken.id)
+            # Declared dead meanwhile, it was given to a human as unknown: now it is known after all.
+            if held is not None and held.row.lease == taken.lease and held.row.state in ("dispatching", "unknown"):
+                settling.settle(connection, held, sent, now)
