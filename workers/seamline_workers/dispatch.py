@@ -6,11 +6,10 @@ again. What is not known to have been sent after that is a human's business, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from seamline.call import Answer, Call, drive
 from seamline.dispatch import ApprovedDispatch
@@ -31,10 +30,11 @@ from seamline_workers.translate import again
 #: Drafts of one channel that a job looks at.
 SOME = 8
 
-_DUE = text("SELECT DISTINCT channel FROM drafts WHERE state = 'approved' AND wake_at <= :now")
-_NEXT = text("""
-SELECT id FROM drafts WHERE state = 'approved' AND channel = :channel AND wake_at <= :now ORDER BY wake_at, id LIMIT :n
-""")
+_DUE = """
+SELECT id FROM drafts WHERE state = 'approved' AND wake_at <= :now AND {which} ORDER BY wake_at, id LIMIT :n
+"""
+_OF_CHANNEL = text(_DUE.format(which="channel = :channel"))
+_OF_NONE = text(_DUE.format(which="channel NOT IN :channels")).bindparams(bindparam("channels", expanding=True))
 _FIRST = text("""
 SELECT id FROM drafts WHERE account_id IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group)
 AND (state = 'dispatching' OR (state = 'approved' AND wake_at <= :now))
@@ -44,50 +44,90 @@ ORDER BY CASE WHEN state = 'dispatching' THEN 0 ELSE 1 END, decided_at, id LIMIT
 
 @dataclass(frozen=True)
 class Taken:
-    """A draft whose sending has begun, under this lease."""
+    """A draft whose sending has begun."""
 
     id: int
-    lease: int
     channel: Channel
     dispatch: ApprovedDispatch
     attempts: int
 
 
+class Owed(NamedTuple):
+    """What became of a sending, and is not written down yet."""
+
+    id: int
+    lease: int
+    channel: str | None
+    sent: Sent
+
+
+@dataclass(frozen=True)
+class Dispatching:
+    """The job of one channel, so that a slow one holds up none but itself; ``channel`` None: of all that are none."""
+
+    dispatcher: Dispatcher
+    channel: str | None
+
+    def due(self, connection: Connection) -> bool:
+        return bool(self.dispatcher.owes(self.channel) or self.dispatcher.due(connection, self.channel, 1))
+
+    def some(self, token: int = 0) -> bool:
+        """Send a few approved drafts of the channel. Returns whether there may be more."""
+        return self.dispatcher.some(self.channel, token)
+
+
 @dataclass
 class Dispatcher:
-    """Sends what is approved, through the one transport; ``token`` gives a lease of this process."""
+    """Sends what is approved, through the one transport."""
 
     store: Store
     outbound: Outbound
-    token: Callable[[], int]
     transport: Transport = field(default_factory=Transport)
-    _owed: dict[int, tuple[Taken, Sent]] = field(default_factory=dict, repr=False)
+    _owed: dict[int, Owed] = field(default_factory=dict, repr=False)
 
-    def due(self, connection: Connection) -> list[str]:
-        """The channels for which something is due."""
-        found = connection.execute(_DUE, {"now": self.outbound.clock()}).scalars().all()
-        return sorted({*found, *(taken.channel.name for taken, _ in self._owed.values())})
+    def jobs(self) -> dict[str, Dispatching]:
+        """One job for each channel, and one for what is of a channel that is configured no more."""
+        found = {f"dispatch.{name}": Dispatching(self, name) for name in self.outbound.channels}
+        return found | {"dispatch": Dispatching(self, None)}
 
-    def some(self, channel: str) -> bool:
+    def due(self, connection: Connection, channel: str | None, n: int) -> list[int]:
+        """The drafts of a channel whose time has come, the one that waits longest first."""
+        binds: dict[str, Any] = {"now": self.outbound.clock(), "n": n}
+        if channel is None:
+            binds["channels"] = list(self.outbound.channels)
+            return list(connection.execute(_OF_NONE, binds).scalars())
+        return list(connection.execute(_OF_CHANNEL, binds | {"channel": channel}).scalars())
+
+    def owes(self, channel: str | None) -> list[Owed]:
+        """What became of sendings on a channel, where the store could not be told of it."""
+        return [owed for owed in self._owed.values() if owed.channel == channel]
+
+    def some(self, channel: str | None, token: int) -> bool:
         """Send a few approved drafts of a channel, one after another. Returns whether there may be more."""
-        for taken, sent in list(self._owed.values()):
-            if taken.channel.name == channel:
-                self._settle(taken, sent)
-        binds = {"channel": channel, "now": self.outbound.clock(), "n": SOME}
+        for owed in self.owes(channel):
+            self._settle(owed)
         with self.store.read() as connection:
-            ids = connection.execute(_NEXT, binds).scalars().all()
+            ids = self.due(connection, channel, SOME)
         sent_any = False
         for number in ids:
-            taken = again(lambda number=number: self._take(number))  # type: ignore[misc]
-            if taken is not None:
+            begun = self._begin(number, channel, token)
+            if begun is not None:
                 sent_any = True
                 reach("dispatch.committed")
-                self._settle(taken, self._send(taken))
+                self._settle(Owed(begun.id, token, channel, self._send(begun)))
         return sent_any and len(ids) == SOME
+
+    def _begin(self, number: int, channel: str | None, token: int) -> Taken | None:
+        try:
+            return again(lambda: self._take(number, token))
+        except BaseException:
+            # Whether that was committed nobody may know; that nothing was sent we do.
+            self._owed[number] = Owed(number, token, channel, Sent("later"))
+            raise
 
     # --- the instant of sending -------------------------------------------------------------------------------------
 
-    def _take(self, number: int) -> Taken | None:
+    def _take(self, number: int, lease: int) -> Taken | None:
         """Begin the sending of a draft; None: it is not its turn, or something stands against it."""
         now = self.outbound.clock()
         with self.store.begin() as connection:
@@ -106,9 +146,8 @@ class Dispatcher:
                 return None
             channel = self.outbound.channels[row.channel]
             dispatch = dispatch_of(row, self.outbound, channel, row.decided_by)
-            lease = self.token()
             change(connection, row, state="dispatching", lease=lease, wake_at=None, attempts=row.attempts + 1)
-            return Taken(row.id, lease, channel, dispatch, row.attempts + 1)
+            return Taken(row.id, channel, dispatch, row.attempts + 1)
 
     def _back(self, connection: Connection, held: Held, refusal: Refusal, now: int) -> None:
         """Give a draft back to the humans: its approval is used up. One that has lapsed is never sent."""
@@ -155,16 +194,15 @@ class Dispatcher:
         reach("dispatch.sent")
         return Sent("sent", reference=str(reference))
 
-    def _settle(self, taken: Taken, sent: Sent) -> None:
+    def _settle(self, owed: Owed) -> None:
         """Write what became of a sending. Where the store is away it is owed, and written when it is back."""
-        self._owed[taken.lease] = (taken, sent)
-        again(lambda: self._settled(taken, sent))
-        del self._owed[taken.lease]
+        self._owed[owed.id] = owed
+        again(lambda: self._settled(owed))
+        del self._owed[owed.id]
 
-    def _settled(self, taken: Taken, sent: Sent) -> None:
-        settling, now = Settling(self.outbound), self.outbound.clock()
+    def _settled(self, owed: Owed) -> None:
         with self.store.begin() as connection:
-            held = hold(connection, taken.id)
+            held = hold(connection, owed.id)
             # Declared dead meanwhile, it was given to a human as unknown: now it is known after all.
-            if held is not None and held.row.lease == taken.lease and held.row.state in ("dispatching", "unknown"):
-                settling.settle(connection, held, sent, now)
+            if held is not None and held.row.lease == owed.lease and held.row.state in ("dispatching", "unknown"):
+                Settling(self.outbound).settle(connection, held, owed.sent, self.outbound.clock())

@@ -20,6 +20,7 @@ from seamline_workers.config import Config
 from seamline_workers.crashpoint import reach
 from seamline_workers.dispatch import Dispatcher
 from seamline_workers.handoff import Runner, where
+from seamline_workers.job import Job
 from seamline_workers.lapsing import Lapsing
 from seamline_workers.log import log
 from seamline_workers.outbound import Outbound
@@ -115,11 +116,16 @@ class Engine:
         )
         self.completer = Completer(store, roster, self.plan, config.worker.max_attempts, self.clock, self.outbound)
         transport = transport or Transport()
-        self.dispatcher = Dispatcher(store, self.outbound, self.token, transport)
-        self.lapsing = Lapsing(store, self.outbound)
+        self.dispatcher = Dispatcher(store, self.outbound, transport)
         self.fetcher = fetch.Fetcher(self.translator, self.sources, transport)
         self.poller = poll.Poller(store, self.sources, transport)
-        self.replayer = replay.Replayer(store)
+        self.jobs: dict[str, Job] = {
+            "fetch": self.fetcher,
+            "poll": self.poller,
+            "replay": replay.Replayer(store),
+            "drafts": Lapsing(store, self.outbound),
+            **self.dispatcher.jobs(),
+        }
         self.worker_id = 0
         self._counter = itertools.count(1)
         self._stuck: set[tuple[str, int]] = set()
@@ -196,15 +202,7 @@ class Engine:
             return self._drain(run, self.seats[key])
         if kind == "source":
             return self._translate(run, self.sources[int(key)])
-        if kind == "fetch":
-            return self.fetcher.some(self.token())
-        if kind == "poll":
-            return self.poller.some()
-        if kind == "dispatch":
-            return self.dispatcher.some(key)
-        if kind == "drafts":
-            return self.lapsing.some()
-        return self.replayer.some()
+        return self.jobs[kind].some(self.token())
 
     def _translate(self, run: Run, source: Source) -> bool:
         token, until, full = self.token(), time.monotonic() + SLICE, True

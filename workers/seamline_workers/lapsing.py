@@ -45,7 +45,7 @@ class Lapsing:
     def due(self, connection: Connection) -> bool:
         return bool(self._numbers(connection, _DUE, 1) or self._numbers(connection, _LOST, 1))
 
-    def some(self) -> bool:
+    def some(self, token: int = 0) -> bool:
         """Look after a few drafts. Returns whether there may be more."""
         with self.store.read() as connection:
             due, lost = self._numbers(connection, _DUE, SOME), self._numbers(connection, _LOST, SOME)

@@ -37,7 +37,7 @@ class Outbound:
     plan: Plan = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "plan", Plan(self.roster))
+        object.__setattr__(self, "plan", Plan(self.roster, self.clock))
         agents = {seat.name for seat in self.roster.seats if seat.kind == "agent"}
         for channel in self.channels.values():
             if channel.sender is not None and channel.sender.strip().lower() in agents:

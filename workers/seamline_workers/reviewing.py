@@ -16,9 +16,10 @@ from seamline.dispatch import ApprovedDispatch, NotApproved, content_sha256
 from seamline.errors import SeamlineError
 from seamline.guard import Refusal
 from seamline_workers.channel import Channel
-from seamline_workers.guarding import refusal_of, refused
+from seamline_workers.guarding import refused
 from seamline_workers.interpret import from_us
 from seamline_workers.outbound import Outbound
+from seamline_workers.question import refusal_of
 from seamline_workers.store.drafts import Held, approved_sha256, attachments_of, heard_since, say
 from seamline_workers.store.entry import Entry
 

@@ -148,7 +148,8 @@ _CONFLICTS = text(f"""
 SELECT id FROM drafts WHERE account_id IN {_MEMBERS} AND id <> :id AND (
     (seat <> :seat AND (state IN ('incomplete', 'pending', 'snoozed', 'approved', 'dispatching', 'unknown')
         OR (state = 'sent' AND sent_at > :since)))
-    OR (seat = :seat AND key = :key AND coalesce(sends, '') = :sends AND state IN ('approved', 'dispatching', 'unknown'))
+    OR (seat = :seat AND key = :key AND coalesce(sends, '') = :sends
+        AND state IN ('approved', 'dispatching', 'unknown'))
 ) ORDER BY id
 """)
 #: Business time in which what another seat sent still stands beside a draft.
