@@ -94,7 +94,7 @@ class Dispatcher:
         """The drafts of a channel whose time has come, the one that waits longest first."""
         binds: dict[str, Any] = {"now": self.outbound.clock(), "n": n}
         if channel is None:
-            binds["channels"] = list(self.outbound.channels)
+            binds["channels"] = list(self.outbound.channels) or [""]
             return list(connection.execute(_OF_NONE, binds).scalars())
         return list(connection.execute(_OF_CHANNEL, binds | {"channel": channel}).scalars())
 

@@ -14,6 +14,7 @@ from litestar.datastructures import State
 from seamline.boundary import Roster
 from seamline_webhooks.api.problem import Problem
 from seamline_workers.config import ROLES, Config, Token
+from seamline_workers.outbound import Outbound
 from seamline_workers.registry import Source
 from seamline_workers.store.reading.events import Wire
 from seamline_workers.store.reading.sources import Described
@@ -67,6 +68,7 @@ class Api:
         self.prefix = config.company.event_prefix
         self.roster = roster
         self._keyring = Keyring(config.api.tokens)
+        self.outbound = Outbound.of(config, roster)
 
     @property
     def store(self) -> Store:
@@ -84,6 +86,11 @@ class Api:
         sources: Mapping[str, Source] = self._state.get("sources", {})
         url = self._public_url
         return {name: Described(f"{url}/webhooks/{name}", source.trust) for name, source in sources.items()}
+
+    def review(self) -> dict[str, Any]:
+        """What drafts are shown by: business time, and the names that no customer should read."""
+        agents = {seat.name for seat in self.roster.seats if seat.kind == "agent"}
+        return {"now": self.outbound.clock(), "seats": agents}
 
     def wire(self, actor: Actor) -> Wire:
         return Wire(self.prefix, actor.unmasked)
