@@ -5,28 +5,43 @@ company's key; no message is ever sent again; a pre-call message says "missed" o
 waits up to 20 minutes for the recording, and what comes later is told by Call Modified, the whole call once more.
 
 No body names its event. What a body is, is told by its fields: ``form_data`` a form, ``conversation_id`` a text
-message, ``call_type`` a call.
+message, ``call_type`` a call. The API's list of calls (Listing All Calls) fills the gaps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from seamline import Adapter, Delivery, Event, Item, PayloadError, Replies, Reply, Request, content_key
+from seamline import (
+    Adapter,
+    Calls,
+    Delivery,
+    Event,
+    HeaderToken,
+    Item,
+    NeedsHuman,
+    PayloadError,
+    Replies,
+    Reply,
+    Request,
+    content_key,
+)
 from seamline.events import CallCompleted, ChatReceived, ChatSent, LeadReceived
 from seamline.signature import Header, Hmac
-from seamline_adapters import callrail_call, callrail_form, told
+from seamline_adapters import callrail_call, callrail_form, callrail_log, told
 from seamline_adapters.callrail_form import Holds
 
 
 class CallRail(Adapter):
     """Calls, form submissions and text messages of tracked numbers.
 
-    A call is told once, whether by Post-Call or by Call Modified, and only when it has ended: one without a duration is
-    still ringing or going on. An unknown caller is told as a caller: whether that is a lead is for the seats to say.
+    A call is told once, whether by Post-Call, by Call Modified or by the call log, and only when it has ended: one
+    without a duration is still ringing or going on. An unknown caller is told as a caller: whether that is a lead is
+    for the seats to say.
     """
 
     name = "callrail"
@@ -37,6 +52,11 @@ class CallRail(Adapter):
         no_stamp="the body's timestamp says when the call began, not when the message was sent",
     )
     emits = (CallCompleted, LeadReceived, ChatReceived, ChatSent)
+    hosts = ("api.callrail.com",)
+    auth = HeaderToken("Authorization")
+    optional_secrets = (callrail_log.ACCESS,)
+    # Seldom, because Post-Call waits for the recording: what the log tells first is told without it.
+    polls: ClassVar[Mapping[str, timedelta]] = {"calls": timedelta(hours=6)}
     replies = Replies(
         ok=Reply(200),
         foreign=Reply(200),
@@ -47,27 +67,36 @@ class CallRail(Adapter):
     class Settings(BaseModel):
         """``companies``: the only CallRail companies that are ours, by any of their ids; empty: all.
 
-        ``form_fields`` maps further names of a form's fields to what they hold.
+        ``form_fields`` maps further names of a form's fields to what they hold. ``account`` is the account whose call
+        log is read.
         """
 
         model_config = ConfigDict(extra="forbid")
 
         companies: tuple[str, ...] = ()
         form_fields: dict[str, Holds] = Field(default_factory=dict)
+        account: Annotated[str, Field(pattern="^[A-Za-z0-9]{1,64}$")] | None = None
 
     def refuse(self, request: Request) -> str | None:
-        body = request.json()
-        named = {told.text(told.at(body, name)) for name in ("company_id", "company_resource_id")} - {None}
-        if self.settings.companies and named and named.isdisjoint(self.settings.companies):
-            return "the CallRail company is not in the settings"
-        return None
+        return None if self._is_ours(request.json()) else "the CallRail company is not in the settings"
 
     def split(self, delivery: Delivery) -> Iterator[Item]:
+        """One item a body, and one a call of the log. Other companies' calls in the log are passed over."""
         body = delivery.json()
-        kind, number = _kind(body), _id(body)
-        # A call is told several times, and each time differently: by its fact, not by its item, it is one call.
-        known = number is not None and kind in ("form", "text")
-        yield Item(f"{kind}:{number}" if known else f"{kind}:{content_key(body)}", body, kind)
+        if delivery.poll is None:
+            yield _item(body, _kind(body))
+            return
+        for call in callrail_log.calls(body):
+            if self._is_ours(call):
+                yield _item(call, "call")
+
+    def poll(self, poll: str, scope: str, cursor: str | None) -> Calls[str]:
+        """Read the call log. The cursor is when the newest known call began."""
+        if poll != "calls":
+            raise PayloadError("CallRail has one poll, 'calls'")
+        if self.settings.account is None:
+            raise NeedsHuman("to read the call log, name the CallRail account in the source's settings: account")
+        return (yield from callrail_log.read(self.settings.account, cursor))
 
     def normalize(self, item: Item) -> Iterator[Event]:
         body = item.data
@@ -80,6 +109,18 @@ class CallRail(Adapter):
                 yield callrail_form.lead(body, _known(body), self.settings.form_fields)
             case "text":
                 yield _text_message(body)
+
+    def _is_ours(self, body: Any) -> bool:
+        ours = self.settings.companies
+        named = {told.text(told.at(body, name)) for name in ("company_id", "company_resource_id")} - {None}
+        return not ours or not named or not named.isdisjoint(ours)
+
+
+def _item(body: Any, kind: str) -> Item:
+    number = _id(body)
+    # A call is told several times, and each time differently: by its fact, not by its item, it is one call.
+    known = number is not None and kind in ("form", "text")
+    return Item(f"{kind}:{number}" if known else f"{kind}:{content_key(body)}", body, kind)
 
 
 def _kind(body: Any) -> str:

@@ -1,4 +1,4 @@
-"""A call as CallRail tells it, by Post-Call or by Call Modified."""
+"""A call as CallRail tells it, by Post-Call, by Call Modified or in its call log."""
 
 from __future__ import annotations
 
@@ -44,8 +44,11 @@ def completed(body: Mapping[str, Any], number: str) -> Iterator[CallCompleted]:
 
 def refs(body: Mapping[str, Any]) -> tuple[Ref, ...]:
     """The person, as CallRail knows them over calls, texts and forms."""
-    person = told.text(body.get("person_resource_id"))
-    return () if person is None else (Ref(of="person", kind="person", id=told.ident(person, "person_resource_id")),)
+    person = told.text(body.get("person_resource_id")) or told.text(body.get("person_id"))
+    # The API's id; the older number would make another person of the same one.
+    if person is None or not person.startswith("PER"):
+        return ()
+    return (Ref(of="person", kind="person", id=told.ident(person, "person_resource_id")),)
 
 
 def _ended(body: Mapping[str, Any], duration: int) -> datetime:

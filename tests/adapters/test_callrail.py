@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import respx
 
 from seamline import ConfigError, Delivery, Event, Item, PayloadError, Request, SignatureError
 from seamline.events import CallCompleted, ChatReceived, ChatSent, LeadReceived
+from seamline.transport import Transport, drive
 from seamline_adapters.callrail import CallRail
 from seamline_adapters.stories.callrail import stories as suite
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LOG = "https://api.callrail.com/v3/a/227799611/calls.json"
+KEY = 'Token token="example-api-key"'
 VECTORS = Path(__file__).parents[1] / "vectors" / "callrail"
 
 
@@ -180,3 +186,53 @@ def test_a_company_is_ours_by_either_of_its_ids() -> None:
 def test_settings_that_nobody_could_mean_refuse_to_start(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         CallRail(settings)
+
+
+@pytest.fixture
+def api() -> Iterator[respx.MockRouter]:
+    with respx.mock(assert_all_called=False) as router:
+        yield router
+
+
+def log(api: respx.MockRouter, cursor: str | None, *pages: dict[str, Any]) -> tuple[str, respx.Route]:
+    """Read the call log over HTTP; gives the new cursor."""
+    adapter, transport = CallRail({"account": "227799611"}), Transport()
+    asked = api.get(LOG).mock(side_effect=[httpx.Response(200, json=page) for page in pages])
+    try:
+        return drive(adapter.poll("calls", "", cursor), transport.sender(adapter, {"api": [KEY]}))[0], asked
+    finally:
+        transport.close()
+
+
+def page(number: int, total: int, *started: Any) -> dict[str, Any]:
+    return {"page": number, "total_pages": total, "calls": [{"id": "CAL1", "start_time": at} for at in started]}
+
+
+def test_the_call_log_is_read_page_by_page_with_the_key_as_callrail_wants_it(api: respx.MockRouter) -> None:
+    first, second = "2026-11-20T12:00:00-05:00", "2026-11-21T09:00:00-05:00"
+    cursor, asked = log(api, None, page(1, 2, first), page(2, 2, second))
+    assert [call.request.url.params["page"] for call in asked.calls] == ["1", "2"]
+    assert {call.request.headers["authorization"] for call in asked.calls} == {KEY}
+    assert {call.request.url.params["date_range"] for call in asked.calls} == {"recent"}
+    assert cursor == "2026-11-21T14:00:00+00:00"
+
+
+def test_the_next_reading_begins_two_days_before_where_the_last_one_ended(api: respx.MockRouter) -> None:
+    cursor, asked = log(api, "2026-11-21T14:00:00+00:00", page(1, 1))
+    assert asked.calls.last.request.url.params["start_date"] == "2026-11-19"
+    assert cursor == "2026-11-21T14:00:00+00:00"
+
+
+def test_a_listed_call_with_an_odd_time_does_not_stop_the_reading(api: respx.MockRouter) -> None:
+    cursor, _ = log(api, None, page(1, 1, "soon", None, "2026-11-21T14:00:00Z"))
+    assert cursor == "2026-11-21T14:00:00+00:00"
+
+
+def test_an_empty_log_says_nothing_of_where_it_ends(api: respx.MockRouter) -> None:
+    assert log(api, None, page(1, 0))[0] == ""
+    assert log(api, "", page(1, 0))[0] == ""
+
+
+def test_a_person_is_not_known_by_the_older_number() -> None:
+    assert call(person_id=17).party.refs == ()
+    assert [ref.id for ref in call(person_id="PER17").party.refs] == ["PER17"]

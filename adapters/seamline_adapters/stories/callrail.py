@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seamline import NeedsHuman
+from seamline.errors import SecretMissing
 from seamline.events import CallCompleted, ChatReceived, ChatSent, LeadReceived
-from seamline.testing import ABSENT, Sample, Story, Suite, story
+from seamline.testing import ABSENT, Respond, Sample, Story, Suite, story
 from seamline_adapters.callrail import CallRail
 
 _VOICEMAIL = "post_call.voicemail.official_vector.json"
@@ -16,6 +18,18 @@ _TEXT = "text_message_received.json"
 
 _MISSED = {"call_type": "missed", "voicemail": False, "recording": None, "duration": "21"}
 _TAGGED = {"tags": ["booked"], "changes": ["tags"]}
+
+#: The fields in which a listed call differs: the API's own address of the recording, and who called.
+_AS_LISTED = {
+    "person_resource_id": "PER8154748ae6bd4e278a7cddd38a662f4f",
+    "recording": "https://api.callrail.com/v3/a/227799611/calls/CAL8154748ae6bd4e278a7cddd38a662f4f/recording.json",
+}
+
+_LOG = "GET /v3/a/227799611/calls.json"
+_ACCOUNT = {"account": "227799611"}
+_ACCESS = {"api": ['Token token="example-api-key"']}
+_POLL = Sample(None, poll="calls")
+_PAGES = ["api_calls_page_1.json", "api_calls_page_2.json"]
 
 _STORIES = (
     story("a voicemail of the documents", _VOICEMAIL, CallCompleted),
@@ -109,6 +123,43 @@ _STORIES = (
     ),
     story("our company", _ANSWERED, CallCompleted, settings={"companies": ["155920786"]}),
     story("another company", _ANSWERED, settings={"companies": ["COM1"]}, refused=True),
+    Story(
+        "the call log read to its end, and again back to what is known",
+        (_POLL, _POLL),
+        (CallCompleted,) * 4,
+        answers={_LOG: [*_PAGES, "api_calls_later.json"]},
+        secrets=_ACCESS,
+        settings=_ACCOUNT,
+    ),
+    Story(
+        "a page of the call log, and a page that overlaps",
+        (Sample(_PAGES[0], poll="calls"), Sample(_PAGES[0], poll="calls", patch={"calls.0": ABSENT})),
+        (CallCompleted, CallCompleted),
+        any_order=True,
+    ),
+    Story(
+        "the webhook and the call log tell one call",
+        (Sample(_ANSWERED, patch=_AS_LISTED), Sample(_PAGES[0], poll="calls", patch={"calls.1": ABSENT})),
+        (CallCompleted,),
+        any_order=True,
+    ),
+    story(
+        "another company's call in the log is passed over",
+        "api_calls_other_company.json",
+        CallCompleted,
+        poll="calls",
+        settings={"companies": ["COM8154748ae6bd4e278a7cddd38a662f4f"]},
+    ),
+    Story(
+        "the call log takes the key no longer",
+        (_POLL, _POLL),
+        answers={_LOG: [Respond(status=401), Respond(status=403)]},
+        secrets=_ACCESS,
+        settings=_ACCOUNT,
+        raises=NeedsHuman,
+    ),
+    story("a key without an account", None, poll="calls", secrets=_ACCESS, raises=NeedsHuman),
+    story("without a key nothing is asked", None, poll="calls", settings=_ACCOUNT, raises=SecretMissing),
     story("an event that is none of these", _ANSWERED, patch={"call_type": ABSENT}),
 )
 
