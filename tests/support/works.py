@@ -13,13 +13,14 @@ from sqlalchemy import Connection, text
 
 from seamline import Seat
 from seamline.adapter import Adapter
-from seamline.boundary import Requires, Roster
+from seamline.boundary import Roster
 from seamline.call import Answer, Call, Calls
 from seamline.delivery import Decision, Delivery, Item, Nudge
 from seamline.errors import PayloadError
 from seamline.events import Event, catalogue
 from seamline.gate import Gate, StageRow
-from seamline.ssrf import Guard
+from seamline.guard import Guard
+from seamline.ssrf import Guard as Egress
 from seamline.transport import Transport
 from seamline_workers.audience import Ours
 from seamline_workers.channel import Channel
@@ -101,7 +102,7 @@ class Works:
         self,
         store: Store,
         *seats: Seat,
-        guards: Sequence[Requires] = (),
+        guards: Sequence[Guard] = (),
         live_from: int = 0,
         max_attempts: int = 12,
         time_limit: str = "5m",
@@ -125,7 +126,7 @@ class Works:
         addresses = {person.email for person in known.values() if person.email}
         ours = Ours(frozenset(domains), frozenset(addresses), team or {})
         self.outbound = Outbound(self.roster, channels or {}, ours, known, clock)
-        self._network = Transport(Guard(allow=["127.0.0.1"]))
+        self._network = Transport(Egress(allow=["127.0.0.1"]))
         self.engine = Engine(store, self.config, self.roster, self.sources, self._network, clock, self.outbound)
         self.engine.enter(name)
 

@@ -109,7 +109,7 @@ class Completer:
                 guarding = Guarding(self.roster, self.clock)
                 results = [guarding.guarded(connection, result, locked, ahead) for result in results]
                 results = [self._drafting.drafted(connection, result, locked) for result in results]
-            done = complete(connection, completion.ends, [r.outcome for r in results], now)
+            done = complete(connection, completion.ends, [r.outcome for r in results], now, self.clock())
             reach("handoff.completed")
             if locked and done:
                 ended = [r for r in results if (r.outcome.event_seq, r.outcome.seat) in done]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, text
 
-from seamline.call import Answer, Call, drive
+from seamline.call import Answer, Call, Submission, drive
 from seamline.dispatch import ApprovedDispatch
 from seamline.errors import CallRefused, EgressRefused, NeedsHuman, RetryLater, SeamlineError, Uncertain
 from seamline.guard import Refusal
@@ -168,11 +168,11 @@ class Dispatcher:
     def _send(self, taken: Taken) -> Sent:
         """Send it and say what became of it. Never raises."""
         send = self.transport.sender(taken.channel.adapter, taken.channel.secrets)
-        answered: list[Call] = []
+        answered: list[Call | Submission] = []
 
-        def noting(call: Call) -> Answer:
+        def noting(call: Call | Submission) -> Answer:
             answer = send(call)
-            if call.method.upper() not in ("GET", "HEAD"):
+            if isinstance(call, Submission) or call.method.upper() not in ("GET", "HEAD"):
                 answered.append(call)
             return answer
 

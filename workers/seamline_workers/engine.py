@@ -19,6 +19,7 @@ from seamline_workers.completion import Completer, Completion
 from seamline_workers.config import Config
 from seamline_workers.crashpoint import reach
 from seamline_workers.dispatch import Dispatcher
+from seamline_workers.evidence import Examiner
 from seamline_workers.handoff import Runner, where
 from seamline_workers.job import Job
 from seamline_workers.lapsing import Lapsing
@@ -123,6 +124,7 @@ class Engine:
             "fetch": self.fetcher,
             "poll": self.poller,
             "replay": replay.Replayer(store),
+            "check": Examiner(store, self.plan, self.sources, self.clock, transport),
             "drafts": Lapsing(store, self.outbound),
             **self.dispatcher.jobs(),
         }

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from seamline.call import Call
+from seamline.call import Call, Submission
 from seamline.dispatch import ApprovedDispatch, NotApproved, content_sha256
 from seamline.errors import SeamlineError
 from seamline.guard import Refusal
@@ -138,6 +138,8 @@ def _lacking(channel: Channel, dispatch: ApprovedDispatch) -> str | None:
     return None
 
 
-def _secrets(call: Call | None) -> Iterator[str]:
-    if call is not None:
+def _secrets(call: Call | Submission | None) -> Iterator[str]:
+    if isinstance(call, Submission):
+        yield from filter(None, (call.secret,))
+    elif call is not None:
         yield from filter(None, (call.secret, *call.json_secrets.values()))
