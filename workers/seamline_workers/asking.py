@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from pydantic_core import to_json, to_jsonable_python
+from pydantic_core import from_json, to_json, to_jsonable_python
 
 from seamline.boundary import Roster
 from seamline.cloudevents import NOT_DATA
 from seamline.effect import Check, Deadline, Draft, Effect, Emit, Flag, Log, Message, Task
 from seamline.errors import SeamlineError
-from seamline.events import DraftDispatched
+from seamline.events import DraftDispatched, MessageDelivered
 from seamline.events.base import Event, event_id, reasons
 from seamline.seat import Seat
 from seamline_workers.audience import Ours
@@ -60,6 +60,16 @@ class DraftAsked:
     hops: int
 
 
+@dataclass(frozen=True)
+class MessageAsked:
+    """A message that a handler asked for. ``heard`` is the id of the one that it was handed, if it was one."""
+
+    message: Message
+    heard: str | None
+    correlation: bytes
+    hops: int
+
+
 class NotAllowed(SeamlineError):
     """Raised when a seat asks for what it may not, or for what cannot be: no retry mends that."""
 
@@ -95,8 +105,6 @@ class Asking:
         for effect in effects:
             kind = _KINDS[type(effect)]
             ordinals[kind] = ordinal = ordinals.get(kind, 0) + 1
-            if isinstance(effect, Message) and effect.to not in self._seats:
-                raise NotAllowed(f"no seat is named {effect.to!r}: there are {', '.join(sorted(self._seats))}")
             key = _key(effect) or (str(ordinal) if isinstance(effect, Log) else f"#{ordinal}")
             if isinstance(effect, Emit):
                 entry = self._entry(seat, handoff, cause, effect.event, key)
@@ -112,6 +120,8 @@ class Asking:
             if isinstance(effect, Draft):
                 what, account = self._draft(handoff, effect), handoff.subject
                 wants += self._draft_wants(seat, handoff, cause, what, key)
+            if isinstance(effect, Message):
+                what, account = self._message(handoff, effect), handoff.subject
             rows.append(EffectRow(handoff.event_seq, seat.name, kind, key, account, cause, what, data=line, ref=ref))
         # Asked twice under one key it is one effect: the later word counts.
         once = {(row.kind, row.key): row for row in rows}
@@ -131,6 +141,17 @@ class Asking:
             handoff.correlation or handoff.id,
             handoff.hops + 1,
         )
+
+    def _message(self, handoff: Handoff, message: Message) -> MessageAsked:
+        """A message with what it may follow. Raises NotAllowed where nobody is its receiver, or it answers nothing."""
+        if message.to not in self._seats:
+            raise NotAllowed(f"no seat is named {message.to!r}: there are {', '.join(sorted(self._seats))}")
+        heard = None
+        if handoff.type == MessageDelivered.event_type:
+            heard = str(from_json(handoff.data)["message_id"])
+        if message.kind == "RESPONSE" and message.reply_to is None and heard is None:
+            raise NotAllowed(f"a RESPONSE to {message.to} answers a message: name its id as reply_to")
+        return MessageAsked(message, heard, handoff.correlation or handoff.id, handoff.hops + 1)
 
     def _draft_wants(self, seat: Seat, handoff: Handoff, cause: str, asked_for: DraftAsked, key: str) -> Iterator[Want]:
         """What guards are asked about a draft: what its dispatch would make, its step, and that it is sent at all."""

@@ -22,6 +22,7 @@ from seamline_workers.drafting import Drafting
 from seamline_workers.guarding import Guarding
 from seamline_workers.handoff import unwritable
 from seamline_workers.log import log
+from seamline_workers.messaging import Messaging
 from seamline_workers.outbound import Outbound
 from seamline_workers.parking import already_told
 from seamline_workers.store import lanes, ledger
@@ -60,6 +61,10 @@ class Completer:
     @cached_property
     def _drafting(self) -> Drafting:
         return Drafting(self.outbound or Outbound(self.roster, clock=self.clock))
+
+    @cached_property
+    def _messaging(self) -> Messaging:
+        return Messaging(self.roster, self.clock)
 
     def commit(self, completion: Completion) -> int:
         """Write a completion. Returns how many handoffs were completed; what lost its lease is not among them.
@@ -109,6 +114,7 @@ class Completer:
                 guarding = Guarding(self.roster, self.clock)
                 results = [guarding.guarded(connection, result, locked, ahead) for result in results]
                 results = [self._drafting.drafted(connection, result, locked) for result in results]
+                results = [self._messaging.addressed(connection, result, locked) for result in results]
             done = complete(connection, completion.ends, [r.outcome for r in results], now, self.clock())
             reach("handoff.completed")
             if locked and done:
@@ -127,7 +133,8 @@ class Completer:
         return ledger.lock(connection, wanted)
 
     def _append(self, connection: Connection, results: Sequence[Result], locked: Locked, now: int) -> None:
-        entries = [entry for result in results for entry in result.entries] + self._drafting.requested(results)
+        entries = [entry for result in results for entry in result.entries]
+        entries += [*self._drafting.requested(results), *self._messaging.said(results)]
         ledger.append(connection, entries, self.plan, locked, now)
         waits = [r.outcome for r in results if r.outcome.state == PARKED and r.outcome.awaits]
         lanes.reopen(connection, already_told(connection, waits, locked))

@@ -128,6 +128,7 @@ Handoff = TypedDict(
         "created_at": str,
         "done_at": str | None,
         "effects": list[EffectRef],
+        "reads": list[str],
     },
 )
 
