@@ -276,29 +276,4 @@ def _write_task(connection: Connection, row: EffectRow, now: int) -> int:
     return give_task(connection, task, kind=kind, account_id=row.account_id, seat=row.seat, cause=row.cause, now=now)
 
 
-_SEND = text("""
-INSERT INTO messages (kind, from_seat, to_seat, account_id, topic, body, conversation, needs_response_by, created_at,
-    cause)
-VALUES (:kind, :seat, :to, :account, :topic, :body, :conversation, :by, :now, :cause) RETURNING id
-""")
-
-
-def _write_message(connection: Connection, row: EffectRow, now: int) -> int:
-    message: Message = row.what
-    by = message.needs_response_by
-    binds = {
-        "kind": message.kind,
-        "seat": row.seat,
-        "to": message.to,
-        "account": row.account_id,
-        "topic": message.topic,
-        "body": message.body,
-        "conversation": f"{row.cause}/{row.seat}/{message.to}/{message.key}",
-        "by": None if by is None else int(by.timestamp() * 1_000_000),
-        "now": now,
-        "cause": row.cause,
-    }
-    return int(connection.execute(_SEND, binds).scalar_one())
-
-
 _WRITERS = {TASK: _write_task, MESSAGE: write_message, CHECK: write_check, DRAFT: write_draft}
