@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection
 
 from seamline.boundary import Roster
-from seamline_workers.store.entry import Entry
+from seamline_workers.clock import Clock, business_clock
+from seamline_workers.daily import Dailies
+from seamline_workers.expecting import Expecting, told_of
+from seamline_workers.store import deadlines
+from seamline_workers.store.entry import Entry, control
+from seamline_workers.store.folding import Locked
+from seamline_workers.taking import Taking
 
 Routes = list[tuple[str, int]]
 
 
 class Plan:
-    """Who is handed an event."""
+    """Who is handed an event, and what is expected from then on.
 
-    def __init__(self, roster: Roster) -> None:
+    Which types end what seats have set is known by those who ``listen``; a plan without that asks the store each time.
+    """
+
+    def __init__(self, roster: Roster, clock: Clock | None = None) -> None:
         self.roster = roster
+        self.clock = clock or business_clock()
+        self.expecting = Expecting(roster)
+        self.dailies = Dailies(roster)
+        self.taking = Taking(roster)
         self._routes: dict[str, Routes] = {}
+        self._declared = self.expecting.listens | self.dailies.listens | self.taking.listens
+        self._ending: frozenset[str] | None = None
 
     def routes(self, entry: Entry) -> Sequence[tuple[str, int]]:
         """The seats that are handed an event, 1 as owner or 0 as informed, of those that have something to do.
@@ -33,3 +50,37 @@ class Plan:
             known += [(seat.name, 0) for seat in informed]
             self._routes[event_type] = known
         return known
+
+    def listen(self, types: Iterable[str] = ()) -> None:
+        """Know of types that end what seats have set."""
+        self._ending = (self._ending or frozenset()) | frozenset(types)
+
+    def follow(self, connection: Connection, new: Sequence[Entry], locked: Locked, now: int) -> list[Entry]:
+        """Arm, move and end the deadlines that these entries are about. Returns what is said of it.
+
+        ``new`` is not in the ledger yet. What nobody listens to costs a look into a set.
+        """
+        said: list[Entry] = []
+        ending = [entry for entry in new if self._ending is None or entry.type in self._ending]
+        if ending:
+            said += _end(connection, ending, locked)
+        heard = [entry for entry in new if entry.type in self._declared]
+        if heard:
+            at = self.clock()
+            self.taking.hear(connection, heard, locked, at, now)
+            said += self.expecting.hear(connection, heard, locked, at)
+            said += self.dailies.hear(connection, heard, locked, at)
+        return said
+
+
+def _end(connection: Connection, new: Sequence[Entry], locked: Locked) -> list[Entry]:
+    """Cancel what seats have set unless one of these types comes."""
+    last = {(group.id, entry.type): entry for entry in new if not (group := locked[entry.account_id]).fresh}
+    said = []
+    for of, row in deadlines.armed_of(connection, {of for of, _ in last}, "due") if last else ():
+        entry = next((last[of, kind] for kind in row.unless.strip(",").split(",") if (of, kind) in last), None)
+        if entry is not None:
+            ended = row._replace(state="cancelled")
+            deadlines.write(connection, [ended])
+            said.append(control("deadline.cancelled", told_of(ended, key=deadlines.own_key(row)), entry, row.key))
+    return said

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, text
 
 from seamline.context import Message, Task
 from seamline_workers.store.array import array
-from seamline_workers.store.desk_schema import FLAG, MESSAGE, TASK
+from seamline_workers.store.deadlines import write_deadline
+from seamline_workers.store.desk_schema import DEADLINE, FLAG, MESSAGE, TASK
 from seamline_workers.store.lanes import LaneEnd, finish_lanes
 from seamline_workers.store.lite import raw
 from seamline_workers.store.schema import DONE, RETRYING
@@ -276,22 +277,28 @@ VALUES (:kind, :seat, :to, :account, :topic, :body, :conversation, :by, :now, :c
 """)
 
 
-def _write_message(connection: Connection, row: EffectRow, now: int) -> int:
-    message: Message = row.what
+def send_message(
+    connection: Connection, message: Message, *, seat: str, account_id: int | None, cause: str, now: int
+) -> int:
+    """Write a message from a seat, or from the engine, into the table of messages. Returns its id."""
     by = message.needs_response_by
     binds = {
         "kind": message.kind,
-        "seat": row.seat,
+        "seat": seat,
         "to": message.to,
-        "account": row.account_id,
+        "account": account_id,
         "topic": message.topic,
         "body": message.body,
-        "conversation": f"{row.cause}/{row.seat}/{message.to}/{message.key}",
+        "conversation": f"{cause}/{seat}/{message.to}/{message.key}",
         "by": None if by is None else int(by.timestamp() * 1_000_000),
         "now": now,
-        "cause": row.cause,
+        "cause": cause,
     }
     return int(connection.execute(_SEND, binds).scalar_one())
 
 
-_WRITERS = {TASK: _write_task, MESSAGE: _write_message}
+def _write_message(connection: Connection, row: EffectRow, now: int) -> int:
+    return send_message(connection, row.what, seat=row.seat, account_id=row.account_id, cause=row.cause, now=now)
+
+
+_WRITERS = {TASK: _write_task, MESSAGE: _write_message, DEADLINE: write_deadline}

@@ -28,6 +28,10 @@ class Plan(Protocol):
         """Seats to hand an event to: (seat, 1 as owner or 0 as informed)."""
         ...
 
+    def follow(self, connection: Connection, new: Sequence[Entry], locked: Locked, now: int) -> list[Entry]:
+        """What follows at once from entries that are about to be appended. Returns what is appended behind them."""
+        ...
+
 
 # The group's row is locked before its member's: who holds a group may take any of its members without a circle.
 _PG_LOCK = text("""
@@ -84,6 +88,7 @@ def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked:
     new = fold_in(connection, _unknown(connection, entries), locked)
     if not new:
         return []
+    new += plan.follow(connection, new, locked, now)
     _write_groups(connection, locked)
     _number(connection, new)
     told = {

@@ -152,6 +152,7 @@ accounts = table(
     col("name", Text, null=True),
     col("provisional", SmallInteger, 0),
     col("manager", Text, null=True),
+    col("internal", SmallInteger, 0),  # 1: the company itself, no customer
     col("stage", Text, null=True),
     col("projection", Text, null=True),  # JSON, a pure fold over the facts
     col("base", Text, null=True),  # JSON, the fold some facts back, from which late facts are folded in

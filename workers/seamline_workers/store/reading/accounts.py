@@ -65,7 +65,7 @@ def _standing_for(connection: Connection, key: str, found: Collection[int]) -> i
 
 
 def _conditions(connection: Connection, query: Query) -> list[ColumnElement[bool]]:
-    found = query.within(accounts.c.created_at)
+    found = [accounts.c.internal == 0, *query.within(accounts.c.created_at)]
     if query.account is not None:
         found.append(accounts.c.id.in_(group.members(connection, query.account)))
     if query.state is not None:
