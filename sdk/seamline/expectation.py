@@ -55,7 +55,9 @@ class Expectation:
         if self.otherwise.nature != "judgement":
             raise ConfigError(f"seat {self.seat}: {self.otherwise.__name__} is no judgement that a seat could make")
         if self.within < timedelta(0) or self.grace < timedelta(0):
-            raise ConfigError(f"seat {self.seat}: {self.name} is expected before it begins; give a span that is not negative")
+            raise ConfigError(
+                f"seat {self.seat}: {self.name} is expected before it begins; give a span that is not negative"
+            )
 
     @property
     def name(self) -> str:

@@ -34,6 +34,9 @@ class ToDirk:
     def routes(self, entry: Entry) -> list[tuple[str, int]]:
         return [("dirk", 1)]
 
+    def follow(self, connection: Connection, new: object, locked: object) -> list[Entry]:
+        return []
+
 
 WRITERS = 5
 #: Longest wait for a writer to do what it was told, in seconds.

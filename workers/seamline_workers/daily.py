@@ -13,7 +13,8 @@ from seamline.expectation import Daily
 from seamline.projection import Projection
 from seamline_workers.expecting import told_of
 from seamline_workers.interpret import from_us, to_us
-from seamline_workers.store import company, deadlines
+from seamline_workers.store import deadlines
+from seamline_workers.store.company import company_account
 from seamline_workers.store.deadlines import Deadline
 from seamline_workers.store.entry import Entry, control
 from seamline_workers.store.folding import Locked
@@ -98,7 +99,7 @@ class Dailies:
         about_all = [daily for daily in self._all() if daily.after is None]
         if not about_all:
             return
-        account = company.account(connection, now)
+        account = company_account(connection)
         armed = {(row.seat, row.name): row for _, row in deadlines.armed_of(connection, [account], KIND)}
         for daily in about_all:
             wanted, row = self.next(daily, account, b"", now), armed.get((daily.seat, daily.name))

@@ -17,14 +17,16 @@ from seamline.cloudevents import NOT_DATA
 from seamline.context import Task
 from seamline.events.base import event_id
 from seamline.expectation import Known, too_late
-from seamline_workers import expecting, guarding, taking
+from seamline_workers import expecting, taking
 from seamline_workers.clock import Clock
 from seamline_workers.crashpoint import reach
 from seamline_workers.daily import key_of
 from seamline_workers.expecting import Judged, told_of
+from seamline_workers.guarding import refused
 from seamline_workers.interpret import from_us, to_us
 from seamline_workers.log import log
 from seamline_workers.plan import Plan
+from seamline_workers.question import refusal_of
 from seamline_workers.store import deadlines, ledger
 from seamline_workers.store.deadlines import Deadline
 from seamline_workers.store.effects import give_task
@@ -54,9 +56,7 @@ class Deadlines:
 
     def due(self, connection: Connection) -> bool:
         """Whether a time has come. Learns by the way which types end what other processes' seats have set."""
-        rows = connection.execute(_SET_SINCE, {"last": self._heard}).all()
-        self.plan.listen(kind for row in rows for kind in row.unless.strip(",").split(","))
-        self._heard = max((row.id for row in rows), default=self._heard)
+        self._learn(connection)
         return deadlines.any_due(connection, self.clock(), now_us())
 
     def some(self, token: int = 0) -> bool:
@@ -87,9 +87,15 @@ class Deadlines:
             log.error("deadline_refused", deadline=number, error=type(error).__name__)
 
     def arm(self) -> None:
-        """Arm what is asked about the company every day."""
+        """Arm what is asked about the company every day; learn what ends what seats have set."""
         with self.store.begin() as connection:
+            self._learn(connection)
             self.plan.dailies.arm(connection, self.clock())
+
+    def _learn(self, connection: Connection) -> None:
+        rows = connection.execute(_SET_SINCE, {"last": self._heard}).all()
+        self.plan.listen(kind for row in rows for kind in row.unless.strip(",").split(","))
+        self._heard = max((row.id for row in rows), default=self._heard)
 
     def _sweep(self, taken: dict[int, int], now: int) -> None:
         with self.store.begin() as connection:
@@ -110,9 +116,7 @@ class Deadlines:
 
     # --- what is expected ---------------------------------------------------------------------------------------------
 
-    def _expected(
-        self, connection: Connection, rows: Sequence[Deadline], locked: Locked, now: int
-    ) -> list[Entry]:
+    def _expected(self, connection: Connection, rows: Sequence[Deadline], locked: Locked, now: int) -> list[Entry]:
         wanted = {row.id for row in rows}
         found: list[Entry] = []
         for judged in self.plan.expecting.judge(connection, rows, locked):
@@ -123,9 +127,7 @@ class Deadlines:
         # Its start was taken back, or nobody expects it any more.
         return found + self._drop(connection, [row for row in rows if row.id in wanted], locked, now)
 
-    def _settle(
-        self, connection: Connection, judged: Judged, row: Deadline, locked: Locked, now: int
-    ) -> list[Entry]:
+    def _settle(self, connection: Connection, judged: Judged, row: Deadline, locked: Locked, now: int) -> list[Entry]:
         envelope = judged.start.envelope
         correlation = envelope.correlation or envelope.id
         cause = Cause(envelope.id.bytes, correlation.bytes, envelope.hops)
@@ -200,10 +202,8 @@ class Deadlines:
     def _asked(self, connection: Connection, entry: Entry, locked: Locked, now: int) -> list[Entry]:
         """What a seat would say, or what the guards say to that."""
         group = locked[entry.account_id]
-        refusal = guarding.refusal_of(
-            connection, self.plan.roster, entry.type, entry.fields, group.id, group.projection, now
-        )
-        return [entry] if refusal is None else guarding.refused(connection, entry, refusal)
+        refusal = refusal_of(connection, self.plan.roster, entry.type, entry.fields, group.id, group.projection, now)
+        return [entry] if refusal is None else refused(connection, entry, refusal)
 
     # --- what seats set, and are asked every day ----------------------------------------------------------------------
 
@@ -254,9 +254,7 @@ class Deadlines:
 
     # --- stages that somebody must take over --------------------------------------------------------------------------
 
-    def _handoff(
-        self, connection: Connection, rows: Sequence[Deadline], locked: Locked, now: int
-    ) -> list[Entry]:
+    def _handoff(self, connection: Connection, rows: Sequence[Deadline], locked: Locked, now: int) -> list[Entry]:
         causes = deadlines.named(connection, [row.cause for row in rows])
         found: list[Entry] = []
         for row in rows:
@@ -297,9 +295,7 @@ class Deadlines:
             fields["late_by"] = (now - row.due_at) / 1_000_000
         place = f"{row.key}/{row.due_at}" if late else f"{row.key}/{row.due_at}/{now}"
         stage = locked[row.account_id].projection.stage
-        return said(
-            event_type, fields, place, account_id=row.account_id, cause=cause, now=now, stage=stage, to=to
-        )
+        return said(event_type, fields, place, account_id=row.account_id, cause=cause, now=now, stage=stage, to=to)
 
 
 def _cause(row: Deadline, told: Any) -> Cause:

@@ -18,7 +18,9 @@ from seamline_workers.clock import Clock, business_clock
 from seamline_workers.completion import Completer, Completion
 from seamline_workers.config import Config
 from seamline_workers.crashpoint import reach
+from seamline_workers.deadlines import Deadlines
 from seamline_workers.handoff import Runner, where
+from seamline_workers.job import Job
 from seamline_workers.log import log
 from seamline_workers.plan import Plan
 from seamline_workers.registry import Source, load_roster, register_sources
@@ -101,7 +103,7 @@ class Engine:
         self.sources = {source.id: source for source in sources.values()}
         self.seats = {seat.name: seat for seat in roster.seats}
         self.pace = Pace()
-        self.plan = Plan(roster)
+        self.plan = Plan(roster, self.clock)
         self.translator = Translator(
             store, self.plan, config.company.public_url.rstrip("/"), frozenset(config.company.domains)
         )
@@ -110,7 +112,8 @@ class Engine:
         transport = transport or Transport()
         self.fetcher = fetch.Fetcher(self.translator, self.sources, transport)
         self.poller = poll.Poller(store, self.sources, transport)
-        self.replayer = replay.Replayer(store)
+        self.jobs: dict[str, Job] = {"fetch": self.fetcher, "poll": self.poller, "replay": replay.Replayer(store)}
+        self.deadlines = self.jobs["deadline"] = Deadlines(store, self.plan, self.clock)
         self.worker_id = 0
         self._counter = itertools.count(1)
         self._stuck: set[tuple[str, int]] = set()
@@ -129,6 +132,7 @@ class Engine:
         """Enter this process among the workers; its leases stand while it beats."""
         with self.store.begin() as connection:
             self.worker_id = processes.register(connection, name)
+        self.deadlines.arm()
 
     def leave(self) -> None:
         """Give everything back."""
@@ -187,11 +191,7 @@ class Engine:
             return self._drain(run, self.seats[key])
         if kind == "source":
             return self._translate(run, self.sources[int(key)])
-        if kind == "fetch":
-            return self.fetcher.some(self.token())
-        if kind == "poll":
-            return self.poller.some()
-        return self.replayer.some()
+        return self.jobs[kind].some(self.token())
 
     def _translate(self, run: Run, source: Source) -> bool:
         token, until, full = self.token(), time.monotonic() + SLICE, True

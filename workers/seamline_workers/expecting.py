@@ -132,9 +132,7 @@ def _is_all(group: int, told: Sequence[Entry], types: Iterable[str], locked: Loc
     return all(folds(kind) for kind in types) and sum(known.projection.count(kind) for kind in types) == len(told)
 
 
-def judge_all(
-    connection: Connection, groups: dict[int, tuple[Iterable[Expectation], Sequence[Any]]]
-) -> list[Judged]:
+def judge_all(connection: Connection, groups: dict[int, tuple[Iterable[Expectation], Sequence[Any]]]) -> list[Judged]:
     """Judge every start of these expectations, group by group, and find the rows that stand for them."""
     found: list[tuple[int, Expectation, Event, Verdict]] = []
     for group, (several, rows) in groups.items():

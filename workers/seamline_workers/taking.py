@@ -21,6 +21,7 @@ from seamline_workers.store.effects import give_task, send_message
 from seamline_workers.store.entry import Cause, Entry, said
 from seamline_workers.store.folding import Group, Locked
 from seamline_workers.store.schema import DONE
+from seamline_workers.store.store import now_us
 
 KIND = "handoff"
 STAGE_CHANGED = "stage.changed"
@@ -40,15 +41,15 @@ class Taking:
     def listens(self) -> frozenset[str]:
         return frozenset({STAGE_CHANGED} if self.roster.stages else ())
 
-    def hear(self, connection: Connection, new: Sequence[Entry], locked: Locked, now: int, wall: int) -> None:
+    def hear(self, connection: Connection, new: Sequence[Entry], locked: Locked, now: int) -> None:
         """Hand each entry into a stage to the seat that takes it over, and see to it that somebody does."""
         for entry in new:
             if entry.type == STAGE_CHANGED and not entry.history:
                 row = self.roster.stage(entry.fields["to_stage"])
                 if row is not None and any(seat.name == row.to_seat for seat in self.roster.seats):
-                    self._hand(connection, entry, row, locked[entry.account_id], now, wall)
+                    self._hand(connection, entry, row, locked[entry.account_id], now)
 
-    def _hand(self, connection: Connection, entry: Entry, row: StageRow, group: Group, now: int, wall: int) -> None:
+    def _hand(self, connection: Connection, entry: Entry, row: StageRow, group: Group, now: int) -> None:
         # Others may read of it; one takes it over.
         readers = [seat.name for seat in self.roster.seats if seat.handler(STAGE_CHANGED) and seat.name != row.to_seat]
         entry.to = ((row.to_seat, 1), *((name, 0) for name in readers))
@@ -56,7 +57,7 @@ class Taking:
         known = knowledge.of_group(connection, group.id, facts, row.required)
         cause = str(UUID(bytes=entry.id))
         message = Message(row.to_seat, f"stage.{row.stage}", packet(row, known), key=row.stage)
-        send_message(connection, message, seat=SENDER, account_id=entry.account_id, cause=cause, now=wall)
+        send_message(connection, message, seat=SENDER, account_id=entry.account_id, cause=cause, now=now_us())
         due = now + row.take_within // _US
         key, name = key_of(row.to_seat, cause), row.stage
         wanted = Deadline(

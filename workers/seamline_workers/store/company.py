@@ -1,26 +1,35 @@
-"""The company itself, as an account: what seats are asked about it, and say of it, needs a place in the ledger."""
+"""The company's own account: what concerns no customer is told of it. No list shows it as one."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, delete, insert, select, text
 
-#: Its identity: a reference of our own.
-_VALUE = "\n\ncompany\n1"
-_FIND = text("SELECT account_id FROM identities WHERE kind = 'ref' AND value = :value")
-_ACCOUNT = text("INSERT INTO accounts (name, internal, created_at) VALUES ('The company', 1, :now) RETURNING id")
-_IDENTITY = text("""
-INSERT INTO identities (kind, value, account_id) VALUES ('ref', :value, :account) ON CONFLICT (kind, value) DO NOTHING
+from seamline_workers.store.schema import accounts, identities
+from seamline_workers.store.store import now_us
+
+#: Its identity: a reference that no provider's can be, and by which the store keeps it one.
+KEY = ("ref", "seamline\n\ncompany\n1")
+
+_FIND = select(identities.c.account_id).where(identities.c.kind == KEY[0], identities.c.value == KEY[1])
+_CLAIM = text("""
+INSERT INTO identities (kind, value, account_id) VALUES (:kind, :value, :id) ON CONFLICT (kind, value) DO NOTHING
 """)
-_FORGET = text("DELETE FROM accounts WHERE id = :account")
+
+#: To be asked of accounts in lists of customers.
+IS_CUSTOMER = accounts.c.id.not_in(_FIND)
 
 
-def account(connection: Connection, now: int) -> int:
-    """The company's account; made when it is first asked for. It is no customer and has no stage."""
-    found = connection.execute(_FIND, {"value": _VALUE}).scalar()
-    if found is not None:
-        return int(found)
-    made = int(connection.execute(_ACCOUNT, {"now": now}).scalar_one())
-    if not connection.execute(_IDENTITY, {"value": _VALUE, "account": made}).rowcount:
-        connection.execute(_FORGET, {"account": made})  # another process was quicker
-        return int(connection.execute(_FIND, {"value": _VALUE}).scalar_one())
-    return made
+def company_account(connection: Connection) -> int:
+    """The id of the company's account, made where there is none yet; in the caller's transaction."""
+    known = connection.execute(_FIND).scalar()
+    if known is not None:
+        return int(known)
+    made = connection.execute(insert(accounts).values(created_at=now_us()).returning(accounts.c.id)).scalar_one()
+    if connection.execute(_CLAIM, {"kind": KEY[0], "value": KEY[1], "id": made}).rowcount:
+        return int(made)
+    # Another transaction made it a moment earlier, and has committed: ours is taken back.
+    connection.execute(delete(accounts).where(accounts.c.id == made))
+    return int(connection.execute(_FIND).scalar_one())
+
+
+__all__ = ["IS_CUSTOMER", "KEY", "company_account"]

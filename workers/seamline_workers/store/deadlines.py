@@ -174,7 +174,9 @@ def named(connection: Connection, ids: Iterable[bytes]) -> Mapping[bytes, Any]:
 def newer(connection: Connection, group: int, types: Iterable[str], seq: int) -> bool:
     """Whether the ledger has an event of these types of a group behind this number."""
     wanted = sorted(types)
-    return bool(wanted) and connection.execute(_SINCE, {"group": group, "types": wanted, "seq": seq}).first() is not None
+    return (
+        bool(wanted) and connection.execute(_SINCE, {"group": group, "types": wanted, "seq": seq}).first() is not None
+    )
 
 
 # --- what seats set ---------------------------------------------------------------------------------------------------
@@ -208,6 +210,12 @@ def set_by(connection: Connection, row: EffectRow, group: int) -> Deadline | Non
     binds = {"head": _head(row.seat, row.what.name), "tail": f"/{row.what.key}", "group": group}
     found = connection.execute(_CANDIDATES, binds).first()
     return None if found is None else _read(found)
+
+
+def set_by_effect(connection: Connection, row: EffectRow) -> Deadline | None:
+    """The row that a handoff's effect has set."""
+    about = connection.execute(_ABOUT, {"seq": row.event_seq}).one()
+    return set_by(connection, row, about[1])
 
 
 def write_deadline(connection: Connection, row: EffectRow, now: int) -> int:

@@ -20,6 +20,8 @@ from seamline_workers.store.schema import DONE, RETRYING
 NEEDS_HUMAN_KEY = "needs_human"
 #: Parked with an empty ``awaits``: until its due time, not for a fact.
 UNTIL_DUE = ""
+#: Parked with this ``awaits``: for any fact of the account.
+ANYTHING = "*"
 
 
 class EffectRow(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, text
 
 from seamline.projection import Projection
-from seamline_workers.store import lanes
+from seamline_workers.store import lanes, record
 from seamline_workers.store.accounts import LostRace
 from seamline_workers.store.array import array
 from seamline_workers.store.entry import ENGINE, Entry, control
@@ -28,8 +28,8 @@ class Plan(Protocol):
         """Seats to hand an event to: (seat, 1 as owner or 0 as informed)."""
         ...
 
-    def follow(self, connection: Connection, new: Sequence[Entry], locked: Locked, now: int) -> list[Entry]:
-        """What follows at once from entries that are about to be appended. Returns what is appended behind them."""
+    def follow(self, connection: Connection, new: Sequence[Entry], locked: Locked) -> list[Entry]:
+        """Do what follows from new events at once, and return what the engine says of it, to be appended with them."""
         ...
 
 
@@ -88,9 +88,11 @@ def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked:
     new = fold_in(connection, _unknown(connection, entries), locked)
     if not new:
         return []
-    new += plan.follow(connection, new, locked, now)
+    said = plan.follow(connection, new, locked)
+    if said:
+        new += fold_in(connection, _unknown(connection, said), locked)
     _write_groups(connection, locked)
-    _number(connection, new)
+    chain = _number(connection, new)
     told = {
         (group.id, entry.type): entry.seq
         for entry in new
@@ -98,6 +100,7 @@ def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked:
     }
     released = release(connection, told)
     _insert_events(connection, new)
+    record.append(connection, new, chain)
     lanes.add(connection, _insert_handoffs(connection, new, plan, locked, now))
     lanes.reopen(connection, released)
     for group in locked.values():
@@ -154,22 +157,22 @@ def _write_groups(connection: Connection, locked: Locked) -> None:
 _PG_RELEASE = text(f"""
 UPDATE handoffs h SET state = 0, due = 0, reason = NULL, awaits = NULL, done_at = NULL, as_of = x.seq
 FROM unnest(CAST(:groups AS bigint[]), CAST(:types AS text[]), CAST(:seqs AS bigint[])) x(account_id, type, seq)
-WHERE h.state = {PARKED} AND h.account_id = x.account_id AND h.awaits = x.type
+WHERE h.state = {PARKED} AND h.account_id = x.account_id AND h.awaits IN (x.type, '*')
 RETURNING h.account_id, h.seat, h.event_seq
 """)
 _LITE_RELEASE = f"""
 UPDATE handoffs SET state = 0, due = 0, reason = NULL, awaits = NULL, done_at = NULL, as_of = ?
-WHERE state = {PARKED} AND account_id = ? AND awaits = ? RETURNING account_id, seat, event_seq
+WHERE state = {PARKED} AND account_id = ? AND awaits IN (?, '*') RETURNING account_id, seat, event_seq
 """
 _LITE_PARKED = f"""
 WITH u(account_id, awaits) AS (VALUES @keys)
-SELECT h.account_id, h.awaits FROM u CROSS JOIN handoffs h
-WHERE h.state = {PARKED} AND h.account_id = u.account_id AND h.awaits = u.awaits
+SELECT u.account_id, u.awaits FROM u CROSS JOIN handoffs h
+WHERE h.state = {PARKED} AND h.account_id = u.account_id AND h.awaits IN (u.awaits, '*')
 """
 
 
 def release(connection: Connection, told: Mapping[tuple[int, str], int]) -> list[tuple[int, str, int]]:
-    """Make ready what was parked for one of these facts: {(account group, type): ledger number}.
+    """Make ready what was parked for one of these facts, or for any: {(account group, type): ledger number}.
 
     Returns what to reopen: (account group, seat, ledger number). The groups are locked by the caller.
     """
@@ -210,7 +213,7 @@ def wake_parked(connection: Connection, now: int) -> int:
 
 # --- writing --------------------------------------------------------------------------------------------------------
 
-_HEAD = text("UPDATE ledger_head SET seq = seq + :n WHERE id = 1 RETURNING seq")
+_HEAD = text("UPDATE ledger_head SET seq = seq + :n WHERE id = 1 RETURNING seq, recorded, record_hash")
 
 _EVENT_COLUMNS = (
     ("seq", "bigint"),
@@ -243,10 +246,12 @@ _PG_EVENTS = text(
 _LITE_EVENTS = f"INSERT INTO events ({_NAMES}) VALUES ({', '.join('?' * len(_EVENT_COLUMNS))})"
 
 
-def _number(connection: Connection, new: Sequence[Entry]) -> None:
-    last = connection.execute(_HEAD, {"n": len(new)}).scalar_one()
+def _number(connection: Connection, new: Sequence[Entry]) -> record.Head:
+    """Draw the numbers, and with them the end of the record's chain."""
+    last, recorded, newest = connection.execute(_HEAD, {"n": len(new)}).one()
     for n, entry in enumerate(new, last - len(new) + 1):
         entry.seq = n
+    return record.Head(recorded, record.FIRST if newest is None else bytes(newest))
 
 
 def _row(d: Entry) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from seamline_workers.store.company import IS_CUSTOMER
 from seamline_workers.store.desk_schema import flags
 from seamline_workers.store.reading import group, moment
 from seamline_workers.store.reading.events import told
@@ -65,7 +66,7 @@ def _standing_for(connection: Connection, key: str, found: Collection[int]) -> i
 
 
 def _conditions(connection: Connection, query: Query) -> list[ColumnElement[bool]]:
-    found = [accounts.c.internal == 0, *query.within(accounts.c.created_at)]
+    found = [IS_CUSTOMER, *query.within(accounts.c.created_at)]
     if query.account is not None:
         found.append(accounts.c.id.in_(group.members(connection, query.account)))
     if query.state is not None:
