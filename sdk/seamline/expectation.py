@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal, NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
 
+from seamline.calendar import local_time_on, zone
 from seamline.errors import ConfigError
 from seamline.events.base import Event
 
@@ -25,7 +25,7 @@ class Expectation:
     of several starts of one name the first counts. ``same``: fields that must be equal where both tell them. ``undone``
     takes ``fact`` back, the one of the same ``which`` (a field of both) or all before it: then the time is the later of
     the first deadline and ``grace`` after that. ``unless`` ends the waiting. ``when`` picks the events that start it.
-    ``fill`` makes the fields of ``otherwise`` that neither ``deadline`` nor a field of ``after`` of the same name gives.
+    ``fill`` gives the fields of ``otherwise`` that neither ``deadline`` nor a field of ``after`` of that name does.
     """
 
     seat: str
@@ -55,9 +55,7 @@ class Expectation:
         if self.otherwise.nature != "judgement":
             raise ConfigError(f"seat {self.seat}: {self.otherwise.__name__} is no judgement that a seat could make")
         if self.within < timedelta(0) or self.grace < timedelta(0):
-            raise ConfigError(
-                f"seat {self.seat}: {self.name} is expected before it begins; give a span that is not negative"
-            )
+            raise ConfigError(f"seat {self.seat}: {self.name}: within and grace are not negative")
 
     @property
     def name(self) -> str:
@@ -154,10 +152,10 @@ class _Waiting:
     def _relevant(self, told: Iterable[Event]) -> list[tuple[datetime, Event]]:
         expected, found = self._expected, []
         for event in told:
-            if event.event_type in expected.listens and event.event_type != expected.after.event_type:
-                if all(_agree(self._start, event, name) for name in expected.same):
-                    done = expected.done if isinstance(event, expected.fact) else ""
-                    found.append((moment(event, done), event))
+            heard = event.event_type in expected.listens and event.event_type != expected.after.event_type
+            if heard and all(_agree(self._start, event, name) for name in expected.same):
+                done = expected.done if isinstance(event, expected.fact) else ""
+                found.append((moment(event, done), event))
         return found
 
     def _which(self, event: Event) -> str | None:
@@ -242,30 +240,23 @@ class Daily:
             raise ConfigError(f"seat {self.seat}: daily {self.name!r} is at a wall-clock time; its zone stands in tz")
         if self.until and self.after is None:
             raise ConfigError(f"seat {self.seat}: daily {self.name!r} is about no account; until needs after")
-        if self.tz is not None and self.tz not in available_timezones():
-            raise ConfigError(f"seat {self.seat}: there is no time zone {self.tz!r}; write one such as 'Europe/Berlin'")
+        if self.tz is not None:
+            zone(self.tz)
 
-    def on_day(self, day: date, zone: str) -> datetime | None:
-        """The instant of a day at which it is asked, ``zone`` being the company's; None: not on that day."""
-        if day.weekday() not in self.days:
-            return None
-        return datetime.combine(day, self.at, ZoneInfo(self.tz or zone)).astimezone(UTC)
+    def last(self, now: datetime, tz: str) -> tuple[date, datetime]:
+        """The newest day whose time has come, and that time. ``tz`` is the company's."""
+        return self._find(now, tz, timedelta(days=-1), lambda at: at <= now)
 
-    def last(self, now: datetime, zone: str) -> tuple[date, datetime]:
-        """The newest day whose time has come, and that time."""
-        return self._find(now, zone, timedelta(days=-1), lambda at: at <= now)
-
-    def next(self, now: datetime, zone: str) -> tuple[date, datetime]:
+    def next(self, now: datetime, tz: str) -> tuple[date, datetime]:
         """The first day whose time has not come yet, and that time."""
-        return self._find(now, zone, timedelta(days=1), lambda at: at > now)
+        return self._find(now, tz, timedelta(days=1), lambda at: at > now)
 
-    def _find(
-        self, now: datetime, zone: str, step: timedelta, fits: Callable[[datetime], bool]
-    ) -> tuple[date, datetime]:
-        day = now.astimezone(ZoneInfo(self.tz or zone)).date() - step
+    def _find(self, now: datetime, tz: str, step: timedelta, fits: Callable[[datetime], bool]) -> tuple[date, datetime]:
+        where = self.tz or tz
+        day = now.astimezone(zone(where)).date() - step
         while True:
-            at = self.on_day(day, zone)
-            if at is not None and fits(at):
+            at = local_time_on(day, self.at, where)
+            if day.weekday() in self.days and fits(at):
                 return day, at
             day += step
 

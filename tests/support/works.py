@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 from itertools import count
@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from seamline import Seat
 from seamline.adapter import Adapter
-from seamline.boundary import Requires, Roster
+from seamline.boundary import Requires, Roster, StageRow
 from seamline.call import Answer, Call, Calls
 from seamline.delivery import Decision, Delivery, Item, Nudge
 from seamline.errors import PayloadError
@@ -90,6 +90,9 @@ class Works:
         store: Store,
         *seats: Seat,
         guards: Sequence[Requires] = (),
+        stages: Sequence[StageRow] = (),
+        clock: Callable[[], int] | None = None,
+        timezone: str = "UTC",
         live_from: int = 0,
         max_attempts: int = 12,
         time_limit: str = "5m",
@@ -98,12 +101,12 @@ class Works:
     ) -> None:
         self.store = store
         self.sources: dict[str, Source] = {}
-        self.roster = Roster(seats, guards)
+        self.roster = Roster(seats, guards, stages=stages, timezone=timezone)
         worker = Worker.model_validate({"max_attempts": max_attempts, "time_limit": time_limit})
         self.config = Config(company=Company(domains=domains), worker=worker)
         self.live_from = live_from
         self.source("crm")
-        self.engine = Engine(store, self.config, self.roster, self.sources)
+        self.engine = Engine(store, self.config, self.roster, self.sources, clock=clock)
         self.engine.enter(name)
 
     def source(self, name: str, trust: str = "signed", allow: tuple[str, ...] | None = None, **kind: Any) -> Source:
@@ -157,6 +160,21 @@ class Works:
             for seat in ready:
                 self.engine.do(Run(Work("seat", seat)))
         raise AssertionError(f"there is no end of work at {ready}")
+
+    def sweep(self) -> None:
+        """Do what is due by the business clock, and let the seats hear of it."""
+        self.step()
+        self.work()
+
+    def step(self) -> None:
+        """Do what is due by the business clock; nobody hears of it yet."""
+        while self.due():
+            self.engine.do(Run(Work("deadline", "")))
+
+    def due(self) -> bool:
+        """Whether a deadline's time has come."""
+        with self.store.read() as connection:
+            return self.engine.deadlines.due(connection)
 
     def all(self, query: str, **binds: Any) -> list[Any]:
         with self.store.read() as connection:

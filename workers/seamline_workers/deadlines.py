@@ -229,8 +229,8 @@ class Deadlines:
         dailies = self.plan.dailies
         groups = {locked[row.account_id].id for row in rows}
         first: dict[tuple[int, str, str], int] = {}
-        for group, row in deadlines.armed_of(connection, groups, "daily"):
-            place = (group, row.seat, row.name)
+        for of, row in deadlines.armed_of(connection, groups, "daily"):
+            place = (of, row.seat, row.name)
             first[place] = min(first.get(place, row.id), row.id)
         causes = deadlines.named(connection, [row.cause for row in rows if row.cause])
         found: list[Entry] = []

@@ -91,11 +91,11 @@ class Expecting:
         fresh = {entry.id: entry for entry in new}
         found: list[Entry] = []
         for judged in self._judged(connection, touched, new, locked):
-            entry = fresh.get(judged.start.id.bytes)
+            begun = fresh.get(judged.start.id.bytes)
             if judged.row is not None:
                 found += _moved(connection, judged, last[judged.group])
-            elif entry is not None and not entry.history:
-                found += _begun(connection, judged, entry, now)
+            elif begun is not None and not begun.history:
+                found += _begun(connection, judged, begun, now)
         return found
 
     def _judged(

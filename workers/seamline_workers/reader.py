@@ -49,7 +49,7 @@ def _envelope(row: Any) -> Envelope:
     return Envelope.model_construct(
         id=UUID(bytes=bytes(row.id)),
         source=row.source,
-        sequence=getattr(row, "seq", None) or getattr(row, "event_seq", 0),
+        sequence=getattr(row, "seq", 0) or getattr(row, "event_seq", 0),
         account=str(getattr(row, "subject", None) or row.account_id),
         stage=row.stage,
         time=from_us(row.occurred_at),

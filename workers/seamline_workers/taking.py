@@ -1,4 +1,4 @@
-"""Taking over: who enters a stage is handed to one seat, with what it must know, and by a time somebody has taken it."""
+"""Taking over: who enters a stage is handed to one seat, with what it must know, and by when it is taken."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def claim(connection: Connection, now: int, wall: int, some: int) -> dict[int, i
     """Take some rows whose time has come, oldest first: {row: account}."""
     statement = _PG_CLAIM if connection.dialect.name == "postgresql" else _LITE_CLAIM
     binds = {"now": now, "wall": wall, "until": wall + LEASE_US, "some": some}
-    return {number: account for number, account in connection.execute(statement, binds).all()}
+    return {row.id: row.account_id for row in connection.execute(statement, binds)}
 
 
 def claimed(connection: Connection, ids: Iterable[int], now: int) -> list[Deadline]:
