@@ -40,7 +40,7 @@ def next_local(after: datetime, at: time, tz: str) -> datetime:
     """The next instant strictly after ``after`` at which clocks show ``at``."""
     _aware(after)
     where = zone(tz)
-    day = after.astimezone(where).date() - _DAY
+    day = after.astimezone(where).date()
     while True:
         found = _instant(day, at, where)
         if found > after:
@@ -97,7 +97,7 @@ class BusinessHours:
     def _shift(self, at: datetime) -> tuple[datetime, datetime]:
         """The first opening hours that end after ``at``."""
         _aware(at)
-        day = at.astimezone(self._zone).date() - _DAY
+        day = at.astimezone(self._zone).date()
         while True:
             if day.weekday() in self.days and day not in self.holidays:
                 end = day if self.closes != MIDNIGHT else day + _DAY

@@ -6,7 +6,7 @@ A window of whole days is compared with the days before it, of the same weekdays
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -273,11 +273,11 @@ def _inputs(
 
 def _swing(base: Sequence[_Point]) -> Dispersion:
     """How much the days swing about their weekday's rate: that Sundays differ from Mondays is no swing."""
-    events: Counter[int] = Counter()
-    exposure: Counter[int] = Counter()
+    events: dict[int, float] = defaultdict(float)
+    exposure: dict[int, float] = defaultdict(float)
     for point in base:
-        events[point.day.weekday()] += point.events  # type: ignore[assignment]
-        exposure[point.day.weekday()] += point.exposure  # type: ignore[assignment]
+        events[point.day.weekday()] += point.events
+        exposure[point.day.weekday()] += point.exposure
     rates = {weekday: events[weekday] / spent if spent else 0.0 for weekday, spent in exposure.items()}
     expected = [rates[point.day.weekday()] * point.exposure for point in base]
     return dispersion([point.events for point in base], expected, len(rates))

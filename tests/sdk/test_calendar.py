@@ -61,7 +61,18 @@ def test_a_skipped_time_is_the_first_instant_after_the_gap_and_a_double_one_the_
 
 days = st.dates(date(2020, 1, 1), date(2030, 12, 31))
 times = st.times()
-zones = st.sampled_from([BERLIN, NEW_YORK, "UTC", "Asia/Kolkata", "Australia/Lord_Howe", "America/Santiago"])
+zones = st.sampled_from(
+    [
+        BERLIN,
+        NEW_YORK,
+        "UTC",
+        "Asia/Kolkata",
+        "Australia/Lord_Howe",
+        "America/Santiago",
+        "America/Havana",
+        "Asia/Beirut",
+    ]
+)
 
 
 @given(days, times, times, zones)
@@ -139,7 +150,10 @@ def test_somebody_is_there_from_the_opening_until_just_before_the_closing() -> N
 
 instants = between(date(2026, 1, 1), date(2026, 12, 31))
 spans = st.timedeltas(timedelta(0), timedelta(days=6))
-hours = st.sampled_from([OFFICE, NIGHT, GAP_ONLY, BusinessHours(days=[2, 5], opens=time(23), closes=time(0))])
+MIDNIGHTS = BusinessHours("Asia/Beirut", days=range(7), opens=time(22), closes=time(0))
+hours = st.sampled_from(
+    [MIDNIGHTS, OFFICE, NIGHT, GAP_ONLY, BusinessHours(days=[2, 5], opens=time(23), closes=time(0))]
+)
 
 
 @given(hours, instants)

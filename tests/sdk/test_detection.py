@@ -173,6 +173,11 @@ def test_r43_few_leads_are_read_over_two_weeks_and_the_plain_change_is_told() ->
     assert outcome(few) == ("insufficient", pytest.approx(-0.5))
 
 
+def test_r43_two_bad_weeks_do_not_choose_a_longer_window_for_themselves() -> None:
+    read = lead_volume(steady(0, 3.5, days=70, window=14), last=LAST)
+    assert read.window == (LAST - timedelta(days=6), LAST)
+
+
 @pytest.mark.parametrize(
     ("days", "reason"),
     [

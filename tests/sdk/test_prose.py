@@ -23,6 +23,8 @@ from seamline.prose import stated_in
         ("12 leads a day from 10 calls and 50 leads", [("leads", 12), ("leads", 50)]),
         ("leads were 0", [("leads", 0)]),
         ("1 lead", [("leads", 1)]),
+        ("more than 40 leads: 42", [("leads", 42)]),
+        ("3 spend: $40", [("spend", 4_000)]),
     ],
 )
 def test_r3_r40_a_number_next_to_its_metric_is_read(text: str, stated: list[tuple[str, int]]) -> None:

@@ -36,6 +36,11 @@ def test_a_drop_is_told_with_its_plain_change_and_its_exact_chance() -> None:
     assert drop.p_value == pytest.approx(float(exactly(28, 252, Fraction(1, 5))))
 
 
+def test_parts_of_events_are_rounded_against_finding_a_drop() -> None:
+    expected = float(exactly(4, 4 + 16, Fraction(1, 5)))
+    assert rate_drop(7, 7, 33, 28, phi=2.0).p_value == pytest.approx(expected)
+
+
 def test_no_events_at_all_are_no_drop() -> None:
     assert rate_drop(0, 7, 0, 28) == (None, 1.0)
 

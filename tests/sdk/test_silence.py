@@ -88,6 +88,12 @@ def test_r46_further_attempts_do_not_make_a_second_signal() -> None:
     assert when_due(facts) == START + 152 * HOUR
 
 
+def test_r46_an_attempt_that_is_told_twice_with_two_times_counts_once_from_the_first() -> None:
+    again = FIRST._replace(at=START + 90 * HOUR)
+    assert when_due([FIRST, again, SECOND]) == when_due([again, SECOND, FIRST]) == START + 152 * HOUR
+    assert keyed(unanswered([again, SECOND, FIRST], LONG)) == "a1+a2"
+
+
 moments = st.lists(
     st.builds(at, st.integers(0, 400), st.sampled_from(["attempt", "attempt", "answer"])),
     max_size=12,

@@ -134,6 +134,14 @@ def test_r40_a_figure_that_was_corrected_counts_once_as_it_is_now() -> None:
     assert assess(snapshot(), now=TAKEN, expected=EXPECTED, previous=[*revised, *first]).deltas["leads_7"] == 0
 
 
+def test_r40_a_figure_is_compared_neither_with_its_own_period_nor_with_what_came_later() -> None:
+    own = [snapshot(as_of=TAKEN - timedelta(hours=hours), leads=100) for hours in (1, 2, 3)]
+    after = [snapshot(back, as_of=TAKEN + timedelta(hours=1), leads=100) for back in (1, 2, 3)]
+    assert assess(snapshot(), now=TAKEN, expected=EXPECTED, previous=own + after).deltas == {}
+    two = [snapshot(1), snapshot(2)]
+    assert assess(snapshot(), now=TAKEN, expected=EXPECTED, previous=own + two).deltas == {}
+
+
 @pytest.mark.parametrize(
     "other",
     [

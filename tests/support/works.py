@@ -13,11 +13,13 @@ from sqlalchemy import text
 
 from seamline import Seat
 from seamline.adapter import Adapter
-from seamline.boundary import Requires, Roster, StageRow
+from seamline.boundary import Roster, StageRow
 from seamline.call import Answer, Call, Calls
 from seamline.delivery import Decision, Delivery, Item, Nudge
 from seamline.errors import PayloadError
 from seamline.events import Event, catalogue
+from seamline.guard import Guard
+from seamline_workers.clock import Clock
 from seamline_workers.config import Company, Config, Worker
 from seamline_workers.engine import Engine
 from seamline_workers.registry import Source
@@ -89,7 +91,7 @@ class Works:
         self,
         store: Store,
         *seats: Seat,
-        guards: Sequence[Requires] = (),
+        guards: Sequence[Guard] = (),
         stages: Sequence[StageRow] = (),
         clock: Callable[[], int] | None = None,
         timezone: str = "UTC",
@@ -98,6 +100,7 @@ class Works:
         time_limit: str = "5m",
         domains: tuple[str, ...] = (),
         name: str = "test",
+        clock: Clock = now_us,
     ) -> None:
         self.store = store
         self.sources: dict[str, Source] = {}

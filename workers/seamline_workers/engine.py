@@ -19,6 +19,7 @@ from seamline_workers.completion import Completer, Completion
 from seamline_workers.config import Config
 from seamline_workers.crashpoint import reach
 from seamline_workers.deadlines import Deadlines
+from seamline_workers.evidence import Examiner
 from seamline_workers.handoff import Runner, where
 from seamline_workers.job import Job
 from seamline_workers.log import log
@@ -114,6 +115,7 @@ class Engine:
         self.poller = poll.Poller(store, self.sources, transport)
         self.jobs: dict[str, Job] = {"fetch": self.fetcher, "poll": self.poller, "replay": replay.Replayer(store)}
         self.deadlines = self.jobs["deadline"] = Deadlines(store, self.plan, self.clock)
+        self.jobs["check"] = Examiner(store, self.plan, self.sources, self.clock, transport)
         self.worker_id = 0
         self._counter = itertools.count(1)
         self._stuck: set[tuple[str, int]] = set()

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, text
 
 from seamline.context import Message, Task
 from seamline_workers.store.array import array
+from seamline_workers.store.checks import write_check
 from seamline_workers.store.deadlines import write_deadline
-from seamline_workers.store.desk_schema import DEADLINE, FLAG, MESSAGE, TASK
+from seamline_workers.store.desk_schema import CHECK, DEADLINE, FLAG, MESSAGE, TASK
 from seamline_workers.store.lanes import LaneEnd, finish_lanes
 from seamline_workers.store.lite import raw
 from seamline_workers.store.schema import DONE, RETRYING
@@ -81,9 +82,9 @@ ON CONFLICT (event_seq, seat, kind, key) DO NOTHING
 
 
 def complete(
-    connection: Connection, ends: Sequence[LaneEnd], outcomes: Sequence[Outcome], now: int
+    connection: Connection, ends: Sequence[LaneEnd], outcomes: Sequence[Outcome], now: int, at: int | None = None
 ) -> set[tuple[int, str]]:
-    """Finish lanes and write their outcomes' effects, in the caller's transaction.
+    """Finish lanes and write their outcomes' effects, in the caller's transaction. ``at`` is business time.
 
     What lost its lease changes nothing. Returns the handoffs that were completed: (ledger number, seat).
     """
@@ -96,7 +97,7 @@ def complete(
     rows = [row for o in ended if not o.again for row in o.effects]
     rows += _new(connection, [row for o in ended if o.again for row in o.effects])
     if rows:
-        write_effects(connection, rows, now)
+        write_effects(connection, rows, now if at is None else at)
     return done
 
 
@@ -125,7 +126,7 @@ def _complete(connection: Connection, alive: Sequence[Outcome], now: int) -> set
 
 def write_effects(connection: Connection, rows: Sequence[EffectRow], now: int) -> None:
     """Write effects that do not exist yet, with the flags, tasks and messages that they are."""
-    refs = _raise_flags(connection, [row for row in rows if row.kind == FLAG], now)
+    refs = raise_flags(connection, [row for row in rows if row.kind == FLAG], now)
     written = []
     for row in rows:
         if row.kind == FLAG:
@@ -201,7 +202,7 @@ def _flag_key(row: EffectRow) -> _FlagKey:
     return (row.account_id, row.seat, row.what.name, row.what.key)
 
 
-def _raise_flags(connection: Connection, rows: Sequence[EffectRow], now: int) -> dict[_FlagKey, int]:
+def raise_flags(connection: Connection, rows: Sequence[EffectRow], now: int) -> dict[_FlagKey, int]:
     """Raise flags, or count on those that are open. Returns their ids."""
     merged: dict[_FlagKey, tuple[str, str, Sequence[str], int]] = {}
     for row in rows:
@@ -303,4 +304,4 @@ def _write_message(connection: Connection, row: EffectRow, now: int) -> int:
     return send_message(connection, row.what, seat=row.seat, account_id=row.account_id, cause=row.cause, now=now)
 
 
-_WRITERS = {TASK: _write_task, MESSAGE: _write_message, DEADLINE: write_deadline}
+_WRITERS = {TASK: _write_task, MESSAGE: _write_message, CHECK: write_check, DEADLINE: write_deadline}
