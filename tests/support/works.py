@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 from itertools import count
@@ -93,7 +93,6 @@ class Works:
         *seats: Seat,
         guards: Sequence[Guard] = (),
         stages: Sequence[StageRow] = (),
-        clock: Callable[[], int] | None = None,
         timezone: str = "UTC",
         live_from: int = 0,
         max_attempts: int = 12,

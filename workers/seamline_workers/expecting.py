@@ -178,9 +178,9 @@ def standing(row: Deadline, verdict: Verdict) -> Deadline:
         return row._replace(state="armed", due_at=unsaid[0])
     if verdict.standing == "waiting":
         return row._replace(state="armed", due_at=to_us(verdict.due))
-    if row.state == "armed":
-        return row._replace(state="cancelled" if row.fired_at is None else "resolved")
-    return row
+    if row.fired_at is None:
+        return row._replace(state="cancelled", due_at=to_us(verdict.due))
+    return row._replace(state="resolved")
 
 
 def _said(row: Deadline) -> int:

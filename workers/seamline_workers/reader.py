@@ -34,8 +34,9 @@ FROM accounts WHERE id = {_HEAD}
 """)
 _CONTACTS = text(f"SELECT id, name, email, phone FROM contacts WHERE account_id IN {_GROUP} ORDER BY id")
 
+# `kind || ''`: by the account. By the key, in the order that is asked for, every reference there is would be read.
 _REFS = text(f"""
-SELECT value, contact_id FROM identities WHERE account_id IN {_GROUP} AND kind = 'ref' ORDER BY value
+SELECT value, contact_id FROM identities WHERE account_id IN {_GROUP} AND kind || '' = 'ref' ORDER BY value
 """)
 
 
