@@ -16,10 +16,10 @@ from uuid import UUID
 from seamline.boundary import Roster
 from seamline.context import Account, Context, Log, SyncContext, Task
 from seamline.errors import NeedsHuman, Park, PayloadError, RetryLater
-from seamline.events import DeadlineFired
 from seamline.events.base import Event, catalogue
 from seamline.seat import Handler, Seat
 from seamline_workers.asking import Asking, NotAllowed, Result
+from seamline_workers.audience import Ours
 from seamline_workers.interpret import from_us
 from seamline_workers.knowledge import FIELDS, Knowledge
 from seamline_workers.loops import Loops, Running
@@ -67,10 +67,18 @@ def unwritable(outcome: Outcome, error: Exception, max_attempts: int) -> Outcome
 class Runner:
     """Runs handlers of a roster's seats against a store."""
 
-    def __init__(self, store: Store, roster: Roster, *, max_attempts: int, clock: Callable[[], int] = now_us) -> None:
+    def __init__(
+        self,
+        store: Store,
+        roster: Roster,
+        *,
+        max_attempts: int,
+        clock: Callable[[], int] = now_us,
+        ours: Ours | None = None,
+    ) -> None:
         self._store = store
         self._roster = roster
-        self._asking = Asking(roster, clock)
+        self._asking = Asking(roster, clock, ours)
         self._max_attempts = max_attempts
         self._clock = clock
         self._loops = Loops()
@@ -96,9 +104,17 @@ class Runner:
 
     def _run(self, seat: Seat, handoff: Handoff, started: Callable[[Running], None] | None) -> Result:
         """The outcome that the handler asks for. Raises what else it raises, and where it asks for what cannot be."""
+        reader = LedgerReader(self._store, handoff)
+        result = self._told(seat, handoff, reader, started)
+        result.outcome = result.outcome._replace(reads=reader.told())
+        return result
+
+    def _told(
+        self, seat: Seat, handoff: Handoff, reader: LedgerReader, started: Callable[[Running], None] | None
+    ) -> Result:
         try:
             event = self._event(handoff)
-            handler, reader = handler_of(seat, event), LedgerReader(self._store, handoff)
+            handler = seat.handling(event)
             required = seat.requires.get(handoff.type, ()) if handler is not None else ()
             if required and (lacks := lacking(reader.account(), required)):
                 return self._incomplete(seat, handoff, lacks, reader.account().stage)
@@ -106,7 +122,7 @@ class Runner:
             result = self._asking.asked(seat, handoff, effects, self._outcome(seat, handoff, schema.DONE))
             if handoff.type == STAGE_CHANGED and handoff.owner:
                 result.took, result.asks = handoff.id, True
-            if result.entries and handoff.hops >= MAX_HOPS:
+            if handoff.hops >= MAX_HOPS and (result.entries or _speaks(result)):
                 return self._to_human(seat, handoff, f"a chain of more than {MAX_HOPS} events causing each other")
             return result
         except RetryLater as error:
@@ -217,13 +233,6 @@ class Runner:
         )
 
 
-def handler_of(seat: Seat, event: Event) -> Handler | None:
-    """The handler of an event at a seat; of a deadline that it set, or a time of day, the one of that name."""
-    if isinstance(event, DeadlineFired) and event.seat == seat.name and event.name in seat.timers:
-        return seat.timers[event.name]
-    return seat.handler(event.event_type)
-
-
 def lacking(account: Account, required: Sequence[str]) -> tuple[str, ...]:
     """Of what a handler requires, what is not known of the account."""
     return Knowledge(account.facts, account.contacts, account.name, account.manager).lacks(required)
@@ -235,6 +244,10 @@ def patience(roster: Roster, stage: str | None) -> timedelta:
     if row is not None:
         return row.patience
     return IMPATIENCE if stage in (None, "awareness", "inquiry") else PATIENCE
+
+
+def _speaks(result: Result) -> bool:
+    return any(row.kind == desk_schema.MESSAGE for row in result.outcome.effects)
 
 
 _is_async = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)

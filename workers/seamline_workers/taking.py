@@ -17,9 +17,11 @@ from seamline_workers.expecting import told_of
 from seamline_workers.knowledge import Knowledge
 from seamline_workers.store import deadlines
 from seamline_workers.store.deadlines import Deadline
-from seamline_workers.store.effects import give_task, send_message
+from seamline_workers.store.desk_schema import MESSAGE
+from seamline_workers.store.effects import EffectRow, give_task
 from seamline_workers.store.entry import Cause, Entry, said
 from seamline_workers.store.folding import Group, Locked
+from seamline_workers.store.messages import Prepared, write_message
 from seamline_workers.store.schema import DONE
 from seamline_workers.store.store import now_us
 
@@ -56,14 +58,27 @@ class Taking:
         facts = {name: known[0] for name, known in group.projection.types.items()}
         known = knowledge.of_group(connection, group.id, facts, row.required)
         cause = str(UUID(bytes=entry.id))
-        message = Message(row.to_seat, f"stage.{row.stage}", packet(row, known), key=row.stage)
-        send_message(connection, message, seat=SENDER, account_id=entry.account_id, cause=cause, now=now_us())
+        self._tell(connection, entry, row, packet(row, known), cause)
         due = now + row.take_within // _US
         key, name = key_of(row.to_seat, cause), row.stage
         wanted = Deadline(
             0, key, KIND, row.to_seat, name, RULE, entry.account_id, entry.id, "", due, "armed", created_at=now
         )
         deadlines.add(connection, wanted)
+
+    def _tell(self, connection: Connection, entry: Entry, row: StageRow, body: str, cause: str) -> None:
+        message = Message(row.to_seat, f"stage.{row.stage}", body, key=row.stage)
+        prepared = Prepared(
+            message,
+            entry.account_id,
+            conversation=f"{cause}/{SENDER}/{row.to_seat}",
+            exchange=1,
+            state="delivered",
+            correlation=entry.correlation or entry.id,
+            hops=entry.hops,
+        )
+        told = EffectRow(0, SENDER, MESSAGE, row.stage, entry.account_id, cause, prepared)
+        write_message(connection, told, now_us())
 
     def late(self, connection: Connection, row: Deadline, event: Entry, now: int) -> None:
         """Give what nobody has taken over to a human."""
