@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -71,16 +72,14 @@ def approve(
         "now": now,
     }
     body |= {} if remark is None else {"note": remark}
-    _told(order(found, url, token, f"drafts/{key}/approve", body), json)
+    _decide(found, url, token, key, "approve", body, json)
 
 
 @app.command()
 def edit(
     key: Id,
     subject: Annotated[str | None, typer.Option(help="Another subject.")] = None,
-    body: Annotated[
-        str | None, typer.Option(help="Another text; @FILE reads it from a file, - from standard input.")
-    ] = None,
+    body: Annotated[str | None, typer.Option(help="Another text; @FILE is a file, - standard input.")] = None,
     to: Annotated[list[str] | None, typer.Option(help="Another recipient; several times for several.")] = None,
     url: UrlOption = None,
     token: TokenOption = None,
@@ -90,7 +89,7 @@ def edit(
     """Write a draft anew; without any change: it stands, having read what is new."""
     given = {"subject": subject, "body": None if body is None else _text(body), "recipients": to or None}
     wanted = {name: value for name, value in given.items() if value is not None}
-    _told(order(configuration(config), url, token, f"drafts/{key}/edit", wanted), json)
+    _decide(configuration(config), url, token, key, "edit", wanted, json)
 
 
 @app.command()
@@ -103,7 +102,7 @@ def reject(
     json: JsonOption = False,
 ) -> None:
     """Decide that a draft is never sent."""
-    _told(order(configuration(config), url, token, f"drafts/{key}/reject", {"reason": reason}), json)
+    _decide(configuration(config), url, token, key, "reject", {"reason": reason}, json)
 
 
 @app.command()
@@ -116,7 +115,7 @@ def snooze(
     json: JsonOption = False,
 ) -> None:
     """Put a draft aside until a time before it lapses."""
-    _told(order(configuration(config), url, token, f"drafts/{key}/snooze", {"until": until}), json)
+    _decide(configuration(config), url, token, key, "snooze", {"until": until}, json)
 
 
 @app.command()
@@ -131,10 +130,14 @@ def resolve(
 ) -> None:
     """Say what became of a sending that nobody knows the end of."""
     wanted = {"result": result, "reason": reason}
-    _told(order(configuration(config), url, token, f"drafts/{key}/resolve", wanted), json)
+    _decide(configuration(config), url, token, key, "resolve", wanted, json)
 
 
-def _told(draft: dict[str, Any], as_json: bool) -> None:
+def _decide(
+    config: Config, url: str | None, token: str | None, key: str, action: str, body: dict[str, Any], as_json: bool
+) -> None:
+    """Order it at the server, and say how the draft stands afterwards."""
+    draft = order(url or config.company.public_url, token, f"drafts/{quote(key, safe='')}/{action}", body)
     if as_json:
         document(draft)
     else:
