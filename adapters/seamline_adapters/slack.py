@@ -197,9 +197,9 @@ class Slack(Adapter):
         card = slack_text.approval_card(draft.id, draft.sha256, text, draft.subject, draft.body)
         return (yield from slack_api.post("approval", recipient, slack_text.cut(text), blocks=card))
 
-    def answer(self, response_url: str, text: str) -> Calls[None]:
-        """Tell whoever pressed a button what came of it."""
-        return slack_api.answer(response_url, text)
+    def answer(self, answer_to: str, text: str) -> Calls[None]:
+        """Tell whoever pressed a button what came of it; Slack takes five answers within half an hour."""
+        return slack_api.answer(answer_to, text)
 
 
 def _content(request: Request) -> Mapping[str, Any]:
@@ -232,6 +232,7 @@ def _decisions(pressed: Mapping[str, Any]) -> Iterator[Decision]:
             actor=f"{told.ident(team, 'user.team_id')}/{told.ident(user['id'], 'user.id')}",
             occurred_at=unix_s(action["action_ts"]),
             seen_sha256=button.sha256,
+            answer_to=slack_api.response_url(pressed.get("response_url")),
         )
 
 

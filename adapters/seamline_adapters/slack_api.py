@@ -94,12 +94,18 @@ def accepted(answer: Answer) -> Mapping[str, Any]:
     raise CallRefused(f"Slack: {error}{_ADVICE.get(error, '')}", answer.status)
 
 
-def answer(response_url: str, text: str) -> Calls[None]:
+def response_url(value: Any) -> str | None:
+    """Where a press can be answered; None for what is no address of Slack's."""
+    found = told.text(value)
+    return found if found is not None and _RESPONSE_URL.fullmatch(found) else None
+
+
+def answer(to: str, text: str) -> Calls[None]:
     """Tell whoever pressed a button what came of it, visible to them only. Raises PayloadError for another's URL."""
-    if _RESPONSE_URL.fullmatch(response_url) is None:
+    if response_url(to) is None:
         raise PayloadError("the response_url is not Slack's")
     said = {"response_type": "ephemeral", "replace_original": False, "text": escaped(text)}
-    yield Call("answer", response_url, method="POST", json=said)
+    yield Call("answer", to, method="POST", json=said)
 
 
 def who(user: str) -> Calls[None]:

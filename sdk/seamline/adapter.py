@@ -213,3 +213,8 @@ class Adapter(ABC):
         """
         raise PayloadError(f"{self.name} tells colleagues nothing")
         yield
+
+    def answer(self, answer_to: str, text: str) -> Calls[None]:
+        """Tell whoever pressed a button what came of it; ``answer_to`` is their decision's."""
+        raise PayloadError(f"{self.name} answers nobody")
+        yield

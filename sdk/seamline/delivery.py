@@ -178,10 +178,15 @@ class Nudge:
 
 @dataclass(frozen=True)
 class Decision:
-    """A human pressed a button: a command that the engine authorises."""
+    """A human pressed a button: a command that the engine authorises.
+
+    ``seen_sha256`` is the content that they saw; ``answer_to`` is where ``Adapter.answer`` can tell them what came of
+    it.
+    """
 
     request_id: str
     verdict: Literal["approve", "reject"]
     actor: str
     occurred_at: datetime
     seen_sha256: str | None = None
+    answer_to: str | None = field(default=None, repr=False)

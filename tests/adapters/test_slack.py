@@ -162,6 +162,13 @@ def test_a_button_that_names_no_content_decides_nothing(value: str | None) -> No
         decisions({"action_id": "approve", "value": value})
 
 
+@pytest.mark.parametrize("url", [RESPONSE_URL, "https://evil.example/actions/x", None, 7, {}])
+def test_a_press_can_be_answered_at_slack_and_nowhere_else(url: Any) -> None:
+    (decision,) = decisions({"action_id": "approve", "value": f"draft-123/{SHA}"}, response_url=url)
+    assert decision.answer_to == (RESPONSE_URL if url == RESPONSE_URL else None)
+    assert "hooks.slack.com" not in repr(decision)
+
+
 def test_a_press_of_nobody_decides_nothing() -> None:
     with pytest.raises((PayloadError, KeyError)):
         decisions({"action_id": "approve", "value": f"draft-123/{SHA}"}, user={"team_id": "T111"})

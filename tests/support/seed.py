@@ -8,10 +8,13 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, insert, update
+from sqlalchemy import Table, insert, select, update
 
+from seamline.boundary import Roster
 from seamline.events.base import event_id
-from seamline_workers.store import desk_schema, schema
+from seamline_workers.plan import Plan
+from seamline_workers.store import desk_schema, ledger, schema
+from seamline_workers.store.entry import Entry
 from seamline_workers.store.reading.moment import micros
 from seamline_workers.store.store import Store
 
@@ -122,6 +125,28 @@ class Seed:
     def task(self, account: int | None, title: str = "Call Dana Reyes", **values: Any) -> int:
         row = {"kind": "task", "title": title, "created_at": self.tick(), "seat": "dirk"}
         return self.put(desk_schema.tasks, account_id=account, **row | values)
+
+    def recorded(self, account: int, **fields: Any) -> str:
+        """Append a refusal to the ledger, and so to the record; returns its number there."""
+        now = self.tick()
+        data = {"rule": "R4", "code": "NO_CONTRACT", "reason": "Dana Reyes has no contract", "map_row": "r4"} | fields
+        entry = Entry(
+            self.event_uuid(now).bytes,
+            "guard.refused",
+            1,
+            account,
+            "/engine",
+            json.dumps(data),
+            now,
+            "received",
+            now,
+            "seat",
+        )
+        with self.store.begin() as connection:
+            ledger.append(connection, [entry], Plan(Roster([])), ledger.lock(connection, [account]), now)
+            seq = connection.execute(select(schema.ledger_head.c.recorded)).scalar_one()
+        self.seq += 1
+        return str(seq)
 
     def message(self, account: int | None, **values: Any) -> int:
         row = {

@@ -19,6 +19,7 @@ from seamline_workers.completion import Completer, Completion
 from seamline_workers.config import Config
 from seamline_workers.crashpoint import reach
 from seamline_workers.handoff import Runner, where
+from seamline_workers.job import Job
 from seamline_workers.log import log
 from seamline_workers.plan import Plan
 from seamline_workers.process import Process, load_process
@@ -114,7 +115,7 @@ class Engine:
         transport = transport or Transport()
         self.fetcher = fetch.Fetcher(self.translator, self.sources, transport)
         self.poller = poll.Poller(store, self.sources, transport)
-        self.replayer = replay.Replayer(store)
+        self.jobs: dict[str, Job] = {"fetch": self.fetcher, "poll": self.poller, "replay": replay.Replayer(store)}
         self.worker_id = 0
         self._counter = itertools.count(1)
         self._stuck: set[tuple[str, int]] = set()
@@ -197,11 +198,7 @@ class Engine:
             return self._drain(run, self.seats[key])
         if kind == "source":
             return self._translate(run, self.sources[int(key)])
-        if kind == "fetch":
-            return self.fetcher.some(self.token())
-        if kind == "poll":
-            return self.poller.some()
-        return self.replayer.some()
+        return self.jobs[kind].some(self.token())
 
     def _translate(self, run: Run, source: Source) -> bool:
         token, until, full = self.token(), time.monotonic() + SLICE, True

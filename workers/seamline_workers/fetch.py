@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sqlalchemy import Connection
+
 from seamline.call import drive
 from seamline.context import Task
 from seamline.errors import NeedsHuman, RetryLater, SeamlineError, SecretMissing, Uncertain
@@ -16,7 +18,7 @@ from seamline_workers.crashpoint import reach
 from seamline_workers.handoff import wait_s
 from seamline_workers.interpret import Told
 from seamline_workers.registry import Source
-from seamline_workers.store import deliveries
+from seamline_workers.store import deliveries, lanes
 from seamline_workers.store.deliveries import DeliveryRow, Waiting
 from seamline_workers.store.effects import give_task
 from seamline_workers.store.schema import FETCHING, NEEDS_PERSON, QUARANTINED
@@ -39,7 +41,10 @@ class Fetcher:
     sources: Mapping[int, Source]
     transport: Transport = field(default_factory=Transport)
 
-    def some(self, token: int) -> bool:
+    def due(self, connection: Connection) -> bool:
+        return lanes.fetches_due(connection, now_us())
+
+    def some(self, token: int = 0) -> bool:
         """Fetch a few items. Returns whether there were as many as one lease takes."""
         now = now_us()
         with self.translator.store.begin() as connection:

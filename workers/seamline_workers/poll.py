@@ -96,7 +96,7 @@ class Poller:
     def due(self, connection: Connection) -> bool:
         return connection.execute(text(_NEXT), {"now": now_us()}).first() is not None
 
-    def some(self) -> bool:
+    def some(self, token: int = 0) -> bool:
         """Run one poll that is due. Returns whether there was one."""
         skip = " FOR UPDATE SKIP LOCKED" if self.store.postgres else ""
         now = now_us()

@@ -75,6 +75,7 @@ class Schedule:
         self._not_before: dict[Work, float] = {}
         self._served: dict[Work, float] = {}
         self._found: list[Work] = []
+        self._more: set[Work] = set()  # jobs that ended with more to do: nobody need look whether there is
         self._dirty = True
         self._next: dict[str, float] = {}
         self._lonely: subprocess.Popen[bytes] | None = None
@@ -105,6 +106,8 @@ class Schedule:
             self._runs.remove(run)
             if not more and self.linger:
                 self._not_before[run.work] = time.monotonic() + self.linger
+            if more and run.work.kind in self.engine.jobs:
+                self._more.add(run.work)
             self._dirty = True
         self._wake.ring()
 
@@ -215,6 +218,9 @@ class Schedule:
                 known = self.engine.sources
                 found += [Work("source", str(key)) for key in lanes.ready_sources(connection) if key in known]
             found += [Work("seat", seat) for seat in lanes.ready_seats(connection, self.seats)]
+        with self._lock:
+            found += self._more - set(found)
+            self._more.clear()
         found.sort(key=lambda work: (work.kind != "source", self._served.get(work, 0.0)))
         return found
 
@@ -296,14 +302,7 @@ class Schedule:
             self._lonely = _start_lonely(self.engine)
 
     def _jobs(self, connection: Connection) -> list[Work]:
-        jobs = []
-        if lanes.fetches_due(connection, now_us()):
-            jobs.append(Work("fetch", ""))
-        if self.engine.poller.due(connection):
-            jobs.append(Work("poll", ""))
-        if self.engine.replayer.due(connection):
-            jobs.append(Work("replay", ""))
-        return jobs
+        return [Work(kind, "") for kind, job in self.engine.jobs.items() if job.due(connection)]
 
     def close(self) -> None:
         self._wake.close()

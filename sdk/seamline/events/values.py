@@ -60,7 +60,7 @@ class Period(Model):
 
 
 class Figure(Model):
-    """A number that a human will say to a customer."""
+    """A number that a human will say to a customer. ``snapshot_id``: the snapshot that it is from."""
 
     metric: str
     value: int | float
@@ -70,6 +70,7 @@ class Figure(Model):
     grade: Grade
     currency: Currency | None = None
     period: Period | None = None
+    snapshot_id: Id | None = None
 
 
 class StatedFigure(Model):

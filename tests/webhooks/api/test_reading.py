@@ -28,6 +28,7 @@ LISTS = [
     "flags",
     "tasks",
     "messages",
+    "record",
     "replays",
     "seats",
     "sources",
@@ -50,6 +51,7 @@ def fill(seed: Seed) -> dict[str, str]:
         "flags": str(seed.flag(account)),
         "tasks": str(seed.task(account)),
         "messages": str(seed.message(account)),
+        "record": seed.recorded(account),
         "seats": "dirk",
         "sources": "demo",
     }
@@ -114,7 +116,7 @@ def test_whatever_is_asked_wrongly_is_named(client: Client, bearer: Bearer) -> N
 
 
 def test_what_is_not_there_is_a_problem_too(client: Client, bearer: Bearer) -> None:
-    for path in ("drafts", "dispatches", "deadlines", "record", "boundary", "seam", "nothing", ""):
+    for path in ("drafts", "dispatches", "deadlines", "boundary", "seam", "nothing", ""):
         problem(client.get(f"/api/v1/{path}", headers=bearer("admin")), 404, "not-found")
 
 

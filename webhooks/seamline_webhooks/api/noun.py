@@ -24,6 +24,7 @@ from seamline_workers.store.reading import (
     handoffs,
     items,
     messages,
+    record,
     replays,
     seats,
     shapes,
@@ -283,6 +284,15 @@ NOUNS: tuple[Noun, ...] = (
         lambda api, actor, key: messages.show_message(api.store, key, unmasked=actor.unmasked),
         messages.FILTERS,
         says="Words from seat to seat. `seat` is who sent or got them.",
+    ),
+    Noun(
+        "record",
+        shapes.RecordEntry,
+        shapes.Page[shapes.RecordEntry],
+        lambda api, actor, query: record.list_record(api.store, query, unmasked=actor.unmasked),
+        lambda api, actor, key: record.show_entry(api.store, key, unmasked=actor.unmasked),
+        record.FILTERS,
+        says="What was coordinated and decided, chained by hashes. `type` is the action, `seat` who acted.",
     ),
     Noun(
         "replays",

@@ -90,6 +90,18 @@ def _handoff_states() -> Sequence[str]:
     return STATES
 
 
+def _record(store: Store, query: Query, _prefix: str) -> Any:
+    from seamline_workers.store.reading.record import list_record
+
+    return list_record(store, query, unmasked=True)
+
+
+def _entry(store: Store, key: str, _prefix: str) -> Any:
+    from seamline_workers.store.reading.record import show_entry
+
+    return show_entry(store, key, unmasked=True)
+
+
 _HANDOFF_COLUMNS = ("id", "type", "seat", "as", "account", "state", "attempts", "due_at", "reason")
 DELIVERIES = Shown(
     "delivery",
@@ -104,6 +116,10 @@ EVENTS = Shown(
 )
 HANDOFFS = Shown("handoff", _HANDOFF_COLUMNS, _handoffs, _handoff, _handoff_states, {})
 DEAD = Shown("dead handoff", _HANDOFF_COLUMNS, _handoffs, _handoff, _handoff_states, {"state": "dead"})
+RECORD = Shown(
+    "recorded entry", ("seq", "at", "by", "action", "subject", "decision", "map_row", "cause"), _record, _entry,
+    lambda: (), {},
+)  # fmt: skip
 
 
 def make(shown: Shown, text: str) -> typer.Typer:
@@ -141,7 +157,7 @@ def make(shown: Shown, text: str) -> typer.Typer:
         if json:
             document(page)
             return
-        table(shown.columns, ([item.get(column) for column in shown.columns] for item in page["items"]))
+        table(shown.columns, ([_cell(item, column) for column in shown.columns] for item in page["items"]))
         if page["next"]:
             note(f"there are more: --cursor {page['next']}")
 
@@ -165,6 +181,12 @@ def make(shown: Shown, text: str) -> typer.Typer:
     return app
 
 
+def _cell(item: Mapping[str, Any], column: str) -> Any:
+    if column == "by":
+        return f"{item['actor']['kind']} {item['actor']['id']}"
+    return item.get(column)
+
+
 def whole(thing: Mapping[str, Any]) -> None:
     """Print one thing for people, a field a line."""
     import json
@@ -176,7 +198,7 @@ def whole(thing: Mapping[str, Any]) -> None:
 
 
 def _with_types(config: Any, shown: Shown) -> None:
-    if shown is EVENTS:
+    if shown in (EVENTS, RECORD):
         import_seats(config)
 
 

@@ -8,7 +8,20 @@ import typer
 from typer.core import TyperGroup
 
 from seamline.errors import SeamlineError
-from seamline_webhooks.cli import account, adapter, check, database, folder, lists, pause, replay, run, send, tail
+from seamline_webhooks.cli import (
+    account,
+    adapter,
+    check,
+    database,
+    folder,
+    lists,
+    pause,
+    record,
+    replay,
+    run,
+    send,
+    tail,
+)
 from seamline_webhooks.cli.output import NOT_REACHABLE, WRONG_USE, fail
 
 
@@ -70,6 +83,7 @@ app.add_typer(lists.events, name="events")
 app.add_typer(lists.handoffs, name="handoffs")
 app.add_typer(lists.dead, name="dead")
 app.add_typer(account.app, name="account")
+app.add_typer(record.app, name="record")
 app.command("replay")(replay.replay)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, text
 
 from seamline.projection import Projection
-from seamline_workers.store import lanes
+from seamline_workers.store import lanes, record
 from seamline_workers.store.accounts import LostRace
 from seamline_workers.store.array import array
 from seamline_workers.store.entry import ENGINE, Entry, control
@@ -92,7 +92,7 @@ def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked:
     if said:
         new += fold_in(connection, _unknown(connection, said), locked)
     _write_groups(connection, locked)
-    _number(connection, new)
+    chain = _number(connection, new)
     told = {
         (group.id, entry.type): entry.seq
         for entry in new
@@ -100,6 +100,7 @@ def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked:
     }
     released = release(connection, told)
     _insert_events(connection, new)
+    record.append(connection, new, chain)
     lanes.add(connection, _insert_handoffs(connection, new, plan, locked, now))
     lanes.reopen(connection, released)
     for group in locked.values():
@@ -212,7 +213,7 @@ def wake_parked(connection: Connection, now: int) -> int:
 
 # --- writing --------------------------------------------------------------------------------------------------------
 
-_HEAD = text("UPDATE ledger_head SET seq = seq + :n WHERE id = 1 RETURNING seq")
+_HEAD = text("UPDATE ledger_head SET seq = seq + :n WHERE id = 1 RETURNING seq, recorded, record_hash")
 
 _EVENT_COLUMNS = (
     ("seq", "bigint"),
@@ -245,10 +246,12 @@ _PG_EVENTS = text(
 _LITE_EVENTS = f"INSERT INTO events ({_NAMES}) VALUES ({', '.join('?' * len(_EVENT_COLUMNS))})"
 
 
-def _number(connection: Connection, new: Sequence[Entry]) -> None:
-    last = connection.execute(_HEAD, {"n": len(new)}).scalar_one()
+def _number(connection: Connection, new: Sequence[Entry]) -> record.Head:
+    """Draw the numbers, and with them the end of the record's chain."""
+    last, recorded, newest = connection.execute(_HEAD, {"n": len(new)}).one()
     for n, entry in enumerate(new, last - len(new) + 1):
         entry.seq = n
+    return record.Head(recorded, record.FIRST if newest is None else bytes(newest))
 
 
 def _row(d: Entry) -> tuple[Any, ...]:

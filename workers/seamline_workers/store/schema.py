@@ -24,7 +24,15 @@ from seamline_workers.store.columns import col, row_id, table
 
 # --- the ledger's number, drawn last by whoever appends -------------------------------------------------------------
 
-ledger_head = table("ledger_head", Column("id", SmallInteger, primary_key=True), col("seq", BigInteger), busy=True)
+ledger_head = table(
+    "ledger_head",
+    Column("id", SmallInteger, primary_key=True),
+    col("seq", BigInteger),
+    # The end of the record's chain: whoever appends to it holds this row. A record that is shorter was cut.
+    col("recorded", BigInteger, 0),
+    col("record_hash", LargeBinary, null=True),
+    busy=True,
+)
 
 # --- what comes in --------------------------------------------------------------------------------------------------
 

@@ -189,6 +189,32 @@ class Message(TypedDict):
     cause: str | None
 
 
+class RecordActor(TypedDict):
+    """Who did what is recorded: a seat, a human, a source, or the engine."""
+
+    kind: str
+    id: str
+
+
+class RecordEntry(TypedDict):
+    """Something that was coordinated or decided. ``content`` is null where it was erased."""
+
+    id: str
+    seq: int
+    at: str
+    actor: RecordActor
+    action: str
+    subject: str
+    event: str
+    cause: str | None
+    decision: str | None
+    map_version: str | None
+    map_row: str | None
+    content: dict[str, Any] | None
+    prev: str
+    hash: str
+
+
 class Seat(TypedDict):
     """A role, with what waits for it."""
 

@@ -1,0 +1,217 @@
+"""The record: who coordinated what with whom, and every decision, each row bound to all before it by a hash.
+
+The chain's head is a part of the ledger's, whose lock everybody who appends holds: one chain, however many append,
+and rows that are missing at its end are missed. What a row says is bound by a salted digest; erased, the digest stays.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, text
+
+from seamline.events.base import model_of
+from seamline_workers.store.array import array
+from seamline_workers.store.entry import ENGINE, Entry
+from seamline_workers.store.lite import raw
+
+#: Control events of the engine's own bookkeeping: they stand in the ledger, and coordinate nobody.
+_BOOKKEEPING = frozenset({"deadline.armed", "deadline.cancelled", "stage.changed"})
+#: Judgements and facts by which seats coordinate, or by which the company learns that something was missed.
+_COORDINATING = (
+    "brief.issued", "briefing.issued", "exit.", "expansion.", "followup.missed", "kickoff.overdue", "metrics.missing",
+    "relationship.ended", "risk.flagged",
+)  # fmt: skip
+_SALT_BYTES = 16
+#: What comes before the first row.
+FIRST = bytes(32)
+#: Fields of an event that say what was decided.
+_DECISIONS = ("decision", "result", "code")
+#: What a row's hash covers: everything but what may be erased.
+HASHED = (
+    "seq", "at", "actor_kind", "actor_id", "action", "subject", "event_seq", "cause", "decision", "map_version",
+    "map_row", "digest", "prev",
+)  # fmt: skip
+_WRITTEN = (*HASHED, "hash", "content", "salt")
+_KINDS = {
+    "seq": "bigint", "at": "bigint", "subject": "bigint", "event_seq": "bigint", "cause": "bytea", "digest": "bytea",
+    "prev": "bytea", "hash": "bytea", "salt": "bytea",
+}  # fmt: skip
+
+
+class Head(NamedTuple):
+    """Where the chain ends: how many rows there are, and the last one's hash."""
+
+    rows: int
+    hash: bytes
+
+
+class Verified(NamedTuple):
+    """What came of following the chain. ``first_bad`` is the number of the first row that is changed or missing."""
+
+    ok: bool
+    entries: int
+    first_bad: int | None
+    head: bytes
+
+
+@lru_cache(maxsize=1024)
+def _coordinates(event_type: str, version: int) -> bool:
+    model = model_of(event_type, version)
+    control = model is not None and model.nature == "control"
+    return event_type.startswith(_COORDINATING) or (control and event_type not in _BOOKKEEPING)
+
+
+def recorded(entry: Entry) -> bool:
+    """Whether an event belongs into the record: a human's word, a decision, or coordination of seats."""
+    return entry.trust == "human" or _coordinates(entry.type, entry.version)
+
+
+def digest_of(salt: bytes, content: str) -> bytes:
+    """What binds a row to its content, without telling what that is."""
+    return sha256(salt + content.encode()).digest()
+
+
+def hash_of(columns: dict[str, Any]) -> bytes:
+    """The hash of a row: over the RFC 8785 JSON of the columns that are never erased, bytes as hexadecimal."""
+    told = {name: value.hex() if isinstance(value, bytes) else value for name, value in columns.items()}
+    # RFC 8785 of text, null and whole numbers below 2**53 is JSON with sorted names and no needless escapes.
+    return sha256(json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).digest()
+
+
+_PG_APPEND = text(
+    "WITH moved AS (UPDATE ledger_head SET recorded = :rows, record_hash = :head WHERE id = 1) "
+    f"INSERT INTO record ({', '.join(_WRITTEN)}) SELECT * FROM unnest("
+    + ", ".join(f"CAST(:{name} AS {_KINDS.get(name, 'text')}[])" for name in _WRITTEN)
+    + ")"
+)
+_LITE_APPEND = f"INSERT INTO record ({', '.join(_WRITTEN)}) VALUES ({', '.join('?' * len(_WRITTEN))})"
+_LITE_HEAD = "UPDATE ledger_head SET recorded = ?, record_hash = ? WHERE id = 1"
+
+
+def append(
+    connection: Connection,
+    entries: Sequence[Entry],
+    head: Head,
+    entropy: Callable[[int], bytes] = secrets.token_bytes,
+) -> None:
+    """Record what of these entries belongs into the record. They have their numbers: the ledger's head is held."""
+    rows = list(_chained([entry for entry in entries if recorded(entry)], head, entropy))
+    if not rows:
+        return
+    last = rows[-1]
+    if connection.dialect.name == "postgresql":
+        binds: dict[str, Any] = {name: array([row[name] for row in rows]) for name in _WRITTEN}
+        connection.execute(_PG_APPEND, binds | {"rows": last["seq"], "head": last["hash"]})
+    else:
+        raw(connection).executemany(_LITE_APPEND, [tuple(row[name] for name in _WRITTEN) for row in rows])
+        raw(connection).execute(_LITE_HEAD, (last["seq"], last["hash"]))
+
+
+def _chained(entries: Sequence[Entry], head: Head, entropy: Callable[[int], bytes]) -> Iterator[dict[str, Any]]:
+    seq, prev = head
+    for entry in entries:
+        seq, salt = seq + 1, entropy(_SALT_BYTES)
+        row = _said(entry) | {"seq": seq, "digest": digest_of(salt, entry.data), "prev": prev}
+        prev = hash_of(row)
+        yield row | {"hash": prev, "content": entry.data, "salt": salt}
+
+
+def _said(entry: Entry) -> dict[str, Any]:
+    fields = entry.fields
+    kind, name = _actor(entry.source)
+    return {
+        "at": entry.received_at,
+        "actor_kind": kind,
+        "actor_id": name,
+        "action": entry.type,
+        "subject": entry.account_id,
+        "event_seq": entry.seq,
+        "cause": entry.cause,
+        "decision": next((str(fields[field]) for field in _DECISIONS if fields.get(field)), None),
+        "map_version": _text(fields.get("map_version") or (fields.get("version") if _of_map(entry) else None)),
+        "map_row": _text(fields.get("map_row")),
+    }
+
+
+def _of_map(entry: Entry) -> bool:
+    return entry.type.startswith("boundary.")
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _actor(source: str) -> tuple[str, str]:
+    """Who acted: (seat, human, source or engine; its name)."""
+    if source == ENGINE:
+        return "engine", "engine"
+    folder, _, name = source.removeprefix("/").partition("/")
+    return {"seats": "seat", "people": "human"}.get(folder, "source"), name or folder
+
+
+# --- following the chain ---------------------------------------------------------------------------------------------
+
+_HEAD = text("SELECT recorded, record_hash, (SELECT max(seq) FROM record) AS newest FROM ledger_head WHERE id = 1")
+_ROWS = text(f"SELECT {', '.join(_WRITTEN)} FROM record WHERE seq > :after AND seq <= :upto ORDER BY seq LIMIT :batch")
+
+
+def verify(
+    connection: Connection, batch: int = 1_000, told: Callable[[int, int], None] = lambda _done, _of: None
+) -> Verified:
+    """Follow the chain from its first row to its head. ``told`` hears how many rows of how many are good so far."""
+    found = connection.execute(_HEAD).one()
+    rows, head = found.recorded, bytes(found.record_hash or FIRST)
+    seq, prev = 0, FIRST
+    while seq < rows:
+        read = connection.execute(_ROWS, {"after": seq, "upto": rows, "batch": batch}).all()
+        for row in read:
+            if row.seq != seq + 1 or not _stands(row, prev):
+                return Verified(False, seq, seq + 1, prev)
+            seq, prev = row.seq, bytes(row.hash)
+        if not read:
+            return Verified(False, seq, seq + 1, prev)
+        told(seq, rows)
+    if prev != head:
+        return Verified(False, seq, max(seq, 1), prev)
+    if (found.newest or 0) > rows:
+        return Verified(False, seq, rows + 1, prev)
+    return Verified(True, seq, None, prev)
+
+
+def _stands(row: Row[Any], prev: bytes) -> bool:
+    """Whether a row is what was written after the one with this hash. Erased it has neither content nor salt."""
+    columns = {name: _plain(getattr(row, name)) for name in HASHED}
+    if columns["prev"] != prev or hash_of(columns) != bytes(row.hash):
+        return False
+    if row.content is None or row.salt is None:
+        return row.content is None and row.salt is None
+    return bool(digest_of(bytes(row.salt), row.content) == columns["digest"])
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, (int, str)) else bytes(value)
+
+
+# --- erasing ---------------------------------------------------------------------------------------------------------
+
+_FORGET = text("""
+UPDATE record SET content = NULL, salt = NULL
+WHERE subject IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group) AND content IS NOT NULL
+""")
+
+
+def forget(connection: Connection, group: int) -> int:
+    """Erase what the record says of an account group; that something was done, by whom and when, stays, and verifies.
+
+    Returns how many rows said something.
+    """
+    return int(connection.execute(_FORGET, {"group": group}).rowcount)
+
+
+__all__ = ["FIRST", "Head", "Verified", "append", "forget", "recorded", "verify"]
