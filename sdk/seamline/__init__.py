@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from seamline.adapter import Adapter, Evidence, NoSettings, Sent, Subscription
 from seamline.boundary import Roster
-from seamline.call import Answer, Auth, Basic, Bearer, Call, Calls, HeaderToken, QueryToken
+from seamline.call import Answer, Auth, Basic, Bearer, Call, Calls, HeaderToken, QueryToken, Sends, Submission
 from seamline.context import Context, SyncContext
 from seamline.delivery import Decision, Delivery, Item, Nudge, Request, content_key
 from seamline.dispatch import ApprovedDispatch, Attachment, NotApproved, NoticeDraft
@@ -84,6 +84,8 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     # calls
     "Call",
     "Calls",
+    "Submission",
+    "Sends",
     "Answer",
     "Auth",
     "Bearer",

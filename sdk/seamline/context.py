@@ -33,7 +33,10 @@ E = TypeVar("E", bound=Event)
 
 @dataclass(frozen=True)
 class Account:
-    """An account as of the event's place in the ledger. ``facts`` counts what is known, by event type."""
+    """An account as of the event's place in the ledger. ``facts`` counts what is known, by event type.
+
+    ``refs``: the ids that providers have for it and for its contacts. ``risks``: open ones, with their severity.
+    """
 
     id: str
     name: str | None
@@ -43,6 +46,8 @@ class Account:
     manager: str | None
     contacts: tuple[dict[str, Any], ...] = ()
     facts: dict[str, int] = field(default_factory=dict)
+    refs: tuple[Ref, ...] = ()
+    risks: dict[str, str] = field(default_factory=dict)
 
 
 class Reader(Protocol):

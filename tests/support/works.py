@@ -13,11 +13,13 @@ from sqlalchemy import text
 
 from seamline import Seat
 from seamline.adapter import Adapter
-from seamline.boundary import Requires, Roster
+from seamline.boundary import Roster
 from seamline.call import Answer, Call, Calls
 from seamline.delivery import Decision, Delivery, Item, Nudge
 from seamline.errors import PayloadError
 from seamline.events import Event, catalogue
+from seamline.guard import Guard
+from seamline_workers.clock import Clock
 from seamline_workers.config import Company, Config, Worker
 from seamline_workers.engine import Engine
 from seamline_workers.registry import Source
@@ -89,12 +91,13 @@ class Works:
         self,
         store: Store,
         *seats: Seat,
-        guards: Sequence[Requires] = (),
+        guards: Sequence[Guard] = (),
         live_from: int = 0,
         max_attempts: int = 12,
         time_limit: str = "5m",
         domains: tuple[str, ...] = (),
         name: str = "test",
+        clock: Clock = now_us,
     ) -> None:
         self.store = store
         self.sources: dict[str, Source] = {}
@@ -103,7 +106,7 @@ class Works:
         self.config = Config(company=Company(domains=domains), worker=worker)
         self.live_from = live_from
         self.source("crm")
-        self.engine = Engine(store, self.config, self.roster, self.sources)
+        self.engine = Engine(store, self.config, self.roster, self.sources, clock=clock)
         self.engine.enter(name)
 
     def source(self, name: str, trust: str = "signed", allow: tuple[str, ...] | None = None, **kind: Any) -> Source:

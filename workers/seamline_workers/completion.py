@@ -100,7 +100,7 @@ class Completer:
                 ahead: dict[int, Projection] = {}
                 guarding = Guarding(self.roster, self.clock)
                 results = [guarding.guarded(connection, result, locked, ahead) for result in results]
-            done = complete(connection, completion.ends, [r.outcome for r in results], now)
+            done = complete(connection, completion.ends, [r.outcome for r in results], now, self.clock())
             reach("handoff.completed")
             if locked and done:
                 ended = [r for r in results if (r.outcome.event_seq, r.outcome.seat) in done]

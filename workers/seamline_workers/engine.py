@@ -18,6 +18,7 @@ from seamline_workers.clock import Clock, business_clock
 from seamline_workers.completion import Completer, Completion
 from seamline_workers.config import Config
 from seamline_workers.crashpoint import reach
+from seamline_workers.evidence import Examiner
 from seamline_workers.handoff import Runner, where
 from seamline_workers.job import Job
 from seamline_workers.log import log
@@ -116,6 +117,7 @@ class Engine:
         self.fetcher = fetch.Fetcher(self.translator, self.sources, transport)
         self.poller = poll.Poller(store, self.sources, transport)
         self.jobs: dict[str, Job] = {"fetch": self.fetcher, "poll": self.poller, "replay": replay.Replayer(store)}
+        self.jobs["check"] = Examiner(store, self.plan, self.sources, self.clock, transport)
         self.worker_id = 0
         self._counter = itertools.count(1)
         self._stuck: set[tuple[str, int]] = set()

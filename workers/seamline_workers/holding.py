@@ -7,8 +7,10 @@ way. A risk that is flagged holds what was recommended before.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import UUID
 
 from seamline.boundary import Roster
+from seamline.effect import Flag
 from seamline.events import (
     ExpansionClearanceGranted,
     ExpansionClearanceRequested,
@@ -20,7 +22,12 @@ from seamline.events import (
 from seamline.guard import Holds
 from seamline_workers.following import Moment, Reaction
 from seamline_workers.question import refusal_of
+from seamline_workers.store.desk_schema import FLAG
+from seamline_workers.store.effects import EffectRow, raise_flags
 from seamline_workers.store.entry import Entry, control
+
+#: The name of the flag that stands for a risk; its key is the risk's id.
+RISK = "risk"
 
 
 def reactions(roster: Roster) -> Iterator[tuple[str, Reaction]]:
@@ -28,6 +35,7 @@ def reactions(roster: Roster) -> Iterator[tuple[str, Reaction]]:
     if any(isinstance(guard, Holds) for guard in roster.guards):
         yield ExpansionClearanceRequested.event_type, answer
         yield RiskFlagged.event_type, hold
+        yield RiskFlagged.event_type, show
 
 
 def answer(moment: Moment, asked: Entry) -> list[Entry]:
@@ -38,7 +46,11 @@ def answer(moment: Moment, asked: Entry) -> list[Entry]:
         moment.connection, moment.roster, OfferSent.event_type, {}, group.id, group.projection, moment.now
     )
     if refusal is None:
-        looked = [last[1] for guard in _holds(moment.roster) if (last := group.projection.last(guard.look.event_type))]
+        looked = [
+            str(UUID(hex=last[1]))
+            for guard in _holds(moment.roster)
+            if (last := group.projection.last(guard.look.event_type))
+        ]
         return [control(ExpansionClearanceGranted.event_type, request | {"evidence": looked}, asked)]
     held = request | {"flag_ids": list(refusal.evidence), "reason": refusal.reason}
     return [control(ExpansionHeld.event_type, held, asked)]
@@ -51,8 +63,23 @@ def hold(moment: Moment, flagged: Entry) -> list[Entry]:
     if last is None or "recommendation" not in projection.pursuits:
         return []
     flag = flagged.fields["flag_id"]
-    told = {"flag_ids": [flag], "evidence": [last[1]], "reason": "a risk was flagged after it was recommended"}
+    told = {
+        "flag_ids": [flag],
+        "evidence": [str(UUID(hex=last[1]))],
+        "reason": "a risk was flagged after it was recommended",
+    }
     return [control(ExpansionHeld.event_type, told, flagged)]
+
+
+def show(moment: Moment, flagged: Entry) -> list[Entry]:
+    """Raise the flag that stands for a risk, so that a human has the way out: to clear it, with a reason."""
+    fields, seat = flagged.fields, flagged.source.rpartition("/")[2]
+    signals = ", ".join(fields.get("signals") or ()) or "no signal named"
+    event_id = str(UUID(bytes=flagged.id))
+    flag = Flag(RISK, fields["flag_id"], f"{fields['severity'].replace('_', ' ')}: {signals}", "risk", (event_id,))
+    row = EffectRow(0, seat, FLAG, "", moment.locked[flagged.account_id].id, event_id, flag)
+    raise_flags(moment.connection, [row], moment.now)
+    return []
 
 
 def _holds(roster: Roster) -> list[Holds]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from seamline.boundary import Roster
-from seamline_workers import holding
+from seamline_workers import checklist, holding
 from seamline_workers.clock import Clock, business_clock
 from seamline_workers.following import Moment, Reaction
 from seamline_workers.store.entry import Entry
@@ -24,7 +24,7 @@ class Plan:
         self._clock = clock or business_clock()
         self._routes: dict[str, Routes] = {}
         self._reactions: dict[str, list[Reaction]] = {}
-        for event_type, reaction in holding.reactions(roster):
+        for event_type, reaction in (*holding.reactions(roster), *checklist.reactions()):
             self._reactions.setdefault(event_type, []).append(reaction)
 
     def follow(self, connection: Connection, new: Sequence[Entry], locked: Locked) -> list[Entry]:

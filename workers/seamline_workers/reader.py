@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from sqlalchemy import text
 
 from seamline.context import Account
-from seamline.events.base import Envelope, Event
+from seamline.events.base import Envelope, Event, Ref
 from seamline.projection import Projection
 from seamline.stages import refold
 from seamline_workers.interpret import from_us
@@ -33,6 +33,16 @@ SELECT id, name, provisional, manager, projection, group_id IS NULL AND NOT EXIS
 FROM accounts WHERE id = {_HEAD}
 """)
 _CONTACTS = text(f"SELECT id, name, email, phone FROM contacts WHERE account_id IN {_GROUP} ORDER BY id")
+
+_REFS = text(f"""
+SELECT value, contact_id FROM identities WHERE account_id IN {_GROUP} AND kind = 'ref' ORDER BY value
+""")
+
+
+def _ref(value: str, contact: int | None) -> Ref:
+    """A stored reference; one with a contact is a person's."""
+    provider, realm, kind, number = value.split("\n")
+    return Ref(of="account" if contact is None else "person", provider=provider, realm=realm, kind=kind, id=number)
 
 
 def event_of(row: Any) -> Event:
@@ -80,6 +90,7 @@ class LedgerReader:
         with self._store.read() as connection:
             row = connection.execute(_ACCOUNT, binds).one()
             contacts = connection.execute(_CONTACTS, binds).all()
+            refs = connection.execute(_REFS, binds).all()
             if row.newest and row.projection is not None:
                 projection = Projection.from_json(row.projection)
             else:
@@ -93,6 +104,8 @@ class LedgerReader:
             manager=row.manager,
             contacts=tuple({"id": str(c.id), "name": c.name, "email": c.email, "phone": c.phone} for c in contacts),
             facts={name: known[0] for name, known in projection.types.items()},
+            refs=tuple(_ref(*row) for row in refs),
+            risks=dict(projection.risks),
         )
 
     def events(self, event_type: str, where: dict[str, Any], limit: int | None) -> list[Event]:

@@ -91,6 +91,8 @@ def _build(name: str, section: SourceSection) -> Adapter:
         check(scheme, section.secrets)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
+    if adapter.sends and not adapter.emits:
+        raise ConfigError(f"{where}: {adapter.name} takes nothing in; write it under [channels.{name}]")
     if scheme is None and section.trust != "unverified":
         raise ConfigError(
             f"{where}.trust: {adapter.name} gives no proof of who sends; "

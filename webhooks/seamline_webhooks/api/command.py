@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from seamline_webhooks.api.context import Actor, Api
 from seamline_webhooks.api.noun import NOUNS, found, nothing_asked
 from seamline_webhooks.api.problem import Problem, documented
+from seamline_workers.desk.exit import settle_item
 from seamline_workers.desk.fact import read_fact, state_fact
 from seamline_workers.desk.flag import clear_flag
 from seamline_workers.desk.handoff import cancel_handoff, replay_handoff
@@ -69,7 +70,7 @@ def command_routes(api: Api) -> list[HTTPRouteHandler]:
         ("sources/{id:str}/resume", "admin", shapes.Source, "Go on with a paused source",
          lambda connection, key, _by, _now: set_source(connection, key, "active")),
     ]  # fmt: skip
-    return [*(_simple(api, *row) for row in simple), _clear(api), _plan(api), _state(api)]
+    return [*(_simple(api, *row) for row in simple), _clear(api), _settle(api), _plan(api), _state(api)]
 
 
 #: An order on one thing: by its id, by whom, and when.
@@ -107,7 +108,9 @@ def _clear(api: Api) -> HTTPRouteHandler:
             request,
             actor,
             data.reason,
-            lambda connection: clear_flag(connection, id, by=actor.name, reason=data.reason.strip(), now=now_us()),
+            lambda connection: clear_flag(
+                connection, api.plan, id, by=actor.name, reason=data.reason.strip(), now=api.clock()
+            ),
         )
 
     return post(
@@ -121,6 +124,37 @@ def _clear(api: Api) -> HTTPRouteHandler:
             **documented(400, 401, 403, 404, 409),
         },
         tags=["flags"],
+        sync_to_thread=True,
+    )(order)
+
+
+def _settle(api: Api) -> HTTPRouteHandler:
+    def order(request: AnyRequest, id: FromPath[str], item: FromPath[str], data: JSONBody[Clearing]) -> dict[str, Any]:
+        actor: Actor = request.user
+        reason = data.reason.strip()
+        if not reason:
+            raise Problem("invalid", "Say why.", [{"path": "reason", "message": "is blank"}])
+        return _carried_out(
+            api,
+            request,
+            actor,
+            data.reason,
+            lambda connection: settle_item(
+                connection, api.plan, id, item, by=actor.name, reason=reason, now=api.clock()
+            ),
+        )
+
+    return post(
+        "/accounts/{id:str}/exit/{item:str}",
+        status_code=200,
+        operation_id="settle_exit_item",
+        summary="Settle an item of an exit's checklist by hand, with a reason",
+        opt={"role": "approver"},
+        responses={
+            200: ResponseSpec(data_container=shapes.CloudEvent, description="the event in the ledger"),
+            **documented(400, 401, 403, 404, 409),
+        },
+        tags=["accounts"],
         sync_to_thread=True,
     )(order)
 
@@ -167,7 +201,7 @@ def _state(api: Api) -> HTTPRouteHandler:
             request,
             actor,
             msgspec.json.encode(data, order="sorted").decode(),
-            lambda connection: state_fact(connection, id, fact, api.roster, by=actor.name, name=name, now=now),
+            lambda connection: state_fact(connection, id, fact, api.plan, by=actor.name, name=name, now=now),
         )
 
     return post(

@@ -13,7 +13,9 @@ from litestar.datastructures import State
 
 from seamline.boundary import Roster
 from seamline_webhooks.api.problem import Problem
+from seamline_workers.clock import business_clock
 from seamline_workers.config import ROLES, Config, Token
+from seamline_workers.plan import Plan
 from seamline_workers.registry import Source
 from seamline_workers.store.reading.events import Wire
 from seamline_workers.store.reading.sources import Described
@@ -66,6 +68,9 @@ class Api:
         self._public_url = config.company.public_url.rstrip("/")
         self.prefix = config.company.event_prefix
         self.roster = roster
+        #: Business time in microseconds, as the workers have it.
+        self.clock = business_clock()
+        self.plan = Plan(roster, self.clock)
         self._keyring = Keyring(config.api.tokens)
 
     @property

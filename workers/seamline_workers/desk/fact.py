@@ -9,21 +9,19 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_json
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 import seamline.events  # noqa: F401  (declares the catalogue)
-from seamline.boundary import Roster
 from seamline.cloudevents import NOT_DATA
 from seamline.errors import PayloadError
 from seamline.events.base import Event, event_id, versions
+from seamline_workers.desk.account import one_account
 from seamline_workers.desk.bell import ring
-from seamline_workers.desk.refusal import Conflict, NoSuch
 from seamline_workers.plan import Plan
 from seamline_workers.store import ledger
 from seamline_workers.store.ledger import Entry
-from seamline_workers.store.reading import group, moment
+from seamline_workers.store.reading import moment
 from seamline_workers.store.reading.query import InvalidQuery, TypeGlob
-from seamline_workers.store.schema import accounts
 
 
 def read_fact(type: str, data: Mapping[str, Any], occurred_at: str | None, *, prefix: str) -> Event:
@@ -67,27 +65,18 @@ def _is_time(value: str) -> bool:
 
 
 def state_fact(
-    connection: Connection, key: str, event: Event, roster: Roster, *, by: str, name: str | None, now: int
+    connection: Connection, key: str, event: Event, plan: Plan, *, by: str, name: str | None, now: int
 ) -> str:
     """Append the fact to the ledger and hand it to its seats; stated twice it is one event.
 
     ``key`` is the account's id or key; ``name`` is the human's own name of the statement (an Idempotency-Key).
     """
-    account = _account(connection, key)
+    account = one_account(connection, key)
     entry = _entry(event, account, by, name, now)
     locked = ledger.lock(connection, [account])
-    ledger.append(connection, [entry], Plan(roster), locked, now)
+    ledger.append(connection, [entry], plan, locked, now)
     ring(connection)
     return f"events/{UUID(bytes=entry.id)}"
-
-
-def _account(connection: Connection, key: str) -> int:
-    found = group.accounts_of(connection, key)
-    if not found:
-        raise NoSuch("nobody has this id or key")
-    if len(set(group.groups(connection, found).values())) > 1:
-        raise Conflict(f"this key names several accounts: {', '.join(map(str, found))}; state it of one of these ids")
-    return int(connection.execute(select(accounts.c.id).where(accounts.c.id == min(found))).scalar_one())
 
 
 def _entry(event: Event, account: int, by: str, name: str | None, now: int) -> Entry:

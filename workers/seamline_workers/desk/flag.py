@@ -1,22 +1,32 @@
-"""Clearing flags."""
+"""Clearing flags. A flag that stands for a risk is cleared with the risk: that alone lets expansion go on."""
 
 from __future__ import annotations
 
+import json
+
 from sqlalchemy import Connection, select, update
 
+from seamline.events import RiskCleared
+from seamline.events.base import event_id
+from seamline_workers.desk.bell import ring
 from seamline_workers.desk.refusal import Conflict, NoSuch
+from seamline_workers.plan import Plan
 from seamline_workers.store import ledger
 from seamline_workers.store.desk_schema import flags
+from seamline_workers.store.entry import ENGINE, Entry
 from seamline_workers.store.reading.query import row_id
 
 
-def clear_flag(connection: Connection, id: str, *, by: str, reason: str, now: int) -> str:
-    """Clear an open flag, under the lock that guards take, so that whoever looks sees it before or after."""
+def clear_flag(connection: Connection, plan: Plan, id: str, *, by: str, reason: str, now: int) -> str:
+    """Clear an open flag, under the lock that guards take, so that whoever looks sees it before or after.
+
+    ``now`` is business time in microseconds.
+    """
     number = row_id(id)
-    account = connection.execute(select(flags.c.account_id).where(flags.c.id == number)).scalar()
-    if number is None or account is None:
+    row = connection.execute(select(flags.c.account_id, flags.c.key).where(flags.c.id == number)).first()
+    if number is None or row is None:
         raise NoSuch(f"there is no flag {id}")
-    ledger.lock(connection, [account])
+    locked = ledger.lock(connection, [row.account_id])
     cleared = connection.execute(
         update(flags)
         .where(flags.c.id == number, flags.c.state == "open")
@@ -24,4 +34,24 @@ def clear_flag(connection: Connection, id: str, *, by: str, reason: str, now: in
     )
     if not cleared.rowcount:
         raise Conflict(f"flag {id} is cleared already")
+    if row.key in locked[row.account_id].projection.risks:
+        ledger.append(connection, [_risk_cleared(number, row.account_id, row.key, by, reason, now)], plan, locked, now)
+        ring(connection)
     return f"flags/{number}"
+
+
+def _risk_cleared(flag: int, account: int, risk: str, by: str, reason: str, now: int) -> Entry:
+    """The engine's word that a human cleared a risk; who it was stands in it, and is its source."""
+    fields = {"flag_id": risk, "by": by, "reason": reason}
+    return Entry(
+        id=event_id(ENGINE, RiskCleared.event_type, f"flag/{flag}").bytes,
+        type=RiskCleared.event_type,
+        version=1,
+        account_id=account,
+        source=f"/people/{by}",
+        data=json.dumps(fields, separators=(",", ":"), ensure_ascii=False),
+        occurred_at=now,
+        timebasis="received",
+        received_at=now,
+        trust="human",
+    )

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, text
 
 from seamline.context import Message, Task
 from seamline_workers.store.array import array
-from seamline_workers.store.desk_schema import FLAG, MESSAGE, TASK
+from seamline_workers.store.checks import write_check
+from seamline_workers.store.desk_schema import CHECK, FLAG, MESSAGE, TASK
 from seamline_workers.store.lanes import LaneEnd, finish_lanes
 from seamline_workers.store.lite import raw
 from seamline_workers.store.schema import DONE, RETRYING
@@ -78,9 +79,9 @@ ON CONFLICT (event_seq, seat, kind, key) DO NOTHING
 
 
 def complete(
-    connection: Connection, ends: Sequence[LaneEnd], outcomes: Sequence[Outcome], now: int
+    connection: Connection, ends: Sequence[LaneEnd], outcomes: Sequence[Outcome], now: int, at: int | None = None
 ) -> set[tuple[int, str]]:
-    """Finish lanes and write their outcomes' effects, in the caller's transaction.
+    """Finish lanes and write their outcomes' effects, in the caller's transaction. ``at`` is business time.
 
     What lost its lease changes nothing. Returns the handoffs that were completed: (ledger number, seat).
     """
@@ -93,7 +94,7 @@ def complete(
     rows = [row for o in ended if not o.again for row in o.effects]
     rows += _new(connection, [row for o in ended if o.again for row in o.effects])
     if rows:
-        write_effects(connection, rows, now)
+        write_effects(connection, rows, now if at is None else at)
     return done
 
 
@@ -122,7 +123,7 @@ def _complete(connection: Connection, alive: Sequence[Outcome], now: int) -> set
 
 def write_effects(connection: Connection, rows: Sequence[EffectRow], now: int) -> None:
     """Write effects that do not exist yet, with the flags, tasks and messages that they are."""
-    refs = _raise_flags(connection, [row for row in rows if row.kind == FLAG], now)
+    refs = raise_flags(connection, [row for row in rows if row.kind == FLAG], now)
     written = []
     for row in rows:
         if row.kind == FLAG:
@@ -198,7 +199,7 @@ def _flag_key(row: EffectRow) -> _FlagKey:
     return (row.account_id, row.seat, row.what.name, row.what.key)
 
 
-def _raise_flags(connection: Connection, rows: Sequence[EffectRow], now: int) -> dict[_FlagKey, int]:
+def raise_flags(connection: Connection, rows: Sequence[EffectRow], now: int) -> dict[_FlagKey, int]:
     """Raise flags, or count on those that are open. Returns their ids."""
     merged: dict[_FlagKey, tuple[str, str, Sequence[str], int]] = {}
     for row in rows:
@@ -294,4 +295,4 @@ def _write_message(connection: Connection, row: EffectRow, now: int) -> int:
     return int(connection.execute(_SEND, binds).scalar_one())
 
 
-_WRITERS = {TASK: _write_task, MESSAGE: _write_message}
+_WRITERS = {TASK: _write_task, MESSAGE: _write_message, CHECK: write_check}

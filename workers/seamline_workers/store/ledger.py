@@ -16,7 +16,7 @@ from seamline_workers.store import lanes, record
 from seamline_workers.store.accounts import LostRace
 from seamline_workers.store.array import array
 from seamline_workers.store.entry import ENGINE, Entry, control
-from seamline_workers.store.folding import Group, Locked, facts_of, fold_in
+from seamline_workers.store.folding import Group, Locked, facts_of, fold_in, folds
 from seamline_workers.store.lite import look_up, raw
 from seamline_workers.store.schema import PARKED
 
@@ -96,7 +96,7 @@ def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked:
     told = {
         (group.id, entry.type): entry.seq
         for entry in new
-        if entry.source != ENGINE and not (group := locked[entry.account_id]).fresh
+        if folds(entry.type) and not (group := locked[entry.account_id]).fresh
     }
     released = release(connection, told)
     _insert_events(connection, new)
