@@ -125,7 +125,7 @@ def test_a_handler_of_a_union_is_registered_for_its_members_only() -> None:
     dirk = Seat("dirk")
     dirk.on(DealWon)(written_as_text)
     dirk.on(DealLost)(written_as_text)
-    with pytest.raises(ConfigError, match="takes DealWon | DealLost but is registered for ProposalViewed"):
+    with pytest.raises(ConfigError, match=r"takes DealWon \| DealLost but is registered for ProposalViewed"):
         dirk.on(ProposalViewed)(written_as_text)
 
     def typed(event: object, ctx: SyncContext) -> None: ...

@@ -20,6 +20,7 @@ from seamline.events import (
     RiskFlagged,
 )
 from seamline.events.base import STAGES
+from seamline.guard import Guard
 from seamline.map import boundary_map, difference, gate_of
 from seamline.mapping import BoundaryMap
 from seamline_agency.roster import roster as agency
@@ -33,7 +34,7 @@ def _roster(*gates: Gate) -> Roster:
     def viewed(event: ProposalViewed, ctx: SyncContext) -> None: ...
 
     dirk.expect(KickoffBooked, after=DealWon, within=timedelta(hours=48), otherwise=KickoffOverdue, rule="R32")
-    guards = [
+    guards: list[Guard] = [
         Requires(OnboardingStarted, ContractSigned, rule="R4", reason="waiting for contract"),
         Holds((OfferSent,), winner="coo", look=RiskFlagged),
     ]

@@ -80,7 +80,7 @@ def create_app(
 
     state = State({"config": config})
     process = load_process(config)
-    api = Api(state, config, process.roster)
+    api = Api(state, config, process)
     app = App(
         [webhooks, health.live, health.ready, metrics.metrics, *api_routers(api), *route_handlers],
         lifespan=[lifespan],
