@@ -148,6 +148,22 @@ class Seat:
     def handler(self, event_type: str) -> Handler | None:
         return self.handlers.get(event_type)
 
+    def answering(self, topic: str) -> Handler | None:
+        """The handler of messages of a topic, the most specific one."""
+        fitting = [name for name in self.answers if fnmatchcase(topic, name)]
+        return self.answers[max(fitting, key=lambda name: (name == topic, len(name)))] if fitting else None
+
+    def handling(self, event: Event) -> Handler | None:
+        """The handler of an event that is handed to this seat; of a message, by its topic."""
+        if isinstance(event, MessageDelivered) and (found := self.answering(event.topic)) is not None:
+            return found
+        return self.handler(event.event_type)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether this seat lives outside the process: it is reached by files or by an address."""
+        return self.kind == "agent" and bool(self.inbox or self.endpoint)
+
     def consumes(self, event_type: str) -> bool:
         """Whether a handoff of this type to this seat has something to do."""
         if self.kind == "human":

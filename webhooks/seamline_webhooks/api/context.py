@@ -15,6 +15,7 @@ from seamline_webhooks.api.problem import Problem
 from seamline_workers.boundary import may_confirm
 from seamline_workers.clock import business_clock
 from seamline_workers.config import ROLES, Config, Token
+from seamline_workers.outbound import Outbound
 from seamline_workers.plan import Plan
 from seamline_workers.process import Process
 from seamline_workers.registry import Source
@@ -75,6 +76,7 @@ class Api:
         self.clock = business_clock()
         self.plan = Plan(self.roster, self.clock)
         self._keyring = Keyring(config.api.tokens)
+        self.outbound = Outbound.of(config, self.roster, self.clock)
 
     @property
     def store(self) -> Store:
@@ -98,6 +100,11 @@ class Api:
         person = self._people.get(actor.name)
         names = (actor.name, person.email if person is not None and person.email else actor.name)
         return actor.may("admin") or any(may_confirm(self.roster, name) for name in names)
+
+    def review(self) -> dict[str, Any]:
+        """What drafts are shown by: business time, and the names that no customer should read."""
+        agents = {seat.name for seat in self.roster.seats if seat.kind == "agent"}
+        return {"now": self.outbound.clock(), "seats": agents}
 
     def wire(self, actor: Actor) -> Wire:
         return Wire(self.prefix, actor.unmasked)
