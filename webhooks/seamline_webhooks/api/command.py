@@ -78,7 +78,8 @@ def command_routes(api: Api) -> list[HTTPRouteHandler]:
         ("sources/{id:str}/resume", "admin", shapes.Source, "Go on with a paused source",
          lambda connection, key, _by, _now: set_source(connection, key, "active")),
     ]  # fmt: skip
-    return [*(_simple(api, *row) for row in simple), _clear(api), _settle(api), _plan(api), _state(api)]
+    simply = [_simple(api, *row) for row in simple]
+    return [*simply, _clear(api), _settle(api), _plan(api), _state(api), _confirm(api)]
 
 
 #: An order on one thing: by its id, by whom, and when.
