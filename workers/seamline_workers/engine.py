@@ -25,6 +25,7 @@ from seamline_workers.job import Job
 from seamline_workers.lapsing import Lapsing
 from seamline_workers.log import log
 from seamline_workers.outbound import Outbound
+from seamline_workers.outside import Outside
 from seamline_workers.plan import Plan
 from seamline_workers.process import Process, load_process
 from seamline_workers.registry import Source, register_sources
@@ -112,15 +113,16 @@ class Engine:
         self.seats = {} if self.process.broken else {seat.name: seat for seat in roster.seats}
         self.pace = Pace()
         self.plan = Plan(roster, self.clock)
-        self.translator = Translator(
-            store, self.plan, config.company.public_url.rstrip("/"), frozenset(config.company.domains)
-        )
         self.outbound = outbound or Outbound.of(config, roster, self.clock)
+        transport = transport or Transport()
+        outside = Outside(self.outbound, transport)
+        self.translator = Translator(
+            store, self.plan, config.company.public_url.rstrip("/"), frozenset(config.company.domains), outside.decide
+        )
         self.runner = Runner(
             store, roster, max_attempts=config.worker.max_attempts, clock=self.clock, ours=self.outbound.ours
         )
         self.completer = Completer(store, roster, self.plan, config.worker.max_attempts, self.clock, self.outbound)
-        transport = transport or Transport()
         self.dispatcher = Dispatcher(store, self.outbound, transport)
         self.fetcher = fetch.Fetcher(self.translator, self.sources, transport)
         self.poller = poll.Poller(store, self.sources, transport)
@@ -130,6 +132,7 @@ class Engine:
             "replay": replay.Replayer(store),
             "check": Examiner(store, self.plan, self.sources, self.clock, transport),
             "drafts": Lapsing(store, self.outbound),
+            "answers": outside,
             **self.dispatcher.jobs(),
         }
         self.worker_id = 0
