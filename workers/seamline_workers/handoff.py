@@ -20,6 +20,7 @@ from seamline.events.base import Event, catalogue
 from seamline.seat import Seat
 from seamline_workers.asking import Asking, NotAllowed, Result
 from seamline_workers.audience import Ours
+from seamline_workers.elsewhere import Elsewhere
 from seamline_workers.interpret import from_us
 from seamline_workers.loops import Loops, Running
 from seamline_workers.reader import LedgerReader, event_of
@@ -70,7 +71,9 @@ class Runner:
         max_attempts: int,
         clock: Callable[[], int] = now_us,
         ours: Ours | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
+        self.elsewhere = elsewhere
         self._store = store
         self._roster = roster
         self._asking = Asking(roster, clock, ours)
@@ -144,9 +147,12 @@ class Runner:
         started: Callable[[Running], None] | None,
     ) -> list[Any]:
         handler = seat.handling(event)
+        if seat.elsewhere and self.elsewhere is not None:
+            return list(self.elsewhere.handle(seat, handoff, event, reader))
         if seat.kind == "human" or handler is None:
             title = f"{handoff.type} for {seat.role or seat.name}"
             return [Task(title, "Read the account's timeline and do what the role asks for.", assignee=seat.assignee)]
+        assert handler is not None
         now = from_us(self._clock())
         if _is_async(handler):
             ctx = Context(event, seat.name, reader, now)
