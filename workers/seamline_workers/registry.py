@@ -153,7 +153,7 @@ def load_roster(config: Config) -> Roster:
     for seat in seats:
         if seat.endpoint is not None and seat.kind == "agent":
             _check_endpoint(seat, config)
-    return Roster(seats, roster.guards, roster.gates, roster.stages)
+    return replace(roster, seats=seats, timezone=config.company.timezone)
 
 
 def _check_endpoint(seat: Seat, config: Config) -> None:
