@@ -18,6 +18,7 @@ from seamline.adapter import Adapter
 from seamline.boundary import Roster, TwoOwners
 from seamline.errors import ConfigError
 from seamline.events.base import catalogue
+from seamline_workers.channel import build_channels
 from seamline_workers.config import Config, load_config
 from seamline_workers.registry import build_adapters, load_roster
 from seamline_workers.store.intake_sqlite import want_of_room
@@ -59,7 +60,7 @@ def inspect(config_path: Path | None) -> list[Finding]:
             Finding("error", "config", text.split(":", 1)[0], text, "Mend this key in the configuration.")
             for text in str(error).splitlines()
         ]
-    found = [*_idle(config), *_sources(config), *_routing(config), *_queue(config), *_store(config)]
+    found = [*_idle(config), *_sources(config), *_channels(config), *_routing(config), *_queue(config), *_store(config)]
     return sorted(found, key=lambda finding: finding.level)
 
 
@@ -93,6 +94,15 @@ def _sources(config: Config) -> Iterator[Finding]:
             "is not set; signatures over the URL will not match",
             "Write the address that providers call.",
         )
+
+
+def _channels(config: Config) -> Iterator[Finding]:
+    """Each channel alone, so that one that is wrong hides no other."""
+    for name, section in config.channels.items():
+        try:
+            build_channels(config.model_copy(update={"channels": {name: section}}))
+        except ConfigError as error:
+            yield Finding("error", "channel", f"channels.{name}", str(error), "Mend this channel in the configuration.")
 
 
 def _routing(config: Config) -> Iterator[Finding]:

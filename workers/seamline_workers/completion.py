@@ -18,10 +18,12 @@ from seamline.projection import Projection
 from seamline_workers.asking import Result
 from seamline_workers.clock import Clock
 from seamline_workers.crashpoint import reach
+from seamline_workers.drafting import Drafting
 from seamline_workers.guarding import Guarding
 from seamline_workers.handoff import unwritable
 from seamline_workers.log import log
 from seamline_workers.messaging import Messaging
+from seamline_workers.outbound import Outbound
 from seamline_workers.parking import already_told
 from seamline_workers.store import lanes, ledger
 from seamline_workers.store.effects import Outcome, complete
@@ -54,6 +56,11 @@ class Completer:
     plan: Plan
     max_attempts: int = 12
     clock: Clock = now_us
+    outbound: Outbound | None = None
+
+    @cached_property
+    def _drafting(self) -> Drafting:
+        return Drafting(self.outbound or Outbound(self.roster, clock=self.clock))
 
     @cached_property
     def _messaging(self) -> Messaging:
@@ -106,6 +113,7 @@ class Completer:
                 ahead: dict[int, Projection] = {}
                 guarding = Guarding(self.roster, self.clock)
                 results = [guarding.guarded(connection, result, locked, ahead) for result in results]
+                results = [self._drafting.drafted(connection, result, locked) for result in results]
                 results = [self._messaging.addressed(connection, result, locked) for result in results]
             done = complete(connection, completion.ends, [r.outcome for r in results], now, self.clock())
             reach("handoff.completed")
@@ -125,7 +133,8 @@ class Completer:
         return ledger.lock(connection, wanted)
 
     def _append(self, connection: Connection, results: Sequence[Result], locked: Locked, now: int) -> None:
-        entries = [entry for result in results for entry in result.entries] + self._messaging.said(results)
+        entries = [entry for result in results for entry in result.entries]
+        entries += [*self._drafting.requested(results), *self._messaging.said(results)]
         ledger.append(connection, entries, self.plan, locked, now)
         waits = [r.outcome for r in results if r.outcome.state == PARKED and r.outcome.awaits]
         lanes.reopen(connection, already_told(connection, waits, locked))

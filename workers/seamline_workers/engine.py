@@ -18,10 +18,13 @@ from seamline_workers.clock import Clock, business_clock
 from seamline_workers.completion import Completer, Completion
 from seamline_workers.config import Config
 from seamline_workers.crashpoint import reach
+from seamline_workers.dispatch import Dispatcher
 from seamline_workers.evidence import Examiner
 from seamline_workers.handoff import Runner, where
 from seamline_workers.job import Job
+from seamline_workers.lapsing import Lapsing
 from seamline_workers.log import log
+from seamline_workers.outbound import Outbound
 from seamline_workers.plan import Plan
 from seamline_workers.registry import Source, load_roster, register_sources
 from seamline_workers.run import Run, Work
@@ -95,6 +98,7 @@ class Engine:
         sources: Mapping[str, Source],
         transport: Transport | None = None,
         clock: Clock | None = None,
+        outbound: Outbound | None = None,
     ) -> None:
         self.clock = clock or business_clock()
         self.store = store
@@ -107,13 +111,23 @@ class Engine:
         self.translator = Translator(
             store, self.plan, config.company.public_url.rstrip("/"), frozenset(config.company.domains)
         )
-        self.runner = Runner(store, roster, max_attempts=config.worker.max_attempts, clock=self.clock)
-        self.completer = Completer(store, roster, self.plan, config.worker.max_attempts, self.clock)
+        self.outbound = outbound or Outbound.of(config, roster, self.clock)
+        self.runner = Runner(
+            store, roster, max_attempts=config.worker.max_attempts, clock=self.clock, ours=self.outbound.ours
+        )
+        self.completer = Completer(store, roster, self.plan, config.worker.max_attempts, self.clock, self.outbound)
         transport = transport or Transport()
+        self.dispatcher = Dispatcher(store, self.outbound, transport)
         self.fetcher = fetch.Fetcher(self.translator, self.sources, transport)
         self.poller = poll.Poller(store, self.sources, transport)
-        self.jobs: dict[str, Job] = {"fetch": self.fetcher, "poll": self.poller, "replay": replay.Replayer(store)}
-        self.jobs["check"] = Examiner(store, self.plan, self.sources, self.clock, transport)
+        self.jobs: dict[str, Job] = {
+            "fetch": self.fetcher,
+            "poll": self.poller,
+            "replay": replay.Replayer(store),
+            "check": Examiner(store, self.plan, self.sources, self.clock, transport),
+            "drafts": Lapsing(store, self.outbound),
+            **self.dispatcher.jobs(),
+        }
         self.worker_id = 0
         self._counter = itertools.count(1)
         self._stuck: set[tuple[str, int]] = set()

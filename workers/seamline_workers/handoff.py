@@ -19,6 +19,7 @@ from seamline.errors import NeedsHuman, Park, PayloadError, RetryLater
 from seamline.events.base import Event, catalogue
 from seamline.seat import Seat
 from seamline_workers.asking import Asking, NotAllowed, Result
+from seamline_workers.audience import Ours
 from seamline_workers.interpret import from_us
 from seamline_workers.loops import Loops, Running
 from seamline_workers.reader import LedgerReader, event_of
@@ -61,10 +62,18 @@ def unwritable(outcome: Outcome, error: Exception, max_attempts: int) -> Outcome
 class Runner:
     """Runs handlers of a roster's seats against a store."""
 
-    def __init__(self, store: Store, roster: Roster, *, max_attempts: int, clock: Callable[[], int] = now_us) -> None:
+    def __init__(
+        self,
+        store: Store,
+        roster: Roster,
+        *,
+        max_attempts: int,
+        clock: Callable[[], int] = now_us,
+        ours: Ours | None = None,
+    ) -> None:
         self._store = store
         self._roster = roster
-        self._asking = Asking(roster, clock)
+        self._asking = Asking(roster, clock, ours)
         self._max_attempts = max_attempts
         self._clock = clock
         self._loops = Loops()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -80,7 +81,7 @@ Work = Callable[[Connection, str, str, int], str]
 def _simple(api: Api, path: str, role: str, shape: Any, says: str, work: Work) -> HTTPRouteHandler:
     def order(request: AnyRequest, id: FromPath[str]) -> dict[str, Any]:
         actor: Actor = request.user
-        return _carried_out(api, request, actor, "", lambda connection: work(connection, id, actor.name, now_us()))
+        return carried_out(api, request, actor, "", lambda connection: work(connection, id, actor.name, now_us()))
 
     noun, action = path.split("/", 1)[0], path.rsplit("/", 1)[1]
     return post(
@@ -103,7 +104,7 @@ def _clear(api: Api) -> HTTPRouteHandler:
         actor: Actor = request.user
         if not data.reason.strip():
             raise Problem("invalid", "Say why.", [{"path": "reason", "message": "is blank"}])
-        return _carried_out(
+        return carried_out(
             api,
             request,
             actor,
@@ -134,7 +135,7 @@ def _settle(api: Api) -> HTTPRouteHandler:
         reason = data.reason.strip()
         if not reason:
             raise Problem("invalid", "Say why.", [{"path": "reason", "message": "is blank"}])
-        return _carried_out(
+        return carried_out(
             api,
             request,
             actor,
@@ -168,7 +169,7 @@ def _plan(api: Api) -> HTTPRouteHandler:
             nothing_asked(request)
             return Response(dict(plan(api.store, selector)), status_code=200)
         what = msgspec.json.encode(data, order="sorted").decode()
-        planned = _carried_out(
+        planned = carried_out(
             api,
             request,
             actor,
@@ -196,7 +197,7 @@ def _state(api: Api) -> HTTPRouteHandler:
     def order(request: AnyRequest, id: FromPath[str], data: JSONBody[Statement]) -> dict[str, Any]:
         fact, actor = read_fact(data.type, data.data, data.occurred_at, prefix=api.prefix), request.user
         name, now = request.headers.get("idempotency-key"), now_us()
-        return _carried_out(
+        return carried_out(
             api,
             request,
             actor,
@@ -219,8 +220,13 @@ def _state(api: Api) -> HTTPRouteHandler:
     )(order)
 
 
-def _carried_out(
-    api: Api, request: AnyRequest, actor: Actor, what: str, work: Callable[[Connection], str]
+def carried_out(
+    api: Api,
+    request: AnyRequest,
+    actor: Actor,
+    what: str,
+    work: Callable[[Connection], str],
+    carry: Callable[[Order, Callable[[Connection], str]], str] | None = None,
 ) -> dict[str, Any]:
     """Carry an order out and show what it changed. Raises Problem, NoSuch, Conflict."""
     nothing_asked(request)
@@ -228,6 +234,6 @@ def _carried_out(
         order = Order(actor.name, f"{request.url.path}\n{what}", request.headers.get("idempotency-key"))
     except ValueError as error:
         raise Problem("invalid", "Mend the header.", [{"path": "Idempotency-Key", "message": str(error)}]) from None
-    noun, key = carry_out(api.store, order, work).split("/", 1)
+    noun, key = (carry or partial(carry_out, api.store))(order, work).split("/", 1)
     show = next(row.one for row in NOUNS if row.name == noun)
     return dict(found(noun, key, show(api, actor, key)))

@@ -15,6 +15,7 @@ from seamline.boundary import Roster
 from seamline_webhooks.api.problem import Problem
 from seamline_workers.clock import business_clock
 from seamline_workers.config import ROLES, Config, Token
+from seamline_workers.outbound import Outbound
 from seamline_workers.plan import Plan
 from seamline_workers.registry import Source
 from seamline_workers.store.reading.events import Wire
@@ -72,6 +73,7 @@ class Api:
         self.clock = business_clock()
         self.plan = Plan(roster, self.clock)
         self._keyring = Keyring(config.api.tokens)
+        self.outbound = Outbound.of(config, roster, self.clock)
 
     @property
     def store(self) -> Store:
@@ -89,6 +91,11 @@ class Api:
         sources: Mapping[str, Source] = self._state.get("sources", {})
         url = self._public_url
         return {name: Described(f"{url}/webhooks/{name}", source.trust) for name, source in sources.items()}
+
+    def review(self) -> dict[str, Any]:
+        """What drafts are shown by: business time, and the names that no customer should read."""
+        agents = {seat.name for seat in self.roster.seats if seat.kind == "agent"}
+        return {"now": self.outbound.clock(), "seats": agents}
 
     def wire(self, actor: Actor) -> Wire:
         return Wire(self.prefix, actor.unmasked)
