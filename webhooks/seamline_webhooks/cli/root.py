@@ -16,11 +16,13 @@ from seamline_webhooks.cli import (
     folder,
     lists,
     pause,
+    queue,
     record,
     replay,
     run,
     send,
     tail,
+    why,
 )
 from seamline_webhooks.cli.output import NOT_REACHABLE, WRONG_USE, fail
 
@@ -83,7 +85,10 @@ app.add_typer(lists.events, name="events")
 app.add_typer(lists.handoffs, name="handoffs")
 app.add_typer(lists.dead, name="dead")
 app.add_typer(account.app, name="account")
+app.add_typer(queue.tasks, name="tasks")
+app.add_typer(queue.flags, name="flags")
 app.add_typer(record.app, name="record")
 app.command("replay")(replay.replay)
+app.command("why")(why.why)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
