@@ -30,6 +30,14 @@ class Open:
 
 
 @dataclass(frozen=True)
+class Exit:
+    """An account whose relationship has ended, when, and whose exit is not logged."""
+
+    account: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class SourceState:
     """A source as it stands. ``last_at``: its last delivery; ``failing``: why its poll does not get through."""
 
@@ -49,6 +57,10 @@ class Company(Protocol):
         """Flags, tasks and drafts that wait for a human, oldest first."""
         ...
 
+    def exits(self) -> Sequence[Exit]:
+        """Accounts whose relationship has ended and whose exit is not logged, oldest first."""
+        ...
+
     def sources(self) -> Sequence[SourceState]: ...
 
     def names(self, accounts: Iterable[str]) -> Mapping[str, str]:
@@ -56,4 +68,4 @@ class Company(Protocol):
         ...
 
 
-__all__ = ["Company", "Open", "SourceState"]
+__all__ = ["Company", "Exit", "Open", "SourceState"]

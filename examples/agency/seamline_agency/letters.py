@@ -15,7 +15,7 @@ class Letter(NamedTuple):
     body: str
 
 
-def summary(client: str | None, figures: Sequence[Figure]) -> Letter:
+def summary(figures: Sequence[Figure]) -> Letter:
     """A summary of a call; ``figures`` are trusted."""
     lines = [
         f"- {figure.metric}: {spoken(figure)}" + (f" ({told_period(figure.period)})" if figure.period else "")
@@ -28,5 +28,5 @@ def summary(client: str | None, figures: Sequence[Figure]) -> Letter:
 def outreach(client: str | None) -> Letter:
     """A few words to a client who may be unhappy: a question, nothing that is sold."""
     who = f" for {client}" if client else ""
-    body = f"Hello,\n\nhow do you find what we do{who}? We would like to hear it from you; when may we call?\n\nKind regards"
-    return Letter("How are things going?", body)
+    asked = f"how do you find what we do{who}? We would like to hear it from you; when may we call?"
+    return Letter("How are things going?", f"Hello,\n\n{asked}\n\nKind regards")

@@ -250,7 +250,7 @@ def noted(event: CallNoted, ctx: SyncContext) -> None:
     addresses = [contact["email"] for contact in ctx.account.contacts if contact.get("email")]
     missing = [] if event.text or event.notes_ref else ["no call notes"]
     missing += [] if known else ["no figure that can be trusted"]
-    letter = summary(ctx.account.name, known)
+    letter = summary(known)
     ctx.draft(
         "mail",
         to=[event.party.email] if event.party.email else addresses[:1],
