@@ -138,7 +138,7 @@ class Dispatcher:
             first = connection.execute(_FIRST, {"group": held.group.id, "now": now}).scalar()
             if first != row.id:
                 return None
-            refusal = against(connection, self.outbound, held, now) or unapproved(connection, row)
+            refusal = against(connection, self.outbound, held, now) or unapproved(connection, held)
             if refusal is None and (fault := unsendable(row, self.outbound, row.decided_by)) is not None:
                 refusal = Refusal("R71", "CONFLICT", f"its channel could not send it: {fault}")
             if refusal is not None:

@@ -20,6 +20,7 @@ from seamline_workers.guarding import refused
 from seamline_workers.interpret import from_us
 from seamline_workers.outbound import Outbound
 from seamline_workers.question import refusal_of
+from seamline_workers.stating import contradiction
 from seamline_workers.store.drafts import Held, approved_sha256, attachments_of, heard_since, say
 from seamline_workers.store.entry import Entry
 
@@ -41,11 +42,13 @@ def against(connection: Connection, outbound: Outbound, held: Held, now: int) ->
     return None
 
 
-def unapproved(connection: Connection, row: Row[Any]) -> Refusal | None:
-    """Refuse what the ledger does not say was approved, to the letter."""
-    if approved_sha256(connection, row) == row.sha256:
-        return None
-    return Refusal("R71", "CONFLICT", "the ledger knows no approval of exactly this text: decide about it again")
+def unapproved(connection: Connection, held: Held) -> Refusal | None:
+    """Refuse what the ledger does not say was approved, to the letter, and numbers that a later call contradicts."""
+    row = held.row
+    if approved_sha256(connection, row) != row.sha256:
+        return Refusal("R71", "CONFLICT", "the ledger knows no approval of exactly this text: decide about it again")
+    confirmed = json.loads(row.confirmed)
+    return contradiction(connection, row, held.group.id, confirmed.get("picks", {}), confirmed.get("over", {}))
 
 
 def _lapsed(row: Row[Any], now: int) -> Refusal | None:

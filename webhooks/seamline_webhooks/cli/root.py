@@ -13,6 +13,7 @@ from seamline_webhooks.cli import (
     adapter,
     check,
     database,
+    drafts,
     folder,
     lists,
     pause,
@@ -84,6 +85,7 @@ app.add_typer(lists.deliveries, name="deliveries")
 app.add_typer(lists.events, name="events")
 app.add_typer(lists.handoffs, name="handoffs")
 app.add_typer(lists.dead, name="dead")
+app.add_typer(drafts.app, name="drafts")
 app.add_typer(account.app, name="account")
 app.add_typer(queue.tasks, name="tasks")
 app.add_typer(queue.flags, name="flags")

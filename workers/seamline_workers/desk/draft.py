@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row
 
 from seamline.dispatch import content_sha256
+from seamline.figure import amount
 from seamline.gate import Gate
 from seamline.guard import Refusal
 from seamline_workers.desk.bell import ring
@@ -25,6 +26,7 @@ from seamline_workers.interpret import to_us
 from seamline_workers.outbound import Human, Outbound
 from seamline_workers.reviewing import against, refusals, unsendable
 from seamline_workers.sending import Sent, Settling
+from seamline_workers.stating import contradiction, contradictions
 from seamline_workers.store import ledger
 from seamline_workers.store.drafts import (
     OPEN,
@@ -96,8 +98,7 @@ def approve(connection: Connection, outbound: Outbound, id: str, approval: Appro
     row = held.row
     _demand_open(row)
     gate = _gate(outbound, held, by)
-    if approval.sha256 != row.sha256:
-        raise Stale(f"draft {row.id} is no longer the text that you saw; read it again, and approve its sha256")
+    _demand_seen(row, approval.sha256)
     if row.state == "incomplete":
         _refuse(row, Refusal("R1", "INCOMPLETE", "without recipient, channel and text it cannot be sent: edit it"))
     if gate.four_eyes and by.name in {edit["by"] for edit in json.loads(row.edits)}:
@@ -198,6 +199,11 @@ def resolve(
     return f"drafts/{held.row.id}"
 
 
+def demand_seen(connection: Connection, id: str, sha256: str) -> None:
+    """Raise NoSuch, or Stale where the stored text is not the one of this digest."""
+    _demand_seen(_held(connection, id).row, sha256)
+
+
 # --- what they have in common ---------------------------------------------------------------------------------------
 
 
@@ -207,6 +213,11 @@ def _held(connection: Connection, id: str) -> Held:
     if held is None:
         raise NoSuch(f"there is no draft {id}")
     return held
+
+
+def _demand_seen(row: Row[Any], sha256: str) -> None:
+    if sha256 != row.sha256:
+        raise Stale(f"draft {row.id} is no longer the text that you saw; read it again, and decide about its sha256")
 
 
 def _demand_open(row: Row[Any]) -> None:
@@ -250,7 +261,19 @@ def _confirmed(connection: Connection, held: Held, approval: Approval, now: int)
     confirmed: dict[str, Any] = {"conflicts": [str(one) for one in beside]} if beside else {}
     if missing:
         confirmed["missing"] = missing
-    return confirmed | ({"picks": dict(approval.picks)} if approval.picks else {})
+    return confirmed | _picked(connection, held, approval.picks)
+
+
+def _picked(connection: Connection, held: Held, picks: Mapping[str, float]) -> dict[str, Any]:
+    """Which numbers the human stands by, and what was said against them. Raises Refused where one is left to pick."""
+    row = held.row
+    refusal = contradiction(connection, row, held.group.id, picks, None)
+    if refusal is not None:
+        _refuse(row, refusal)
+    if not picks:
+        return {}
+    over = {one.metric: amount(one.stated) for one in contradictions(connection, row, held.group.id)}
+    return {"picks": dict(picks), "over": over}
 
 
 def _decided(row: Row[Any], decision: str, by: Human, now: int, reason: str | None) -> ledger.Entry:
