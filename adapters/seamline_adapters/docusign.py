@@ -22,8 +22,6 @@ from seamline_adapters import told
 from seamline_adapters.docusign_envelope import Envelope
 from seamline_adapters.signers import labels, parties
 
-_MAX_KEY = 200
-
 
 class DocuSign(Adapter):
     """Envelopes that everybody has signed, that a signer declined, or that the sender voided.
@@ -66,11 +64,8 @@ class DocuSign(Adapter):
             return "the DocuSign account is not in the settings"
         return None
 
-    def delivery_key(self, request: Request) -> str | None:
-        """The message's own key: a retry counts itself in the body, so a digest would take it for another."""
-        return _key(request.json())
-
     def split(self, delivery: Delivery) -> Iterator[Item]:
+        """One item, by the message's own key: a retry counts itself in the body, and is the same item all the same."""
         body = delivery.json()
         yield Item(_key(body) or f"body:{content_key(body)}", body)
 
@@ -109,7 +104,4 @@ class DocuSign(Adapter):
 def _key(body: Any) -> str | None:
     """Event, envelope and the time when the message was made; None where one of them is not told."""
     parts = [told.text(told.at(body, path)) for path in ("event", "data.envelopeId", "generatedDateTime")]
-    if not all(parts):
-        return None
-    key = ":".join(part for part in parts if part)
-    return key if len(key) <= _MAX_KEY and key.isprintable() else None
+    return ":".join(part for part in parts if part) if all(parts) else None

@@ -95,10 +95,10 @@ class PandaDoc(Adapter):
         return request.header("X-PandaDoc-Webhook-Event-Id") or None
 
     def split(self, delivery: Delivery) -> Iterator[Item]:
-        """One item a notification."""
+        """One item a notification, by its content: of two about one state, one may know more of who has signed."""
         body = delivery.json()
         for one in body if isinstance(body, list) else [body]:
-            yield Item(_key(one) or f"other:{content_key(one)}", one)
+            yield Item(content_key(one), one)
 
     def normalize(self, item: Item) -> Iterator[Event]:
         notification = item.data
@@ -175,12 +175,3 @@ def _about(document: Document, meaning: Meaning) -> dict[str, Any]:
 
 def _addresses(document: Document) -> tuple[str, ...]:
     return tuple(person.email for person in document.recipients if person.email is not None)
-
-
-def _key(notification: Any) -> str | None:
-    """Document, status and time of a change of state; None: it is known by what it tells."""
-    if told.at(notification, "event") != _CHANGED:
-        return None
-    places = ("data.id", "data.status", "data.date_modified")
-    parts = [told.text(told.at(notification, place)) for place in places]
-    return ":".join(part for part in parts if part) if all(parts) else None

@@ -1,16 +1,21 @@
-"""Postmark: mail that comes in, and what becomes of mail that goes out."""
+"""Postmark: mail that comes in, mail that goes out, and what becomes of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from seamline import (
     Adapter,
+    ApprovedDispatch,
     BasicAuth,
+    Calls,
     Event,
     FirstPresent,
+    HeaderToken,
     Item,
     PayloadError,
     Query,
@@ -23,7 +28,7 @@ from seamline import (
 from seamline import SharedToken as Token
 from seamline.events import EmailDeliveryChanged, EmailReceived
 from seamline.signature import check
-from seamline_adapters import postmark_mail, postmark_status, told
+from seamline_adapters import letter, postmark_mail, postmark_send, postmark_status, told
 
 #: Mail that comes in names no record type.
 INBOUND = "Inbound"
@@ -41,7 +46,7 @@ class _UrlSecret(FirstPresent):
 
 
 class Postmark(Adapter):
-    """Postmark's inbound mail, deliveries, bounces, complaints, opens, clicks and subscription changes.
+    """Postmark's inbound mail, deliveries, bounces, complaints, opens, clicks and subscription changes; a way out.
 
     Postmark signs nothing: it sends back the secret that stands in the webhook's URL, so the trust is "authenticated".
     A wrong secret is answered 401, which Postmark retries for 10 hours; 403 would end it, and a mistake in our own
@@ -57,6 +62,9 @@ class Postmark(Adapter):
     )
     trust = "authenticated"
     emits = (EmailReceived, EmailDeliveryChanged)
+    hosts = ("api.postmarkapp.com",)
+    auth = HeaderToken("X-Postmark-Server-Token")
+    sends = True
     replies = Replies(
         ok=Reply(200),
         foreign=Reply(200),
@@ -64,6 +72,14 @@ class Postmark(Adapter):
         attempts="inbound mail: 10 times in 10.5 hours, after 1, 5, 10, 10, 10, 15 and 30 minutes, 1, 2 and 6 hours; "
         "403 ends it (postmarkapp.com/developer/webhooks/inbound-webhook)",
     )
+
+    class Settings(BaseModel):
+        """``sender``: who writes where a dispatch does not say. ``message_stream``: the id of an outbound stream."""
+
+        model_config = ConfigDict(extra="forbid")
+
+        sender: letter.Sender | None = None
+        message_stream: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,30}$")] = "outbound"
 
     def delivery_key(self, request: Request) -> str | None:
         return _key(request.json())
@@ -77,6 +93,14 @@ class Postmark(Adapter):
             yield from postmark_mail.received(data)
         else:
             yield from postmark_status.changed(kind, data)
+
+    def preflight(self, dispatch: ApprovedDispatch) -> str | None:
+        return letter.fault(dispatch, self.settings.sender)
+
+    def send(self, dispatch: ApprovedDispatch) -> Calls[str]:
+        """Send what was approved. What becomes of it comes by the webhook, as ``email.delivery_changed``."""
+        sender = letter.writer(dispatch, self.settings.sender)
+        return postmark_send.send(dispatch, sender, self.settings.message_stream)
 
 
 def _kind(data: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from seamline.adapter import Adapter, Evidence, NoSettings, Sent, Subscription
 from seamline.boundary import Roster
-from seamline.call import Answer, Auth, Basic, Bearer, Call, Calls, HeaderToken, QueryToken
+from seamline.call import Answer, Auth, Basic, Bearer, Call, Calls, HeaderToken, QueryToken, Sends, Submission
 from seamline.context import Context, SyncContext
 from seamline.delivery import Decision, Delivery, Item, Nudge, Request, content_key
 from seamline.dispatch import ApprovedDispatch, Attachment, NotApproved, NoticeDraft
@@ -29,7 +29,8 @@ from seamline.errors import (
 )
 from seamline.events.base import Event, Party, Personal, Ref, upcast
 from seamline.form import Form
-from seamline.guard import Requires
+from seamline.gate import Gate, StageRow
+from seamline.guard import Holds, Requires, Settled, Trusted
 from seamline.reply import Replies, Reply
 from seamline.seat import Seat
 from seamline.signature import (
@@ -83,6 +84,8 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     # calls
     "Call",
     "Calls",
+    "Submission",
+    "Sends",
     "Answer",
     "Auth",
     "Bearer",
@@ -128,8 +131,14 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "Seat",
     "Context",
     "SyncContext",
+    # the process: who, what may not happen, where humans gate, what each stage hands on
     "Roster",
     "Requires",
+    "Holds",
+    "Settled",
+    "Trusted",
+    "Gate",
+    "StageRow",
     # errors
     "SeamlineError",
     "ConfigError",

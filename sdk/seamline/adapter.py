@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from seamline.call import Auth, Bearer, Calls
+from seamline.call import Auth, Bearer, Calls, Sends
 from seamline.delivery import Decision, Delivery, Item, Nudge, Request
 from seamline.dispatch import ApprovedDispatch, NoticeDraft
 from seamline.errors import ConfigError, PayloadError
@@ -74,7 +74,8 @@ class Adapter(ABC):
     signature: ClassVar[Signature | None]
     emits: ClassVar[tuple[type[Event], ...]]
     headers: ClassVar[tuple[str, ...]] = ()
-    hosts: ClassVar[tuple[str, ...]] = ()
+    #: The only ones that are called. An adapter whose host depends on its settings sets it in ``__init__``.
+    hosts: tuple[str, ...] = ()
     auth: ClassVar[Auth] = Bearer()
     optional_secrets: ClassVar[tuple[str, ...]] = ()
     replies: ClassVar[Replies] = Replies()
@@ -198,7 +199,7 @@ class Adapter(ABC):
         """
         return None
 
-    def send(self, dispatch: ApprovedDispatch) -> Calls[str]:
+    def send(self, dispatch: ApprovedDispatch) -> Sends[str]:
         """Send what was approved, to the letter. Returns the provider's id of the message. Channels only.
 
         One call writes; it carries ``dispatch.key`` where the provider knows idempotency keys.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from seamline.errors import ConfigError
 from seamline.events.base import Event, catalogue
-from seamline.gate import Gate, StageRow
+from seamline.gate import Gate, StageRow, gate_for
 from seamline.guard import Asked, Guard, Refusal, Requires
 from seamline.seat import Seat, matching
 from seamline.stages import GATE_TRUST
@@ -29,7 +29,7 @@ class Roster:
     guards: Sequence[Guard] = ()
     gates: Sequence[Gate] = ()
     stages: Sequence[StageRow] = ()
-    _routes: dict[str, tuple[Seat | None, tuple[Seat, ...]]] = field(default_factory=dict, repr=False)
+    _routes: dict[str, tuple[Seat | None, tuple[Seat, ...]]] = field(default_factory=dict, init=False, repr=False)
     _guarded: frozenset[str] = field(default=frozenset(), init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -113,9 +113,7 @@ class Roster:
 
     def gate(self, seat: str, channel: str, audience: str, stage: str | None) -> Gate | None:
         """The gate of such a draft: the most specific row; None: this way out is closed."""
-        fitting = [(gate.fits(seat, channel, audience, stage), gate) for gate in self.gates]
-        best = max((fit for fit, _ in fitting), default=-1)
-        return next(gate for fit, gate in fitting if fit == best) if best >= 0 else None
+        return gate_for(self.gates, seat, channel, audience, stage)
 
     def stage(self, name: str | None) -> StageRow | None:
         return next((row for row in self.stages if row.stage == name), None)

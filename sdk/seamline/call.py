@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from seamline.errors import PayloadError
 
@@ -38,6 +38,24 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Submission:
+    """One mail handed to a server by SMTP. ``secret`` is the name of one that is ``user:password``.
+
+    ``recipients`` are the envelope's: the server takes the mail for all of them, or it is not sent. ``message`` is
+    whole but for its Date, which whoever sends it adds. ``host`` is one of ``Adapter.hosts``.
+    """
+
+    name: str
+    host: str
+    port: int
+    tls: Literal["implicit", "starttls"]
+    sender: str = field(repr=False)
+    recipients: tuple[str, ...] = field(repr=False)
+    message: bytes = field(repr=False)
+    secret: str | None = None
+
+
+@dataclass(frozen=True)
 class Answer:
     """What came back; ``headers`` has lower-case names."""
 
@@ -55,8 +73,13 @@ class Answer:
 #: A generator that yields a Call and gets its Answer back (the pattern of ``httpx.Auth``).
 Calls = Generator[Call, Answer, T]
 
+#: What ``send`` may be: a channel may submit mail, too.
+Sends = Generator[Call | Submission, Answer, T]
 
-def drive(calls: Calls[T], send: Callable[[Call], Answer]) -> tuple[T, dict[str, Answer]]:
+C = TypeVar("C", Call, Call | Submission)
+
+
+def drive(calls: Generator[C, Answer, T], send: Callable[[C], Answer]) -> tuple[T, dict[str, Answer]]:
     """Run a generator of calls; gives its value and the answers by ``Call.name`` (of one name, the last).
 
     What ``send`` raises is raised at the generator's ``yield``, so that an adapter can clean up or go on without.

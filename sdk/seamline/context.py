@@ -26,6 +26,7 @@ from seamline.effect import (
 )
 from seamline.errors import NeedsHuman, Park, RetryLater
 from seamline.events.base import Event, Ref
+from seamline.events.control import MessageDelivered
 from seamline.events.values import Figure
 
 E = TypeVar("E", bound=Event)
@@ -129,6 +130,41 @@ class Facts:
         return self._sync.known(event)
 
 
+class SyncMessages:
+    """What other seats have told this one about the account, up to this event."""
+
+    def __init__(self, reader: Reader, seat: str) -> None:
+        self._timeline = SyncTimeline(reader)
+        self._seat = seat
+
+    def all(self, topic: str | None = None, *, from_seat: str | None = None) -> list[MessageDelivered]:
+        """Newest first; those of a topic, of a seat, or all."""
+        told: dict[str, Any] = {"to_seat": self._seat}
+        if topic is not None:
+            told["topic"] = topic
+        if from_seat is not None:
+            told["from_seat"] = from_seat
+        return self._timeline.all(MessageDelivered, **told)
+
+    def last(self, topic: str | None = None, *, from_seat: str | None = None) -> MessageDelivered | None:
+        found = self.all(topic, from_seat=from_seat)
+        return found[0] if found else None
+
+
+class Messages:
+    """What other seats have told this one about the account, for ``async def`` handlers."""
+
+    def __init__(self, reader: Reader, seat: str) -> None:
+        self._sync = SyncMessages(reader, seat)
+
+    async def all(self, topic: str | None = None, *, from_seat: str | None = None) -> list[MessageDelivered]:
+        """Newest first; those of a topic, of a seat, or all."""
+        return self._sync.all(topic, from_seat=from_seat)
+
+    async def last(self, topic: str | None = None, *, from_seat: str | None = None) -> MessageDelivered | None:
+        return self._sync.last(topic, from_seat=from_seat)
+
+
 def _id(evidence: Event | UUID | str) -> str:
     return str(evidence.id) if isinstance(evidence, Event) else str(evidence)
 
@@ -196,7 +232,8 @@ class _Asking:
     ) -> None:
         """Tell or ask another seat of the roster. Raises TypeError where ``needs_response_by`` has no offset.
 
-        ``reply_to``: the id of the message that this answers; the fourth exchange on one matter goes to a human.
+        ``reply_to``: the id of the message that this answers. What is said while a message is handled follows that one;
+        the fourth exchange on one matter goes to a human instead.
         """
         by = _aware("needs_response_by", needs_response_by)
         self.effects.append(Message(to, topic, body, kind, key, by, reply_to))
@@ -297,6 +334,7 @@ class SyncContext(_Asking):
         super().__init__(event, seat, reader, now)
         self.timeline = SyncTimeline(reader)
         self.facts = SyncFacts(reader)
+        self.messages = SyncMessages(reader, seat)
 
 
 class Context(_Asking):
@@ -306,6 +344,7 @@ class Context(_Asking):
         super().__init__(event, seat, reader, now)
         self.timeline = Timeline(reader)
         self.facts = Facts(reader)
+        self.messages = Messages(reader, seat)
 
 
 __all__ = [
@@ -320,10 +359,12 @@ __all__ = [
     "Flag",
     "Log",
     "Message",
+    "Messages",
     "Reader",
     "Severity",
     "SyncContext",
     "SyncFacts",
+    "SyncMessages",
     "SyncTimeline",
     "Task",
     "Timeline",

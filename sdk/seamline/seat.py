@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 from fnmatch import fnmatchcase
-from typing import Any, Literal, TypeVar
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from seamline.context import Context, SyncContext
 from seamline.errors import ConfigError
@@ -39,7 +40,8 @@ class Seat:
     reports_to: str | None = None
     escalates_to: str | None = None
     authority: Sequence[str] = ()
-    facing: Literal["customer_facing", "internal_operations"] | None = None
+    #: ``unclassified``: nobody has said which side it is on; the process check asks for it.
+    facing: Literal["customer_facing", "internal_operations", "unclassified"] | None = None
     assignee: str | None = None
     #: Where a seat that lives elsewhere is reached: ``dir:/path`` (maildir-shaped files), or an HTTPS address.
     inbox: str | None = None
@@ -62,7 +64,7 @@ class Seat:
             raise ConfigError(f"seat {self.name}: kind is 'agent' or 'human', not {self.kind!r}")
         if self.facing is None:
             self.facing = "internal_operations"
-        if self.kind == "agent" and self.facing != "internal_operations":
+        if self.kind == "agent" and self.facing == "customer_facing":
             raise ConfigError(
                 f"seat {self.name} is an agent: agents are internal_operations; a human seat faces the customer"
             )
@@ -146,6 +148,22 @@ class Seat:
     def handler(self, event_type: str) -> Handler | None:
         return self.handlers.get(event_type)
 
+    def answering(self, topic: str) -> Handler | None:
+        """The handler of messages of a topic, the most specific one."""
+        fitting = [name for name in self.answers if fnmatchcase(topic, name)]
+        return self.answers[max(fitting, key=lambda name: (name == topic, len(name)))] if fitting else None
+
+    def handling(self, event: Event) -> Handler | None:
+        """The handler of an event that is handed to this seat; of a message, by its topic."""
+        if isinstance(event, MessageDelivered) and (found := self.answering(event.topic)) is not None:
+            return found
+        return self.handler(event.event_type)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether this seat lives outside the process: it is reached by files or by an address."""
+        return self.kind == "agent" and bool(self.inbox or self.endpoint)
+
     def consumes(self, event_type: str) -> bool:
         """Whether a handoff of this type to this seat has something to do."""
         if self.kind == "human":
@@ -166,8 +184,10 @@ def _check_handler(seat: str, event: type[Event], handler: Callable[..., Any]) -
     if len(parameters) != 2:
         raise ConfigError(f"{where} must take (event, ctx)")
     told, wanted = (_annotated(handler, parameter.annotation) for parameter in parameters)
-    if isinstance(told, type) and issubclass(told, Event) and not issubclass(event, told):
-        raise ConfigError(f"{where} takes {told.__name__} but is registered for {event.__name__}")
+    taken = told if isinstance(told, tuple) else (told,)
+    if all(isinstance(one, type) and issubclass(one, Event) for one in taken) and not issubclass(event, taken):
+        names = " | ".join(one.__name__ for one in taken)
+        raise ConfigError(f"{where} takes {names} but is registered for {event.__name__}")
     if wanted is Context and not inspect.iscoroutinefunction(handler):
         raise ConfigError(f"{where}: a plain def reads through SyncContext; use async def for Context")
     if wanted is SyncContext and inspect.iscoroutinefunction(handler):
@@ -175,11 +195,16 @@ def _check_handler(seat: str, event: type[Event], handler: Callable[..., Any]) -
 
 
 def _annotated(handler: Callable[..., Any], annotation: Any) -> Any:
-    """What an annotation names: postponed ones are text; None where that is no plain name."""
-    if not isinstance(annotation, str):
-        return annotation
-    known = getattr(inspect.unwrap(handler), "__globals__", {})
-    return known.get(annotation)
+    """What an annotation names, of a union all its members; None where that is neither names nor types.
+
+    Postponed ones are text.
+    """
+    if isinstance(annotation, str):
+        known = getattr(inspect.unwrap(handler), "__globals__", {})
+        named = tuple(known.get(name.strip()) for name in annotation.split("|"))
+        return named if len(named) > 1 else named[0]
+    members = get_args(annotation) if get_origin(annotation) in (UnionType, Union) else ()
+    return members or annotation
 
 
 def matching(globs: Sequence[str], event_type: str) -> int:

@@ -1,4 +1,4 @@
-"""Outgoing HTTP: the one module that knows httpx and tenacity.
+"""Outgoing calls: the one module that knows httpx and tenacity. Mail goes out by ``seamline.submission``.
 
 Calls go through httpx's transport, not its client: no redirects, no cookies, no proxies or credentials from the
 environment, and no log line with the URL. What comes back is an ``Answer``, or an error named by what happens next:
@@ -27,7 +27,7 @@ import httpcore
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
-from seamline.call import Answer, Auth, Basic, Bearer, Call, HeaderToken, QueryToken, drive
+from seamline.call import Answer, Auth, Basic, Bearer, Call, HeaderToken, QueryToken, Submission, drive
 from seamline.dial import CheckedBackend, within
 from seamline.errors import (
     CallRefused,
@@ -40,16 +40,17 @@ from seamline.errors import (
     TransportError,
     Uncertain,
 )
-from seamline.signature.base import Secrets
+from seamline.signature.base import Secrets, first_secret
 from seamline.ssrf import Guard, host_matches
+from seamline.submission import Submitter
 
 if TYPE_CHECKING:
     from seamline.adapter import Adapter
 
 __all__ = ["Limits", "Send", "Transport", "drive", "retry_after"]
 
-#: Sends a call and gives its answer.
-Send = Callable[[Call], Answer]
+#: Sends a call, or submits a mail, and gives the answer.
+Send = Callable[[Call | Submission], Answer]
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _PASSING = frozenset({408, 425, 429})
@@ -140,14 +141,22 @@ class Transport:
         self._clock = clock
         self._sleep = sleep
         self._random = random
-        self._http = _Checked(self._guard, tls or httpx.create_ssl_context())
+        tls = tls or httpx.create_ssl_context()
+        self._http = _Checked(self._guard, tls)
+        self._mail = Submitter(self._guard, tls, self._limits.connect, self._limits.read, now)
 
     def close(self) -> None:
         self._http.close()
 
     def sender(self, adapter: Adapter, secrets: Secrets) -> Send:
         """The send function of an adapter: for ``drive``."""
-        return lambda call: self.send(call, hosts=adapter.hosts, auth=adapter.auth, secrets=secrets)
+
+        def send(call: Call | Submission) -> Answer:
+            if isinstance(call, Submission):
+                return self._mail.submit(call, hosts=adapter.hosts, secrets=secrets)
+            return self.send(call, hosts=adapter.hosts, auth=adapter.auth, secrets=secrets)
+
+        return send
 
     def send(
         self,
@@ -302,22 +311,15 @@ def _repeatable(call: Call) -> bool:
     return call.repeatable or keyed or call.method.upper() in _IDEMPOTENT
 
 
-def _secret(name: str, secrets: Secrets) -> str:
-    values = secrets.get(name) or ()
-    if not values or not values[0]:
-        raise SecretMissing(name)
-    return values[0]
-
-
 def _filled(call: Call, secrets: Secrets) -> Any:
     """The JSON body with the secrets that the call hands over."""
     if not call.json_secrets:
         return call.json
-    return {**(call.json or {}), **{field: _secret(name, secrets) for field, name in call.json_secrets.items()}}
+    return {**(call.json or {}), **{field: first_secret(name, secrets) for field, name in call.json_secrets.items()}}
 
 
 def _authorize(name: str, auth: Auth, secrets: Secrets, headers: dict[str, str], query: dict[str, str]) -> None:
-    value = _secret(name, secrets)
+    value = first_secret(name, secrets)
     match auth:
         case Bearer():
             headers["authorization"] = f"Bearer {value}"

@@ -153,12 +153,16 @@ def test_reasons_are_told() -> None:
     assert (declined.reason, voided.reason) == ("Too dear", "Wrong person")
 
 
-def test_a_retry_has_the_key_of_its_first_attempt() -> None:
-    first, retry = (
-        Request.build("POST", "https://hooks.example.com/x", json.dumps({**sample(), "retryCount": count}).encode())
-        for count in (0, 1)
-    )
-    assert DocuSign().delivery_key(first) == DocuSign().delivery_key(retry) is not None
+def test_a_retry_is_the_item_of_its_first_attempt_and_another_message_is_none() -> None:
+    def key(**more: Any) -> str:
+        body = json.dumps({**sample(), **more}).encode()
+        delivery = Delivery("POST", "https://hooks.example.com/x", body, {}, key="k", received_at=NOW)
+        (item,) = DocuSign().split(delivery)
+        return item.key
+
+    assert key(retryCount=1) == key()
+    assert key(generatedDateTime="2026-11-21T08:00:00Z") != key()
+    assert key(generatedDateTime=None) != key()
 
 
 @pytest.mark.parametrize("settings", [{"account": ["a"]}, {"legacy": "perhaps"}, {"accounts": "a"}])

@@ -116,7 +116,12 @@ def test_every_configuration_of_a_document_is_one(block: Block, tmp_path: Path) 
 @pytest.mark.parametrize("adapter", [adapter.name for adapter in adapters()])
 def test_every_adapter_has_a_page_whose_configuration_names_it(adapter: str) -> None:
     shown = blocks(ROOT / "docs" / "adapters" / f"{adapter}.md", "toml")
-    named = {section["adapter"] for block in shown for section in tomllib.loads(block.text)["sources"].values()}
+    configured = [tomllib.loads(block.text) for block in shown]
+    named = {
+        section["adapter"]
+        for config in configured
+        for section in (*config.get("sources", {}).values(), *config.get("channels", {}).values())
+    }
     assert named == {adapter}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from seamline import Adapter
 
-COLUMNS = ("adapter", "proof", "trust", "reads its API", "polls", "answers within", "retried by the provider")
+COLUMNS = ("adapter", "proof", "trust", "calls", "polls", "sends", "answers within", "retried by the provider")
 
 
 def adapters() -> list[type[Adapter]]:
@@ -27,12 +27,16 @@ def _row(adapter: type[Adapter]) -> tuple[str, ...]:
     polls = ", ".join(
         f"`{name}`, every {every.total_seconds() / 60:g} min" for name, every in sorted(adapter.polls.items())
     )
+    sends = "yes" if adapter.sends else "no"
+    if not adapter.emits:
+        return (f"[`{adapter.name}`]({adapter.name}.md)", *("takes nothing in",) * 2, "its server", "no", sends, "", "")
     return (
         f"[`{adapter.name}`]({adapter.name}.md)",
         ", ".join(dict.fromkeys(_schemes(adapter.signature))),
         adapter().trust,  # as it comes, without settings
         ", ".join(adapter.hosts) or "no",
         polls or "no",
+        sends,
         f"{adapter.replies.within.total_seconds():g} s",
         adapter.replies.attempts or "not documented",
     )

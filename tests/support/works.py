@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from itertools import count
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from seamline import Seat
 from seamline.adapter import Adapter
@@ -18,10 +18,19 @@ from seamline.call import Answer, Call, Calls
 from seamline.delivery import Decision, Delivery, Item, Nudge
 from seamline.errors import PayloadError
 from seamline.events import Event, catalogue
+from seamline.gate import Gate, StageRow
 from seamline.guard import Guard
+from seamline.ssrf import Guard as Egress
+from seamline.transport import Transport
+from seamline_workers.audience import Ours
+from seamline_workers.channel import Channel
 from seamline_workers.clock import Clock
-from seamline_workers.config import Company, Config, Worker
+from seamline_workers.config import Company, Config, Person, Worker
+from seamline_workers.desk import draft
+from seamline_workers.desk.draft import ordered
+from seamline_workers.desk.once import Order
 from seamline_workers.engine import Engine
+from seamline_workers.outbound import Human, Outbound
 from seamline_workers.registry import Source
 from seamline_workers.run import Run, Work
 from seamline_workers.store import lanes
@@ -32,6 +41,8 @@ from seamline_workers.store.store import Store, now_us
 #: Everything that these tests tell happened at this hour, unless they say another.
 NOON = "2026-11-20T12:00:00Z"
 _BODIES = count(1)
+#: The human at every gate of these tests.
+COO = Human("coo", "approver")
 
 
 class Teller(Adapter):
@@ -97,16 +108,26 @@ class Works:
         time_limit: str = "5m",
         domains: tuple[str, ...] = (),
         name: str = "test",
+        gates: Sequence[Gate] = (),
+        stages: Sequence[StageRow] = (),
+        channels: Mapping[str, Channel] | None = None,
+        people: Mapping[str, dict[str, Any]] | None = None,
+        team: Mapping[str, frozenset[str]] | None = None,
         clock: Clock = now_us,
     ) -> None:
         self.store = store
         self.sources: dict[str, Source] = {}
-        self.roster = Roster(seats, guards)
+        self.roster = Roster(seats, guards, gates, stages)
         worker = Worker.model_validate({"max_attempts": max_attempts, "time_limit": time_limit})
         self.config = Config(company=Company(domains=domains), worker=worker)
         self.live_from = live_from
         self.source("crm")
-        self.engine = Engine(store, self.config, self.roster, self.sources, clock=clock)
+        known = {name: Person(**person) for name, person in (people or {}).items()}
+        addresses = {person.email for person in known.values() if person.email}
+        ours = Ours(frozenset(domains), frozenset(addresses), team or {})
+        self.outbound = Outbound(self.roster, channels or {}, ours, known, clock)
+        self._network = Transport(Egress(allow=["127.0.0.1"]))
+        self.engine = Engine(store, self.config, self.roster, self.sources, self._network, clock, self.outbound)
         self.engine.enter(name)
 
     def source(self, name: str, trust: str = "signed", allow: tuple[str, ...] | None = None, **kind: Any) -> Source:
@@ -161,6 +182,32 @@ class Works:
                 self.engine.do(Run(Work("seat", seat)))
         raise AssertionError(f"there is no end of work at {ready}")
 
+    # --- drafts -----------------------------------------------------------------------------------------------------
+
+    def drafts(self, state: str | None = None) -> list[Any]:
+        """The drafts as they stand, in the order in which they were written."""
+        rows = self.all("SELECT * FROM drafts ORDER BY id")
+        return [row for row in rows if state in (None, row.state)]
+
+    def order(self, work: Callable[[Connection], str], key: str | None = None) -> str:
+        """Carry out a human's order as the API does."""
+        return ordered(self.store, self.outbound, Order("test", "", key), work)
+
+    def approve(self, id: int, by: Human = COO, sha256: str | None = None, **more: Any) -> str:
+        """Approve a draft as it is stored, or as the text of this digest."""
+        seen = sha256 or self.one("SELECT sha256 FROM drafts WHERE id = :id", id=id)
+        return self.order(lambda c: draft.approve(c, self.outbound, str(id), draft.Approval(seen, **more), by))
+
+    def edit(self, id: int, by: Human = COO, **more: Any) -> str:
+        return self.order(lambda c: draft.edit(c, self.outbound, str(id), draft.Edit(**more), by))
+
+    def dispatch_some(self) -> None:
+        """Look after the drafts whose time has come, and send what is approved."""
+        for kind in self.engine.jobs:
+            if kind.startswith(("drafts", "dispatch")):
+                while self.engine.do(Run(Work(kind, ""))):
+                    pass
+
     def all(self, query: str, **binds: Any) -> list[Any]:
         with self.store.read() as connection:
             return list(connection.execute(text(query), binds).all())
@@ -187,6 +234,7 @@ class Works:
 
     def close(self) -> None:
         self.engine.leave()
+        self._network.close()
 
 
 def answering(reason: str = "fetched") -> Answer:

@@ -19,7 +19,7 @@ MakeWorks = Callable[..., Works]
 Decide = Callable[[Connection, Source, Decision, int], str | None]
 
 
-def connect(company: Works, decide: Decide) -> None:
+def connect(company: Works, decide: Decide | None) -> None:
     """Let this function judge what is decided outside."""
     company.engine.translator = replace(company.engine.translator, decide=decide)
     company.engine.fetcher.translator = company.engine.translator
@@ -49,12 +49,14 @@ def items(company: Works) -> list[tuple[str, str | None]]:
 
 def test_a_decision_waits_aside_where_nothing_is_there_to_judge_it(works: MakeWorks) -> None:
     company = works()
+    connect(company, None)
     company.tell(pressed(), viewed())
     assert items(company) == [("quarantined", "approvals are not connected"), ("translated", None)]
 
 
 def test_a_decision_that_waited_aside_is_judged_when_its_delivery_is_translated_again(works: MakeWorks) -> None:
     company = works()
+    connect(company, None)
     delivery = company.tell(pressed())
     heard = listen(company)
     with company.store.begin() as connection:

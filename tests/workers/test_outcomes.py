@@ -31,6 +31,7 @@ from seamline_workers.desk.handoff import cancel_handoff, replay_handoff
 from seamline_workers.handoff import FIRST_BACKOFF, MAX_HOPS, backoff
 from seamline_workers.run import Run, Work
 from seamline_workers.store import lanes, ledger, processes
+from seamline_workers.store.reading.handoffs import show_handoff
 from seamline_workers.store.store import now_us
 from support.works import Works, event, signed, viewed
 
@@ -75,7 +76,7 @@ def test_effects_are_written_with_done_and_remembered(works: MakeWorks) -> None:
     company.tell(viewed())
     company.work()
     assert state(company) == "done"
-    assert company.types() == ["proposal.viewed", "buying_signal.detected"]
+    assert company.types() == ["proposal.viewed", "buying_signal.detected", "message.delivered"]
     assert [tuple(r) for r in company.all("SELECT name, severity, count FROM flags")] == [("viewed", "risk", 1)]
     assert [tuple(r) for r in company.all("SELECT title, assignee, kind FROM tasks")] == [("Call Dana", "coo", "task")]
     assert company.one("SELECT to_seat FROM messages") == "pepper"
@@ -796,3 +797,20 @@ def test_a_human_is_asked_again_when_a_replayed_handoff_needs_one_again(works: M
     company.work()
     assert state(company) == "needs_human"
     assert [tuple(r) for r in company.all("SELECT state, done_by FROM tasks")] == [("open", None)]
+
+
+def test_r10_a_run_s_record_lists_the_ids_of_what_it_read(works: MakeWorks) -> None:
+    def handle(event: ProposalViewed, ctx: SyncContext) -> None:
+        if event.proposal_id == "P3":
+            assert ctx.timeline.count(ProposalViewed, proposal_id="P1") == 1
+            assert ctx.timeline.last(ProposalViewed) is not None
+
+    company = works(dirk(handle))
+    company.tell(viewed(1), viewed(2), viewed(3))
+    company.work()
+    first, third = show_handoff(company.store, "1.dirk"), show_handoff(company.store, "3.dirk")
+    ids = [str(UUID(bytes=bytes(row[0]))) for row in company.all("SELECT id FROM events ORDER BY seq")]
+    assert first is not None
+    assert third is not None
+    assert first["reads"] == []
+    assert third["reads"] == [ids[2], ids[0]]

@@ -38,6 +38,7 @@ def config(folder: Path, text: str) -> Config:
         ('[sources.a]\nadapter = "probe"', "sources.a: .*signing"),
         ('[sources.a]\nadapter = "probe_bare"\nallow = ["*"]', 'sources.a.trust: .*write trust = "unverified"'),
         ('[sources.a]\nadapter = "probe_bare"\ntrust = "unverified"', "sources.a.allow: list the event types"),
+        ('[sources.a]\nadapter = "smtp"\ntrust = "unverified"', r"sources.a: smtp takes nothing in.*\[channels.a\]"),
         (SIGNED.format(name="a") + "settings = { topc = 1 }", "sources.a: settings of probe: .*topc"),
         ('[sources.a]\nadapter = "probe_absent"', "sources.a: the adapter 'probe_absent' cannot be loaded"),
         ('[sources.a]\nadapter = "probe_other"', "calls itself 'probe'"),

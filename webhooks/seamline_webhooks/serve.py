@@ -15,6 +15,7 @@ from seamline.errors import ConfigError
 from seamline_webhooks.app import create_app
 from seamline_webhooks.protocol import Protocol
 from seamline_webhooks.worker_process import MISCONFIGURED, Workers, worker_command
+from seamline_workers.channel import build_channels
 from seamline_workers.config import Config, load_config
 from seamline_workers.log import log
 from seamline_workers.registry import build_adapters
@@ -104,6 +105,7 @@ def _heed_signals(server: uvicorn.Server) -> None:
 def _check(config: Config) -> None:
     """Refuse to start where something is wrong, before anything runs; say what is set and does nothing yet."""
     build_adapters(config)
+    build_channels(config)
     store = open_store(config.store.url, base=config.folder, pool=1)
     try:
         demand_newest(store)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json, to_jsonable_python
 
 from seamline.boundary import Roster
 from seamline.cloudevents import NOT_DATA
 from seamline.effect import Check, Deadline, Draft, Effect, Emit, Flag, Log, Message, Task
 from seamline.errors import SeamlineError
-from seamline.events import DraftDispatched
-from seamline.events.base import Event, event_id
+from seamline.events import DraftDispatched, MessageDelivered
+from seamline.events.base import Event, event_id, reasons
 from seamline.seat import Seat
+from seamline_workers.audience import Ours
 from seamline_workers.interpret import to_us
 from seamline_workers.store import desk_schema
 from seamline_workers.store.effects import EffectRow, Outcome
@@ -47,8 +48,30 @@ class Result:
     asks: bool = False
 
 
+@dataclass(frozen=True)
+class DraftAsked:
+    """A draft that a handler asked for, and what it rests on: ``as_of`` is the ledger number that was read up to."""
+
+    draft: Draft
+    recipients: tuple[str, ...]
+    audience: str
+    as_of: int
+    correlation: bytes
+    hops: int
+
+
+@dataclass(frozen=True)
+class MessageAsked:
+    """A message that a handler asked for. ``heard`` is the id of the one that it was handed, if it was one."""
+
+    message: Message
+    heard: str | None
+    correlation: bytes
+    hops: int
+
+
 class NotAllowed(SeamlineError):
-    """Raised when a seat emits what it does not own: no retry mends that."""
+    """Raised when a seat asks for what it may not, or for what cannot be: no retry mends that."""
 
 
 _KINDS: dict[type, int] = {
@@ -68,8 +91,9 @@ _UNDER_LOCK = frozenset({desk_schema.MESSAGE, desk_schema.DRAFT, desk_schema.DEA
 class Asking:
     """Turns what the seats of a roster asked for into what is written. One a process."""
 
-    def __init__(self, roster: Roster, clock: Callable[[], int]) -> None:
+    def __init__(self, roster: Roster, clock: Callable[[], int], ours: Ours | None = None) -> None:
         self._roster = roster
+        self._ours = ours or Ours()
         self._seats = {seat.name for seat in roster.seats}
         self._clock = clock
 
@@ -81,8 +105,6 @@ class Asking:
         for effect in effects:
             kind = _KINDS[type(effect)]
             ordinals[kind] = ordinal = ordinals.get(kind, 0) + 1
-            if isinstance(effect, Message) and effect.to not in self._seats:
-                raise NotAllowed(f"no seat is named {effect.to!r}: there are {', '.join(sorted(self._seats))}")
             key = _key(effect) or (str(ordinal) if isinstance(effect, Log) else f"#{ordinal}")
             if isinstance(effect, Emit):
                 entry = self._entry(seat, handoff, cause, effect.event, key)
@@ -92,21 +114,48 @@ class Asking:
                 key, ref = f"{effect.event.event_type}/{key}", str(UUID(bytes=entry.id))
             else:
                 ref = None
-            if isinstance(effect, Draft):
-                wants += self._draft_wants(seat, handoff, cause, effect, key)
             line = effect.text if isinstance(effect, Log) else None
-            rows.append(
-                EffectRow(
-                    handoff.event_seq, seat.name, kind, key, handoff.account_id, cause, effect, data=line, ref=ref
-                )
-            )
+            what: Any = effect
+            account = handoff.account_id
+            if isinstance(effect, Draft):
+                what, account = self._draft(handoff, effect), handoff.subject
+                wants += self._draft_wants(seat, handoff, cause, what, key)
+            if isinstance(effect, Message):
+                what, account = self._message(handoff, effect), handoff.subject
+            rows.append(EffectRow(handoff.event_seq, seat.name, kind, key, account, cause, what, data=line, ref=ref))
         # Asked twice under one key it is one effect: the later word counts.
         once = {(row.kind, row.key): row for row in rows}
         outcome = outcome._replace(effects=tuple(once.values()))
         return Result(outcome, entries, wants, asks=any(row.kind in _UNDER_LOCK for row in outcome.effects))
 
-    def _draft_wants(self, seat: Seat, handoff: Handoff, cause: str, draft: Draft, key: str) -> Iterator[Want]:
+    def _draft(self, handoff: Handoff, draft: Draft) -> DraftAsked:
+        """A draft with whom it is for. Raises NotAllowed where its dispatch could not make the fact that it names."""
+        if draft.sends is not None and (reason := unfit(draft.sends, draft.fields)) is not None:
+            raise NotAllowed(f"the draft sends {draft.sends.event_type}, which it cannot make: {reason}")
+        recipients = tuple(one.strip() for one in draft.recipients if one.strip())
+        return DraftAsked(
+            draft,
+            recipients,
+            self._ours.audience(draft.channel, recipients),
+            max(handoff.event_seq, handoff.as_of),
+            handoff.correlation or handoff.id,
+            handoff.hops + 1,
+        )
+
+    def _message(self, handoff: Handoff, message: Message) -> MessageAsked:
+        """A message with what it may follow. Raises NotAllowed where nobody is its receiver, or it answers nothing."""
+        if message.to not in self._seats:
+            raise NotAllowed(f"no seat is named {message.to!r}: there are {', '.join(sorted(self._seats))}")
+        heard = None
+        if handoff.type == MessageDelivered.event_type:
+            heard = str(from_json(handoff.data)["message_id"])
+        if message.kind == "RESPONSE" and message.reply_to is None and heard is None:
+            raise NotAllowed(f"a RESPONSE to {message.to} answers a message: name its id as reply_to")
+        return MessageAsked(message, heard, handoff.correlation or handoff.id, handoff.hops + 1)
+
+    def _draft_wants(self, seat: Seat, handoff: Handoff, cause: str, asked_for: DraftAsked, key: str) -> Iterator[Want]:
         """What guards are asked about a draft: what its dispatch would make, its step, and that it is sent at all."""
+        draft, customer = asked_for.draft, asked_for.audience == "customer"
         fields = {**draft.fields, "figures": [figure.model_dump(mode="json") for figure in draft.figures]}
         asked = [one.event_type for one in (draft.sends, draft.under) if one is not None]
         for event_type in (*asked, DraftDispatched.event_type):
@@ -127,7 +176,7 @@ class Asking:
                     correlation=handoff.correlation or handoff.id,
                     hops=handoff.hops + 1,
                 )
-                yield Want(entry, appended=False, customer=True)
+                yield Want(entry, appended=False, customer=customer)
 
     def _entry(self, seat: Seat, handoff: Handoff, cause: str, event: Event, key: str) -> Entry:
         if not self._roster.may_emit(seat, type(event)):
@@ -149,6 +198,20 @@ class Asking:
             correlation=handoff.correlation or handoff.id,
             hops=handoff.hops + 1,
         )
+
+
+def unfit(event: type[Event], fields: Mapping[str, Any]) -> str | None:
+    """Why a dispatch could not make this fact of these fields; None: it could."""
+    if event.nature != "fact":
+        return f"it is a {event.nature}, and a text that is sent makes a fact"
+    told = to_jsonable_python(dict(fields)) | {
+        name: "x" for name in ("message_ref", "approval_id") if name in event.model_fields
+    }
+    try:
+        event.model_validate(told)
+    except ValueError as error:
+        return reasons(error)
+    return None
 
 
 def _key(effect: Any) -> str:

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -81,10 +82,10 @@ def _resolve(value: object, info: ValidationInfo) -> str:
     return str(secret)
 
 
-def _by_name(value: object) -> object:
+def _by_name(value: object, bare: str = "signing") -> object:
     """Secrets by name: a bare list means ``signing``; a table in a table joins their names."""
     if isinstance(value, (str, list, tuple)):
-        value = {"signing": value}
+        value = {bare: value}
     if not isinstance(value, Mapping):
         raise ValueError("write a list of secrets, or a table of them by name")
     flat: dict[str, object] = {}
@@ -112,6 +113,8 @@ def _installed(value: str) -> str:
 AdapterName = Annotated[str, AfterValidator(_installed)]
 Secret = Annotated[str, BeforeValidator(_resolve)]
 SecretsByName = Annotated[dict[str, tuple[Secret, ...]], BeforeValidator(_by_name)]
+#: A channel has nothing to verify: its bare list is what it sends with.
+ChannelSecrets = Annotated[dict[str, tuple[Secret, ...]], BeforeValidator(partial(_by_name, bare="api"))]
 
 
 @dataclass(frozen=True)
@@ -176,10 +179,14 @@ class SourceSection(Section):
         return value
 
 
-class Channel(Section):
+class ChannelSection(Section):
+    """A way out. ``team``: recipients there that are our own; ``sender``: in whose name it always sends."""
+
     adapter: AdapterName
-    secrets: SecretsByName = Field(default_factory=dict, repr=False)
+    secrets: ChannelSecrets = Field(default_factory=dict, repr=False)
     settings: dict[str, Any] = Field(default_factory=dict, repr=False)
+    team: tuple[str, ...] = ()
+    sender: str | None = None
 
 
 class SeatOverride(Section):
@@ -188,6 +195,9 @@ class SeatOverride(Section):
 
 
 class Person(Section):
+    """Who a human is: ``name`` is what a customer reads."""
+
+    name: str | None = None
     role: Literal["viewer", "operator", "approver", "admin"] = "viewer"
     slack: str | None = None
     email: str | None = None
@@ -235,7 +245,7 @@ class Config(Section):
     queue: Queue = Queue()
     worker: Worker = Worker()
     sources: dict[Name, SourceSection] = Field(default_factory=dict)
-    channels: dict[Name, Channel] = Field(default_factory=dict)
+    channels: dict[Name, ChannelSection] = Field(default_factory=dict)
     seats: dict[Name, SeatOverride] = Field(default_factory=dict)
     people: dict[Name, Person] = Field(default_factory=dict)
     retention: Retention = Retention()
@@ -255,8 +265,7 @@ class Config(Section):
     @property
     def idle(self) -> tuple[str, ...]:
         """Keys that are set and checked, but that nothing in this version acts on: to be said at every start."""
-        found = [f"channels.{name}" for name in self.channels] + [f"people.{name}" for name in self.people]
-        return tuple(found + (["alerts"] if self.alerts != Alerts() else []))
+        return ("alerts",) if self.alerts != Alerts() else ()
 
 
 def load_config(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
@@ -330,7 +339,7 @@ def _allowed(location: tuple[str, ...]) -> list[str]:
         "queue": Queue,
         "worker": Worker,
         "sources": SourceSection,
-        "channels": Channel,
+        "channels": ChannelSection,
         "seats": SeatOverride,
         "people": Person,
         "retention": Retention,

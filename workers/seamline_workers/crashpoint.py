@@ -42,6 +42,9 @@ FETCH = ("fetch.leased", "fetch.answered", "fetch.commit", "fetch.committed")
 #: A poll's, from its lease to its pages and its cursor; it passes the second after every answer.
 POLL = ("poll.leased", "poll.answered", "poll.commit", "poll.committed")
 
+#: A dispatch's: its draft is committed as being sent; its provider has answered.
+DISPATCH = ("dispatch.committed", "dispatch.sent")
+
 _wanted, _, _count = os.environ.get("SEAMLINE_CRASH_AT", "").partition(":")
 _left = int(_count) if _count.isdigit() else 1
 

@@ -19,6 +19,7 @@ from seamline.errors import NeedsHuman, Park, PayloadError, RetryLater
 from seamline.events.base import Event, catalogue
 from seamline.seat import Seat
 from seamline_workers.asking import Asking, NotAllowed, Result
+from seamline_workers.audience import Ours
 from seamline_workers.interpret import from_us
 from seamline_workers.loops import Loops, Running
 from seamline_workers.reader import LedgerReader, event_of
@@ -61,10 +62,18 @@ def unwritable(outcome: Outcome, error: Exception, max_attempts: int) -> Outcome
 class Runner:
     """Runs handlers of a roster's seats against a store."""
 
-    def __init__(self, store: Store, roster: Roster, *, max_attempts: int, clock: Callable[[], int] = now_us) -> None:
+    def __init__(
+        self,
+        store: Store,
+        roster: Roster,
+        *,
+        max_attempts: int,
+        clock: Callable[[], int] = now_us,
+        ours: Ours | None = None,
+    ) -> None:
         self._store = store
         self._roster = roster
-        self._asking = Asking(roster, clock)
+        self._asking = Asking(roster, clock, ours)
         self._max_attempts = max_attempts
         self._clock = clock
         self._loops = Loops()
@@ -90,11 +99,19 @@ class Runner:
 
     def _run(self, seat: Seat, handoff: Handoff, started: Callable[[Running], None] | None) -> Result:
         """The outcome that the handler asks for. Raises what else it raises, and where it asks for what cannot be."""
+        reader = LedgerReader(self._store, handoff)
+        result = self._told(seat, handoff, reader, started)
+        result.outcome = result.outcome._replace(reads=reader.told())
+        return result
+
+    def _told(
+        self, seat: Seat, handoff: Handoff, reader: LedgerReader, started: Callable[[Running], None] | None
+    ) -> Result:
         try:
             event = self._event(handoff)
-            effects = self._handle(seat, handoff, event, started)
+            effects = self._handle(seat, handoff, event, reader, started)
             result = self._asking.asked(seat, handoff, effects, self._outcome(seat, handoff, schema.DONE))
-            if result.entries and handoff.hops >= MAX_HOPS:
+            if handoff.hops >= MAX_HOPS and (result.entries or _speaks(result)):
                 return self._to_human(seat, handoff, f"a chain of more than {MAX_HOPS} events causing each other")
             return result
         except RetryLater as error:
@@ -119,13 +136,17 @@ class Runner:
         return event
 
     def _handle(
-        self, seat: Seat, handoff: Handoff, event: Event, started: Callable[[Running], None] | None
+        self,
+        seat: Seat,
+        handoff: Handoff,
+        event: Event,
+        reader: LedgerReader,
+        started: Callable[[Running], None] | None,
     ) -> list[Any]:
-        handler = seat.handler(handoff.type)
+        handler = seat.handling(event)
         if seat.kind == "human" or handler is None:
             title = f"{handoff.type} for {seat.role or seat.name}"
             return [Task(title, "Read the account's timeline and do what the role asks for.", assignee=seat.assignee)]
-        reader = LedgerReader(self._store, handoff)
         now = from_us(self._clock())
         if _is_async(handler):
             ctx = Context(event, seat.name, reader, now)
@@ -183,6 +204,10 @@ class Runner:
             effects,
             handoff.subject,
         )
+
+
+def _speaks(result: Result) -> bool:
+    return any(row.kind == desk_schema.MESSAGE for row in result.outcome.effects)
 
 
 _is_async = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)

@@ -76,13 +76,13 @@ def _envelope(row: Any) -> Envelope:
 
 
 class LedgerReader:
-    """Reads for one handoff; remembers the ids of what it read."""
+    """Reads for one handoff; remembers what it read."""
 
     def __init__(self, store: Store, handoff: Handoff) -> None:
         self._store = store
         self._group = handoff.account_id
         self._upto = max(handoff.event_seq, handoff.as_of)
-        self.read: list[str] = []
+        self.read: set[int] = set()
 
     def account(self) -> Account:
         """The account as of the handoff's place, its projection folded up to there."""
@@ -120,8 +120,12 @@ class LedgerReader:
                 found.append(event_of(row))
                 if limit is not None and len(found) == limit:
                     break
-        self.read += [str(event.id) for event in found]
+        self.read.update(event.envelope.sequence for event in found)
         return found
+
+    def told(self) -> str | None:
+        """The ledger numbers of what was read, as the handoff keeps them; None: nothing was."""
+        return ",".join(map(str, sorted(self.read))) or None
 
     def count(self, event_type: str, where: dict[str, Any]) -> int:
         return len(self.events(event_type, where, None))

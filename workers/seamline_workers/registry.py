@@ -91,6 +91,8 @@ def _build(name: str, section: SourceSection) -> Adapter:
         check(scheme, section.secrets)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
+    if adapter.sends and not adapter.emits:
+        raise ConfigError(f"{where}: {adapter.name} takes nothing in; write it under [channels.{name}]")
     if scheme is None and section.trust != "unverified":
         raise ConfigError(
             f"{where}.trust: {adapter.name} gives no proof of who sends; "
@@ -146,7 +148,7 @@ def load_roster(config: Config) -> Roster:
     for name in config.seats:
         if name not in known:
             raise ConfigError(f"seats.{name}: there is no such seat; there are: {', '.join(sorted(known)) or 'none'}")
-    return Roster([_override(seat, config) for seat in roster.seats], roster.guards)
+    return replace(roster, seats=[_override(seat, config) for seat in roster.seats])
 
 
 def _import_roster(config: Config) -> Roster:

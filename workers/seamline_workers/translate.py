@@ -66,6 +66,11 @@ class Translator:
 
     def _translate(self, source: Source, token: int, rows: Sequence[DeliveryRow]) -> None:
         readings = [self._understand(source, row) for row in rows]
+        if len(rows) > 1 and any(told.decisions for reading in readings for told in reading.items):
+            # What is decided locks the account of its draft, and whoever holds the ledger's head may lock none.
+            for alone in _apart(readings):
+                self._translate(source, token, alone)
+            return
         try:
             again(lambda: self._record(source, token, readings))
         except Fenced:
@@ -176,6 +181,19 @@ class Translator:
                 told = reading.items[n] = Told(told.n, item)
                 self._normalize(source, reading.row, told)
         return answers
+
+
+def _apart(readings: Sequence[Reading]) -> list[list[DeliveryRow]]:
+    """Deliveries in order: each that decides something alone, those between them together."""
+    runs: list[list[DeliveryRow]] = []
+    together = False
+    for reading in readings:
+        decides = any(told.decisions for told in reading.items)
+        if decides or not together:
+            runs.append([])
+        runs[-1].append(reading.row)
+        together = not decides
+    return runs
 
 
 def again(work: Callable[[], T]) -> T:

@@ -160,6 +160,13 @@ _STORIES = (
         any_order=True,
     ),
     Story(
+        "completed by hand, and signed in the same second",
+        (Sample(_COMPLETED, patch=_BY_HAND), Sample(_COMPLETED)),
+        (ProposalAccepted, ContractSigned),
+        settings=_BOTH,
+        any_order=True,
+    ),
+    Story(
         "a document's life in any order",
         (Sample(_SENT), Sample(_VIEWED), Sample("recipient_completed.json"), Sample(_COMPLETED)),
         (ProposalSent, ProposalViewed, ProposalAccepted, ContractSigned),

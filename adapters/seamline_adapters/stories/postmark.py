@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seamline import Attachment
 from seamline.events import EmailDeliveryChanged, EmailReceived
 from seamline.testing import ABSENT, Sample, Story, Suite, story
 from seamline_adapters.postmark import Postmark
+from seamline_adapters.stories.letter import letters
 
 _NO_MESSAGE = "00000000-0000-0000-0000-000000000000"
+_OURS = {"sender": "Example Agency <hello@example.com>"}
+_SENT = {"POST /email": "api_email_sent.json"}
 _CHANGES = ("delivered.json", "open.json", "click.json")
 
 
@@ -81,4 +85,8 @@ stories = Suite(
     Path(__file__).parent.parent / "samples" / "postmark",
     _STORIES,
     addresses=("@postmarkapp.com", "@inbound.postmarkapp.com"),
+    sendings=(
+        *letters(_OURS, answers=_SENT),
+        *letters(_OURS, "with a file", _SENT, attachments=(Attachment("Offer.pdf", "application/pdf", b"%PDF-1.7"),)),
+    ),
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seamline import Decision, RetryLater
 from seamline.events import ChatReceived, ChatSent
-from seamline.testing import ABSENT, Respond, Sample, Story, Suite, story
+from seamline.testing import ABSENT, Respond, Sample, Sending, Story, Suite, story
 from seamline.testing.story import FORM
 from seamline_adapters.slack import Slack
 
@@ -91,4 +91,15 @@ _STORIES = (
     story("the address is verified", "url_verification.json", settings=_OURS, replies=_CHALLENGE),
 )
 
-stories = Suite(Slack, Path(__file__).parent.parent / "samples" / "slack", _STORIES)
+_SENDINGS = (
+    Sending(
+        "a message",
+        ("C0123ABCD",),
+        "Here is *the offer* <today> & it costs 1.200 €",
+        answers={"POST /api/chat.postMessage": "api_post_message.json"},
+    ),
+    Sending("a message by mail", ("dana@example.com",), "Hello", refused=True),
+    Sending("a message without a text", ("C0123ABCD",), " ", refused=True),
+)
+
+stories = Suite(Slack, Path(__file__).parent.parent / "samples" / "slack", _STORIES, sendings=_SENDINGS)

@@ -122,21 +122,28 @@ class DeadlineCancelled(Event, type="deadline.cancelled", nature="control"):
 
 
 class MessageDelivered(Event, type="message.delivered", nature="control"):
-    """A message from seat to seat is in its inbox."""
+    """A message from seat to seat is in its inbox. ``exchange`` counts how often seats spoke on this matter."""
 
     message_id: Id
     from_seat: str
     to_seat: str
     kind: str
+    topic: str = ""
+    body: Personal[str] = ""
+    conversation: str | None = None
+    exchange: int = 1
+    in_reply_to: str | None = None
+    needs_response_by: When | None = None
 
 
 class MessageAnswered(Event, type="message.answered", nature="control"):
-    """A message from seat to seat has its answer."""
+    """A message from seat to seat has its answer, which is the message ``answer_id``."""
 
     message_id: Id
     from_seat: str
     to_seat: str
     kind: str
+    answer_id: str | None = None
 
 
 class MessageDeadLettered(Event, type="message.dead_lettered", nature="control"):

@@ -9,10 +9,18 @@ from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
 from seamline.delivery import Request
-from seamline.errors import SignatureError
+from seamline.errors import SecretMissing, SignatureError
 
 #: Secrets by name; several values of a name: any that is valid (rotation).
 Secrets = Mapping[str, Sequence[str]]
+
+
+def first_secret(name: str, secrets: Secrets) -> str:
+    """The value of a secret that is sent: the first. Raises SecretMissing."""
+    values = secrets.get(name) or ()
+    if not values or not values[0]:
+        raise SecretMissing(name)
+    return values[0]
 
 
 class UnknownKey(SignatureError):

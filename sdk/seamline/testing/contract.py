@@ -17,8 +17,9 @@ from seamline.testing.checks.polling import POLLING_CHECKS, RUN_CHECKS
 from seamline.testing.checks.proof import PROOF_CHECKS
 from seamline.testing.checks.reading import KIND_CHECKS, READING_CHECKS
 from seamline.testing.checks.secrecy import SECRECY_CHECKS
+from seamline.testing.checks.sending import CHANNEL_CHECKS, SENDING_CHECKS, SendingCheck
 from seamline.testing.checks.telling import TELLING_CHECKS
-from seamline.testing.story import ContractError, Story
+from seamline.testing.story import ContractError, Sending, Story
 from seamline.testing.suite import Suite
 
 #: Without this nothing else can be judged.
@@ -33,12 +34,19 @@ STORY_CHECKS: tuple[StoryCheck, ...] = (
     *SECRECY_CHECKS,
     *GOLDEN_CHECKS,
 )
-ADAPTER_CHECKS: tuple[AdapterCheck, ...] = (*DECLARATION_CHECKS, *KIND_CHECKS, *RUN_CHECKS, *STALE_CHECKS)
+ADAPTER_CHECKS: tuple[AdapterCheck, ...] = (
+    *DECLARATION_CHECKS,
+    *KIND_CHECKS,
+    *RUN_CHECKS,
+    *CHANNEL_CHECKS,
+    *STALE_CHECKS,
+)
 
 
 def check_names() -> tuple[str, ...]:
     """The names of all checks: what ``exempt`` may name besides event types."""
-    return (PLAYS, *(check.name for check in STORY_CHECKS), *(check.name for check in ADAPTER_CHECKS))
+    checks: tuple[StoryCheck | SendingCheck | AdapterCheck, ...] = (*STORY_CHECKS, *SENDING_CHECKS, *ADAPTER_CHECKS)
+    return (PLAYS, *(check.name for check in checks))
 
 
 def adapter_contract(
@@ -49,6 +57,7 @@ def adapter_contract(
     *,
     exempt: Mapping[str, str] | None = None,
     addresses: Sequence[str] = (),
+    sendings: Sequence[Sending] = (),
     only: Collection[str] = (),
     update_golden: bool | None = None,
 ) -> int:
@@ -56,13 +65,14 @@ def adapter_contract(
 
     ``root`` holds the samples and the ``*.expected.json`` files. ``secrets`` are those besides the signing secret,
     such as ``{"api": ["…"]}``. ``exempt`` maps a check's name, or an event type that has no story, to the reason.
-    ``addresses`` are e-mail addresses (or ``@domain``) that copied official samples may hold. ``only`` runs
-    these checks alone. Raises ContractError, whose text names each broken check, its story and what to do.
+    ``addresses`` are e-mail addresses (or ``@domain``) that copied official samples may hold. ``sendings`` are what a
+    channel is proved with; an adapter that is nothing else needs no stories. ``only`` runs these checks alone. Raises
+    ContractError, whose text names each broken check, its story and what to do.
     """
     __tracebackhide__ = True  # what is broken is in the text, not in the kit
     refresh = update.wanted() if update_golden is None else update_golden
-    contract = Contract(make, root, tuple(stories), secrets or {}, exempt or {}, addresses, refresh)
-    if not contract.stories:
+    contract = Contract(make, root, tuple(stories), secrets or {}, exempt or {}, addresses, refresh, tuple(sendings))
+    if not contract.stories and contract.adapter.emits:
         raise ContractError(f"{contract.adapter.name} has no story: give it at least one")
     failures: list[str] = []
     ran = 0
@@ -71,6 +81,11 @@ def adapter_contract(
         if _wanted(check.name, contract, only):
             for case in playable:
                 ran += _on_story(check, case, failures)
+    for way_out in SENDING_CHECKS:
+        if _wanted(way_out.name, contract, only):
+            for sending in contract.sendings:
+                label = f"{way_out.name} [{sending.name}]"
+                ran += _outcome(label, way_out.advice, partial(way_out.run, contract, sending), failures)
     if len(playable) == len(contract.cases):
         for whole in ADAPTER_CHECKS:
             if _wanted(whole.name, contract, only):
@@ -90,6 +105,7 @@ def check_suite(suite: Suite, *, update_golden: bool | None = None) -> int:
         suite.secrets,
         exempt=suite.exempt,
         addresses=suite.addresses,
+        sendings=suite.sendings,
         update_golden=update_golden,
     )
 

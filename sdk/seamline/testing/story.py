@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from seamline.call import Answer
 from seamline.delivery import Decision, Nudge, Request
+from seamline.dispatch import ApprovedDispatch, Attachment, content_sha256
 from seamline.errors import SeamlineError
 from seamline.events.base import Event
 from seamline.signature.base import Secrets
@@ -121,6 +122,47 @@ class Story:
     def slug(self) -> str:
         """The story's name as a file name: of ``<slug>.expected.json``."""
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+
+@dataclass(frozen=True)
+class Sending:
+    """One approved dispatch that a channel sends, or must refuse in ``preflight`` (``refused``).
+
+    ``answers`` as in a Story; a ``Submission`` is answered by ``"SMTP <host>"``. ``gives`` is the id that ``send`` must
+    return; empty: any. The other fields are those of ApprovedDispatch.
+    """
+
+    name: str
+    recipients: tuple[str, ...]
+    body: str
+    subject: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    sender: str | None = None
+    thread: str | None = None
+    in_reply_to: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, str | Respond | Sequence[str | Respond]] = field(default_factory=dict)
+    settings: Mapping[str, Any] | None = None
+    refused: bool = False
+    gives: str = ""
+
+    def dispatch(self, channel: str) -> ApprovedDispatch:
+        """What the engine would hand over. Its id and its approver are words that must reach no customer."""
+        told = (self.recipients, self.subject, self.body, self.attachments)
+        return ApprovedDispatch(
+            draft_id="seat-draft-4711",
+            sha256=content_sha256(channel, *told),
+            channel=channel,
+            recipients=self.recipients,
+            body=self.body,
+            approved_by="approver-of-the-kit",
+            subject=self.subject,
+            attachments=self.attachments,
+            sender=self.sender,
+            thread=self.thread,
+            in_reply_to=self.in_reply_to,
+            headers=self.headers,
+        )
 
 
 def story(name: str, file: str | None, *emits: type[Event] | type[Decision] | type[Nudge], **kw: Any) -> Story:

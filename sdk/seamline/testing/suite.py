@@ -10,7 +10,7 @@ from pathlib import Path
 from seamline.adapter import Adapter
 from seamline.errors import ConfigError
 from seamline.signature.base import Secrets
-from seamline.testing.story import Story
+from seamline.testing.story import Sending, Story
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,11 @@ class Suite:
 
     make: Callable[[], Adapter]
     root: Path
-    stories: tuple[Story, ...]
+    stories: tuple[Story, ...] = ()
     secrets: Secrets = field(default_factory=dict, repr=False)
     exempt: Mapping[str, str] = field(default_factory=dict)
     addresses: Sequence[str] = ()
+    sendings: tuple[Sending, ...] = ()
 
 
 def suite_names() -> list[str]:

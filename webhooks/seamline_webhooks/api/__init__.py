@@ -14,6 +14,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from seamline_webhooks.api.catalog import catalog_routes
 from seamline_webhooks.api.command import command_routes
 from seamline_webhooks.api.context import Actor, Api, Keyring
+from seamline_webhooks.api.decision import decision_routes
 from seamline_webhooks.api.feed import feed_route
 from seamline_webhooks.api.noun import list_routes
 from seamline_webhooks.api.problem import EXCEPTION_HANDLERS, Problem
@@ -36,7 +37,7 @@ def api_routers(api: Api) -> list[Router]:
     return [
         Router(
             "/api/v1",
-            route_handlers=[*list_routes(api), *command_routes(api), feed_route(api)],
+            route_handlers=[*list_routes(api), *command_routes(api), *decision_routes(api), feed_route(api)],
             guards=[admit],
             security=[{"bearer": []}],
             request_max_body_size=MAX_ORDER,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -15,6 +16,7 @@ from sqlalchemy import Connection
 from seamline_webhooks.api.context import Actor, Api
 from seamline_webhooks.api.noun import NOUNS, found, nothing_asked
 from seamline_webhooks.api.problem import Problem, documented
+from seamline_workers.boundary import confirm
 from seamline_workers.desk.exit import settle_item
 from seamline_workers.desk.fact import read_fact, state_fact
 from seamline_workers.desk.flag import clear_flag
@@ -54,6 +56,12 @@ class Statement(msgspec.Struct, forbid_unknown_fields=True):
     occurred_at: Annotated[str, msgspec.Meta(max_length=40)] | None = None
 
 
+class Confirmation(msgspec.Struct, forbid_unknown_fields=True):
+    """The version that was looked at, and is to hold."""
+
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
 def command_routes(api: Api) -> list[HTTPRouteHandler]:
     """Every order."""
     simple: list[tuple[str, str, Any, str, Work]] = [
@@ -70,7 +78,8 @@ def command_routes(api: Api) -> list[HTTPRouteHandler]:
         ("sources/{id:str}/resume", "admin", shapes.Source, "Go on with a paused source",
          lambda connection, key, _by, _now: set_source(connection, key, "active")),
     ]  # fmt: skip
-    return [*(_simple(api, *row) for row in simple), _clear(api), _settle(api), _plan(api), _state(api)]
+    simply = [_simple(api, *row) for row in simple]
+    return [*simply, _clear(api), _settle(api), _plan(api), _state(api), _confirm(api)]
 
 
 #: An order on one thing: by its id, by whom, and when.
@@ -80,7 +89,7 @@ Work = Callable[[Connection, str, str, int], str]
 def _simple(api: Api, path: str, role: str, shape: Any, says: str, work: Work) -> HTTPRouteHandler:
     def order(request: AnyRequest, id: FromPath[str]) -> dict[str, Any]:
         actor: Actor = request.user
-        return _carried_out(api, request, actor, "", lambda connection: work(connection, id, actor.name, now_us()))
+        return carried_out(api, request, actor, "", lambda connection: work(connection, id, actor.name, now_us()))
 
     noun, action = path.split("/", 1)[0], path.rsplit("/", 1)[1]
     return post(
@@ -103,7 +112,7 @@ def _clear(api: Api) -> HTTPRouteHandler:
         actor: Actor = request.user
         if not data.reason.strip():
             raise Problem("invalid", "Say why.", [{"path": "reason", "message": "is blank"}])
-        return _carried_out(
+        return carried_out(
             api,
             request,
             actor,
@@ -134,7 +143,7 @@ def _settle(api: Api) -> HTTPRouteHandler:
         reason = data.reason.strip()
         if not reason:
             raise Problem("invalid", "Say why.", [{"path": "reason", "message": "is blank"}])
-        return _carried_out(
+        return carried_out(
             api,
             request,
             actor,
@@ -168,7 +177,7 @@ def _plan(api: Api) -> HTTPRouteHandler:
             nothing_asked(request)
             return Response(dict(plan(api.store, selector)), status_code=200)
         what = msgspec.json.encode(data, order="sorted").decode()
-        planned = _carried_out(
+        planned = carried_out(
             api,
             request,
             actor,
@@ -196,7 +205,7 @@ def _state(api: Api) -> HTTPRouteHandler:
     def order(request: AnyRequest, id: FromPath[str], data: JSONBody[Statement]) -> dict[str, Any]:
         fact, actor = read_fact(data.type, data.data, data.occurred_at, prefix=api.prefix), request.user
         name, now = request.headers.get("idempotency-key"), now_us()
-        return _carried_out(
+        return carried_out(
             api,
             request,
             actor,
@@ -219,8 +228,41 @@ def _state(api: Api) -> HTTPRouteHandler:
     )(order)
 
 
-def _carried_out(
-    api: Api, request: AnyRequest, actor: Actor, what: str, work: Callable[[Connection], str]
+def _confirm(api: Api) -> HTTPRouteHandler:
+    def order(request: AnyRequest, data: JSONBody[Confirmation]) -> dict[str, Any]:
+        actor: Actor = request.user
+        if not api.is_coo(actor):
+            raise Problem("forbidden", f"The COO confirms the boundary map, or an admin; {actor.name} is neither.")
+        return carried_out(
+            api,
+            request,
+            actor,
+            data.sha256,
+            lambda connection: confirm(connection, data.sha256, api.plan, by=actor.name, now=api.clock()),
+        )
+
+    return post(
+        "/boundary/confirm",
+        status_code=200,
+        operation_id="confirm_boundary",
+        summary="Put the proposed boundary map in force, as the COO",
+        opt={"role": "approver"},
+        responses={
+            200: ResponseSpec(data_container=shapes.BoundaryVersion, description="as it is afterwards"),
+            **documented(400, 401, 403, 404, 409),
+        },
+        tags=["boundary"],
+        sync_to_thread=True,
+    )(order)
+
+
+def carried_out(
+    api: Api,
+    request: AnyRequest,
+    actor: Actor,
+    what: str,
+    work: Callable[[Connection], str],
+    carry: Callable[[Order, Callable[[Connection], str]], str] | None = None,
 ) -> dict[str, Any]:
     """Carry an order out and show what it changed. Raises Problem, NoSuch, Conflict."""
     nothing_asked(request)
@@ -228,6 +270,6 @@ def _carried_out(
         order = Order(actor.name, f"{request.url.path}\n{what}", request.headers.get("idempotency-key"))
     except ValueError as error:
         raise Problem("invalid", "Mend the header.", [{"path": "Idempotency-Key", "message": str(error)}]) from None
-    noun, key = carry_out(api.store, order, work).split("/", 1)
+    noun, key = (carry or partial(carry_out, api.store))(order, work).split("/", 1)
     show = next(row.one for row in NOUNS if row.name == noun)
     return dict(found(noun, key, show(api, actor, key)))

@@ -12,7 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from seamline_workers.desk.refusal import Conflict, NoSuch
+from seamline_workers.desk.refusal import Conflict, Forbidden, NoSuch, Refused, Stale
 from seamline_workers.store.reading.query import InvalidQuery
 from seamline_workers.store.store import transient
 
@@ -27,11 +27,21 @@ CODES: Mapping[str, tuple[int, str]] = {
     "method": (405, "Method not allowed"),
     "invalid": (400, "Invalid"),
     "conflict": (409, "Conflict"),
+    "stale-draft": (409, "The text has changed"),
+    "AGENT_MAY_NOT_SEND": (409, "No gate opens this way out"),
+    "STALE_CONTEXT": (409, "The customer has written since"),
+    "PULSE_HOLD": (409, "A risk holds this back"),
+    "NO_CONTRACT": (409, "There is no contract"),
+    "UNTRUSTED_FIGURE": (409, "A figure cannot be trusted"),
+    "INCOMPLETE": (409, "Something is lacking"),
+    "EXPIRED": (409, "It has lapsed"),
+    "CONFLICT": (409, "Two things contradict each other"),
+    "refused": (409, "A guard refuses this"),
     "too-large": (413, "Too large"),
     "busy": (503, "Busy"),
     "internal": (500, "Internal error"),
 }
-_BY_STATUS = {status: code for code, (status, _) in CODES.items()}
+_BY_STATUS = {status: code for code, (status, _) in reversed(list(CODES.items()))}
 #: Seconds after which to try again when the store is busy.
 RETRY_AFTER_S = 5
 
@@ -63,14 +73,16 @@ def documented(*statuses: int) -> dict[int, ResponseSpec]:
 class Problem(HTTPException):
     """Raised to answer with a problem; ``errors`` names what does not fit, with a path and a message each."""
 
-    def __init__(self, code: str, detail: str, errors: Errors | None = None) -> None:
-        super().__init__(detail=detail, status_code=CODES[code][0])
-        self.code, self.errors = code, errors
+    def __init__(
+        self, code: str, detail: str, errors: Errors | None = None, more: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(detail=detail, status_code=CODES.get(code, CODES["refused"])[0])
+        self.code, self.errors, self.more = code, errors, more
 
 
 def problem(request: AnyRequest, error: Problem) -> Response[dict[str, Any]]:
     """The answer."""
-    status, title = CODES[error.code]
+    status, title = CODES.get(error.code, CODES["refused"])
     content: dict[str, Any] = {
         "type": f"urn:seamline:problem:{error.code}",
         "title": title,
@@ -81,6 +93,7 @@ def problem(request: AnyRequest, error: Problem) -> Response[dict[str, Any]]:
     }
     if error.errors is not None:
         content["errors"] = error.errors
+    content |= error.more or {}
     headers = {"cache-control": "no-store"}
     if error.code == "method":
         headers["allow"] = ", ".join(_allowed(request))
@@ -119,6 +132,25 @@ def _conflict(request: AnyRequest, error: Conflict) -> Response[dict[str, Any]]:
     return problem(request, Problem("conflict", str(error)))
 
 
+def _stale(request: AnyRequest, error: Stale) -> Response[dict[str, Any]]:
+    return problem(request, Problem("stale-draft", str(error)))
+
+
+def _forbidden(request: AnyRequest, error: Forbidden) -> Response[dict[str, Any]]:
+    return problem(request, Problem("forbidden", str(error)))
+
+
+def _refused(request: AnyRequest, error: Refused) -> Response[dict[str, Any]]:
+    refusal = error.refusal
+    more = {
+        "map_row": error.map_row,
+        "rule": refusal.rule,
+        "evidence": list(refusal.evidence),
+        "missing": list(refusal.missing),
+    }
+    return problem(request, Problem(refusal.code, refusal.reason, more=more))
+
+
 def _invalid(request: AnyRequest, error: ValidationException) -> Response[dict[str, Any]]:
     extra = error.extra if isinstance(error.extra, list) else []
     errors = [
@@ -155,6 +187,9 @@ EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[..., Response[Any]]] = 
     InvalidQuery: _query,
     NoSuch: _no_such,
     Conflict: _conflict,
+    Stale: _stale,
+    Forbidden: _forbidden,
+    Refused: _refused,
     ValidationException: _invalid,
     HTTPException: _http,
     DBAPIError: _unexpected,

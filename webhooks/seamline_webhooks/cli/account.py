@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json as jsons
+from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -16,19 +18,16 @@ from seamline_webhooks.cli.lists import (
     UntilOption,
     whole,
 )
+from seamline_webhooks.cli.order import TokenOption, UrlOption, order
 from seamline_webhooks.cli.output import WANTING, document, fail, line, note, plain, table
 
 app = typer.Typer(help="One customer.", no_args_is_help=True)
-
-
-@app.callback()
-def _only() -> None:
-    """One customer."""
+KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="An id, e-mail, phone, domain, or provider:kind:id.")]
 
 
 @app.command()
 def show(
-    key: Annotated[str, typer.Argument(help="An id, e-mail, phone, domain, or provider:kind:id.")],
+    key: KeyArgument,
     type: TypeOption = None,
     seat: SeatOption = None,
     since: SinceOption = None,
@@ -65,3 +64,58 @@ def show(
     table(columns, ([dict(item)[column] for column in columns] for item in told["items"]))
     if told["next"]:
         note(f"there is more: --cursor {told['next']}")
+
+
+@app.command()
+def tell(
+    key: KeyArgument,
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="The type of a fact, such as relationship.ended.")],
+    fields: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Its data; a value is JSON, else text.")
+    ] = None,
+    at: Annotated[str | None, typer.Option("--at", help="When it happened (RFC 3339); else now.")] = None,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """State a fact about a customer, as the human behind the token."""
+    body: dict[str, Any] = {"type": event, "data": dict(map(_field, fields or ()))}
+    if at is not None:
+        body["occurred_at"] = at
+    base = url or configuration(config).company.public_url
+    _print(order(base, token, f"accounts/{quote(key, safe='')}/events", body), json)
+
+
+@app.command()
+def settle(
+    key: KeyArgument,
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="Of an exit's checklist: pixel, campaign, invoice …")],
+    reason: Annotated[str, typer.Option("--reason", help="Why: handed over, not ours, switched off by hand.")],
+    url: UrlOption = None,
+    token: TokenOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Settle an item of a leaving customer's checklist by hand."""
+    base = url or configuration(config).company.public_url
+    path = f"accounts/{quote(key, safe='')}/exit/{quote(item, safe='')}"
+    _print(order(base, token, path, {"reason": reason}), json)
+
+
+def _field(text: str) -> tuple[str, Any]:
+    """A field as told: ``reason=moved on``, ``amount=1200``, ``signers=["Dana"]``."""
+    name, given, value = text.partition("=")
+    if not given:
+        raise typer.BadParameter(f"write NAME=VALUE, not {plain(text)}")
+    try:
+        return name, jsons.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _print(thing: Any, json: bool) -> None:
+    if json:
+        document(thing)
+    else:
+        whole(thing)

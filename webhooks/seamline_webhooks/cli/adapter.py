@@ -29,7 +29,7 @@ def every(json: JsonOption = False) -> None:
     if json:
         document(found)
         return
-    columns = ("name", "version", "trust", "polls", "stories")
+    columns = ("name", "version", "trust", "polls", "sends", "stories")
     table(columns, ([adapter[column] for column in columns] for adapter in found))
     note("all that each emits: seamline adapters list --json")
 
@@ -53,7 +53,8 @@ def check(name: NameArgument, json: JsonOption = False) -> None:
             line(plain(failure))
         note(f"{name}: {len(failures)} broken")
     else:
-        line(f"{name} keeps its contract: {ran} checks over {len(suite.stories)} stories")
+        told = f"{len(suite.stories)} stories" + (f" and {len(suite.sendings)} sendings" if suite.sendings else "")
+        line(f"{name} keeps its contract: {ran} checks over {told}")
     if failures:
         raise typer.Exit(WANTING)
 
@@ -144,5 +145,6 @@ def _described(adapter: type[Adapter], stories: bool) -> dict[str, Any]:
         "needs_allow": adapter.needs_allow,
         "emits": sorted(event.event_type for event in adapter.emits),
         "polls": sorted(adapter.polls),
+        "sends": adapter.sends,
         "stories": stories,
     }

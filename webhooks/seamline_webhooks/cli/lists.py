@@ -32,7 +32,7 @@ CursorOption = Annotated[str | None, typer.Option("--cursor", help="`next` of th
 
 @dataclass(frozen=True)
 class Shown:
-    """How a list is read and printed. ``fixed`` are filters that always hold."""
+    """How a list is read and printed. ``fixed`` are filters that always hold; ``filters`` those that it knows."""
 
     noun: str
     columns: Sequence[str]
@@ -40,6 +40,7 @@ class Shown:
     one: Callable[[Store, str, str], Any]
     states: Callable[[], Sequence[str]]
     fixed: Mapping[str, str]
+    filters: Sequence[str] = ("source", "type", "account", "seat", "state", "since", "until")
 
 
 def _deliveries(store: Store, query: Query, _prefix: str) -> Any:
@@ -150,7 +151,7 @@ def make(shown: Shown, text: str) -> typer.Typer:
         }  # fmt: skip
         words = {name: word for name, word in given.items() if word is not None} | dict(shown.fixed)
         prefix = found.company.event_prefix
-        query = Query.read(words, states=shown.states(), prefix=prefix, now=now_us())
+        query = Query.read(words, filters=shown.filters, states=shown.states(), prefix=prefix, now=now_us())
         with store_of(found) as store:
             _with_types(found, shown)
             page = shown.read(store, query, prefix)

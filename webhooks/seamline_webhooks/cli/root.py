@@ -13,14 +13,17 @@ from seamline_webhooks.cli import (
     adapter,
     check,
     database,
+    drafts,
     folder,
     lists,
     pause,
+    queue,
     record,
     replay,
     run,
     send,
     tail,
+    why,
 )
 from seamline_webhooks.cli.output import NOT_REACHABLE, WRONG_USE, fail
 
@@ -82,8 +85,12 @@ app.add_typer(lists.deliveries, name="deliveries")
 app.add_typer(lists.events, name="events")
 app.add_typer(lists.handoffs, name="handoffs")
 app.add_typer(lists.dead, name="dead")
+app.add_typer(drafts.app, name="drafts")
 app.add_typer(account.app, name="account")
+app.add_typer(queue.tasks, name="tasks")
+app.add_typer(queue.flags, name="flags")
 app.add_typer(record.app, name="record")
 app.command("replay")(replay.replay)
+app.command("why")(why.why)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)

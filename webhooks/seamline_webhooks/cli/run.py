@@ -33,16 +33,16 @@ def worker(
     config: ConfigOption = None,
 ) -> None:
     """Translate deliveries and run handoffs, until ended."""
-    from seamline_workers.registry import load_roster
+    from seamline_workers.process import load_process
     from seamline_workers.worker import run_processes, run_worker
 
     found = configuration(config)
     demand_file(found)
     wanted = [name.strip() for name in seats.split(",") if name.strip()] if seats else None
     if wanted is not None:
-        roster = load_roster(found)
-        for name in wanted:
-            roster.seat(name)
+        process = load_process(found)
+        for name in wanted if process.routed else ():
+            process.roster.seat(name)
     many = processes or found.worker.processes
     if many == 1:
         raise typer.Exit(run_worker(found.path, threads=threads, seats=wanted))

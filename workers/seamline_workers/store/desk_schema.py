@@ -139,6 +139,7 @@ drafts = table(
     row_id(),
     col("account_id", BigInteger),
     col("seat", Text),
+    col("key", Text),  # the seat's own: written again under it, the older open draft is superseded
     col("channel", Text),
     col("audience", Text),  # customer, team: by who gets it
     col("recipients", Text),  # JSON list
@@ -164,17 +165,23 @@ drafts = table(
     col("as_of", BigInteger),  # the ledger number up to which its author, or its last editor, had read
     col("author", Text),
     col("cause", Text),  # the event's id
+    col("correlation", LargeBinary, null=True),
+    col("hops", SmallInteger, 0),
     col("created_at", BigInteger),  # business time, as all below
     col("due_at", BigInteger, null=True),
     col("expires_at", BigInteger, null=True),
     col("not_before", BigInteger, null=True),
     col("wake_at", BigInteger, null=True),  # when somebody must look next: remind, expire, end of a snooze, send
-    col("reminded", SmallInteger, 0),
+    col("remind_at", BigInteger, null=True),  # null: was done
+    col("reminders", Text, "[]"),  # JSON list of the tasks that ask for a decision
     col("decided_by", Text, null=True),
     col("decided_at", BigInteger, null=True),
     col("reason", Text, null=True),
+    col("approval", Text, null=True),  # id of the approval.decided that it rests on; used up by one dispatch
+    col("attempts", SmallInteger, 0),
     col("lease", BigInteger, null=True),  # of whoever is sending it
     col("message_ref", Text, null=True),  # the provider's id
+    col("sent_at", BigInteger, null=True),
     col("version", Integer, 1),  # the first decision counts: each change counts it up
     Index("drafts_account", "account_id", "id"),
     Index(

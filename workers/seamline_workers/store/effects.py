@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 from sqlalchemy import Connection, text
 
-from seamline.context import Message, Task
+from seamline.context import Task
 from seamline_workers.store.array import array
 from seamline_workers.store.checks import write_check
-from seamline_workers.store.desk_schema import CHECK, FLAG, MESSAGE, TASK
+from seamline_workers.store.desk_schema import CHECK, DRAFT, FLAG, MESSAGE, TASK
+from seamline_workers.store.drafts import write_draft
 from seamline_workers.store.lanes import LaneEnd, finish_lanes
 from seamline_workers.store.lite import raw
+from seamline_workers.store.messages import write_message
 from seamline_workers.store.schema import DONE, RETRYING
 
 #: The key of the task of a handoff that needs a human.
@@ -50,20 +52,22 @@ class Outcome(NamedTuple):
     again: bool = False  # ended before: its effects may exist already
     effects: tuple[EffectRow, ...] = ()
     subject: int = 0  # the event's own account
+    reads: str | None = None  # ledger numbers of what its handler read
 
 
 # `state + 0`: by their key, one by one. The index of all that is open anywhere looks cheaper while little is.
 _PG_COMPLETE = text("""
 UPDATE handoffs h SET state = x.state, attempts = x.attempts, due = x.due, reason = x.reason, awaits = x.awaits,
-    done_at = CASE WHEN x.state = 1 THEN NULL ELSE CAST(:now AS bigint) END,
+    reads = x.reads, done_at = CASE WHEN x.state = 1 THEN NULL ELSE CAST(:now AS bigint) END,
     again = CASE WHEN x.state = 1 THEN h.again ELSE 1 END
 FROM unnest(CAST(:seqs AS bigint[]), CAST(:seats AS text[]), CAST(:states AS smallint[]), CAST(:attempts AS smallint[]),
-            CAST(:dues AS bigint[]), CAST(:reasons AS text[]), CAST(:awaits AS text[]))
-     x(seq, seat, state, attempts, due, reason, awaits)
+            CAST(:dues AS bigint[]), CAST(:reasons AS text[]), CAST(:awaits AS text[]), CAST(:reads AS text[]))
+     x(seq, seat, state, attempts, due, reason, awaits, reads)
 WHERE h.event_seq = x.seq AND h.seat = x.seat AND h.state + 0 < 2 RETURNING h.event_seq, h.seat
 """)
 _LITE_COMPLETE = """
-UPDATE handoffs SET state = ?, attempts = ?, due = ?, reason = ?, awaits = ?, done_at = ?, again = max(again, ?)
+UPDATE handoffs SET state = ?, attempts = ?, due = ?, reason = ?, awaits = ?, reads = ?, done_at = ?,
+    again = max(again, ?)
 WHERE event_seq = ? AND seat = ? AND state < 2
 """
 _PG_EFFECTS = text("""
@@ -109,13 +113,15 @@ def _complete(connection: Connection, alive: Sequence[Outcome], now: int) -> set
             "dues": array([o.due for o in alive]),
             "reasons": array([o.reason for o in alive]),
             "awaits": array([o.awaits for o in alive]),
+            "reads": array([o.reads for o in alive]),
         }
         return {(seq, seat) for seq, seat in connection.execute(_PG_COMPLETE, binds).all()}
     cursor, done = raw(connection).cursor(), set()
     for o in alive:
         at = None if o.state == RETRYING else now
         ended = 0 if at is None else 1
-        cursor.execute(_LITE_COMPLETE, (o.state, o.attempts, o.due, o.reason, o.awaits, at, ended, o.event_seq, o.seat))
+        told = (o.state, o.attempts, o.due, o.reason, o.awaits, o.reads)
+        cursor.execute(_LITE_COMPLETE, (*told, at, ended, o.event_seq, o.seat))
         if cursor.rowcount:
             done.add((o.event_seq, o.seat))
     return done
@@ -270,29 +276,4 @@ def _write_task(connection: Connection, row: EffectRow, now: int) -> int:
     return give_task(connection, task, kind=kind, account_id=row.account_id, seat=row.seat, cause=row.cause, now=now)
 
 
-_SEND = text("""
-INSERT INTO messages (kind, from_seat, to_seat, account_id, topic, body, conversation, needs_response_by, created_at,
-    cause)
-VALUES (:kind, :seat, :to, :account, :topic, :body, :conversation, :by, :now, :cause) RETURNING id
-""")
-
-
-def _write_message(connection: Connection, row: EffectRow, now: int) -> int:
-    message: Message = row.what
-    by = message.needs_response_by
-    binds = {
-        "kind": message.kind,
-        "seat": row.seat,
-        "to": message.to,
-        "account": row.account_id,
-        "topic": message.topic,
-        "body": message.body,
-        "conversation": f"{row.cause}/{row.seat}/{message.to}/{message.key}",
-        "by": None if by is None else int(by.timestamp() * 1_000_000),
-        "now": now,
-        "cause": row.cause,
-    }
-    return int(connection.execute(_SEND, binds).scalar_one())
-
-
-_WRITERS = {TASK: _write_task, MESSAGE: _write_message, CHECK: write_check}
+_WRITERS = {TASK: _write_task, MESSAGE: write_message, CHECK: write_check, DRAFT: write_draft}

@@ -124,7 +124,7 @@ def _chained(entries: Sequence[Entry], head: Head, entropy: Callable[[int], byte
 
 def _said(entry: Entry) -> dict[str, Any]:
     fields = entry.fields
-    kind, name = _actor(entry.source)
+    kind, name = _actor(entry, fields)
     return {
         "at": entry.received_at,
         "actor_kind": kind,
@@ -147,11 +147,16 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _actor(source: str) -> tuple[str, str]:
+#: Fields by which the engine names who acted.
+_NAMED = {"message.delivered": ("seat", "from_seat"), "message.answered": ("seat", "to_seat")}
+
+
+def _actor(entry: Entry, fields: dict[str, Any]) -> tuple[str, str]:
     """Who acted: (seat, human, source or engine; its name)."""
-    if source == ENGINE:
-        return "engine", "engine"
-    folder, _, name = source.removeprefix("/").partition("/")
+    if entry.source == ENGINE:
+        kind, field = _NAMED.get(entry.type, ("human", "confirmed_by" if _of_map(entry) else "by"))
+        return (kind, str(fields[field])) if fields.get(field) else ("engine", "engine")
+    folder, _, name = entry.source.removeprefix("/").partition("/")
     return {"seats": "seat", "people": "human"}.get(folder, "source"), name or folder
 
 

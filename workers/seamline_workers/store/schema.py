@@ -265,6 +265,7 @@ handoffs = table(
     col("as_of", BigInteger, 0),  # the ledger number of the fact that released it: it reads up to there
     col("created_at", BigInteger),
     col("done_at", BigInteger, null=True),
+    col("reads", Text, null=True),  # the ledger numbers of what its last run read, by commas
     PrimaryKeyConstraint("event_seq", "seat"),
     Index(
         "handoffs_lane",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from seamline import Adapter, Answer, Call, Secrets
+from seamline import Adapter, Answer, Call, Secrets, Submission
 from seamline.errors import EgressRefused
 from seamline.ssrf import Guard, host_matches
 from seamline.transport import Send, Transport
@@ -25,7 +25,9 @@ class Detour(Transport):
     def sender(self, adapter: Adapter, secrets: Secrets) -> Send:
         """The send function of an adapter. Hosts that the adapter does not name are refused as ever."""
 
-        def send(call: Call) -> Answer:
+        def send(call: Call | Submission) -> Answer:
+            if isinstance(call, Submission):
+                raise EgressRefused(f"{call.name}: the demo submits no mail")
             asked = urlsplit(call.url)
             if not host_matches(asked.hostname or "", adapter.hosts):
                 raise EgressRefused(f"{call.name}: the host is none of the adapter's hosts")

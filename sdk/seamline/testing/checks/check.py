@@ -13,7 +13,7 @@ from seamline.adapter import Adapter
 from seamline.events.base import reasons
 from seamline.signature.base import Secrets
 from seamline.testing.play import Bench, Played, play
-from seamline.testing.story import ContractError, Story
+from seamline.testing.story import ContractError, Sending, Story
 
 
 class Broken(Exception):
@@ -51,6 +51,7 @@ class Contract:
     exempt: Mapping[str, str]
     addresses: Sequence[str]
     update_golden: bool
+    sendings: Sequence[Sending] = ()
     #: What a check has judged already in another story, so that it judges it once.
     judged: set[object] = field(default_factory=set, repr=False, compare=False)
 

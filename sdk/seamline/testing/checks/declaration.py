@@ -62,8 +62,10 @@ def declares_its_signature(contract: Contract) -> bool:
     for event in adapter.emits:
         demand(bool(event.event_type), f"emits names {event.__name__}, which is not a declared event type")
         demand(event.nature == "fact", f"emits names {event.event_type}: sources tell facts, not a {event.nature}")
+    demand(bool(adapter.emits) or adapter.sends, "emits is empty, and sends is not set: it does nothing")
     demand(
-        adapter.scheme is not None or adapter.trust == "unverified", 'without a signature, trust must be "unverified"'
+        adapter.scheme is not None or adapter.trust == "unverified",
+        'without a signature, trust must be "unverified"',
     )
     return True
 

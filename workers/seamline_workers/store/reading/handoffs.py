@@ -35,6 +35,8 @@ from seamline_workers.store.store import Store
 STATES = ("waiting", "ready", "running", *HANDOFF_STATES[1:])
 _ID = re.compile(r"([0-9]{1,18})\.([a-z][a-z0-9_]{0,31})")
 _Key = tuple[int, str]
+#: Most of what a run read that is shown, the newest; the handoff keeps all.
+MOST_READS = 1_000
 
 # As partial.UNFINISHED, of the same table under another name.
 _AHEAD: ColumnElement[bool] = literal_column("ahead.state < 2")
@@ -56,14 +58,25 @@ def list_handoffs(store: Store, query: Query) -> Page[Handoff]:
 
 
 def show_handoff(store: Store, id: str) -> Handoff | None:
-    """One handoff by its id."""
+    """One handoff by its id, with what its last run read."""
     key = key_of_id(id)
     if key is None:
         return None
     with store.read() as connection:
         where = (handoffs.c.event_seq == key[0], handoffs.c.seat == key[1])
         row = connection.execute(_chosen().where(*where)).first()
-        return None if row is None else _shape(row, effects_of(connection, [key]))
+        if row is None:
+            return None
+        shown = _shape(row, effects_of(connection, [key]))
+        shown["reads"] = _events_of(connection, row.reads)
+        return shown
+
+
+def _events_of(connection: Connection, reads: str | None) -> list[str]:
+    """The ids of the events that a run read, newest first."""
+    seqs = [int(seq) for seq in reads.split(",")][-MOST_READS:] if reads else []
+    chosen = select(events.c.id).where(events.c.seq.in_(seqs)).order_by(events.c.seq.desc())
+    return [str(UUID(bytes=bytes(row[0]))) for row in connection.execute(chosen)] if seqs else []
 
 
 def handoffs_of(store: Store, seqs: Collection[int]) -> list[Handoff]:
@@ -181,4 +194,5 @@ def _shape(row: Row[Any], caused: dict[_Key, list[EffectRef]]) -> Handoff:
         "created_at": moment.written(row.created_at),
         "done_at": moment.written_or_none(row.done_at),
         "effects": caused.get((row.event_seq, row.seat), []),
+        "reads": [],
     }

@@ -128,6 +128,7 @@ Handoff = TypedDict(
         "created_at": str,
         "done_at": str | None,
         "effects": list[EffectRef],
+        "reads": list[str],
     },
 )
 
@@ -187,6 +188,97 @@ class Message(TypedDict):
     state: str
     created_at: str
     cause: str | None
+
+
+class Known(TypedDict):
+    """Something that a text rests on."""
+
+    id: str
+    at: str | None
+
+
+class PacketItem(TypedDict):
+    """One thing that is known; ``new``: the draft did not know it."""
+
+    id: str
+    at: str
+    text: str
+    source: str
+    new: bool
+
+
+class Packet(TypedDict):
+    """What a human should know before deciding; sections that have nothing are named in ``missing``."""
+
+    thread: list[PacketItem]
+    notes: list[PacketItem]
+    calls: list[PacketItem]
+    deal: list[PacketItem]
+    project: list[PacketItem]
+    figures: list[PacketItem]
+    messages: list[PacketItem]
+    missing: list[str]
+    read_to: str
+
+
+class _Draft(TypedDict):
+    id: str
+    account: str
+    seat: str
+    channel: str
+    audience: str
+    recipients: list[str]
+    subject: str | None
+    body: str
+    attachments: list[str]
+    sha256: str
+    state: str
+    sends: str | None
+    thread: str | None
+    due_at: str | None
+    expires_at: str | None
+    not_before: str | None
+    tone: str | None
+    stage: str | None
+    map_row: str | None
+    sources: list[Known]
+    missing: list[str]
+    conflicts: list[str]
+    warnings: list[str]
+    edited: bool
+    author: str
+    decided_by: str | None
+    decided_at: str | None
+    reason: str | None
+    created_at: str
+
+
+class Draft(_Draft, total=False):
+    """A text that waits for a human. ``packet`` and ``edits`` only alone; ``warnings``: seats' names in the text."""
+
+    packet: Packet
+    edits: list[dict[str, Any]]
+
+
+class Dispatch(TypedDict):
+    """A draft that was approved, and what became of its sending."""
+
+    id: str
+    draft: str
+    account: str
+    seat: str
+    channel: str
+    audience: str
+    recipients: list[str]
+    sha256: str
+    state: str
+    approved_by: str | None
+    approved_at: str | None
+    due_at: str | None
+    attempts: int
+    message_ref: str | None
+    sent_at: str | None
+    reason: str | None
 
 
 class RecordActor(TypedDict):
@@ -283,3 +375,38 @@ class Plan(TypedDict):
     total: int
     by: dict[str, int]
     diff: list[dict[str, Any]]
+
+
+class BoundaryItem(TypedDict):
+    """A version of the boundary map."""
+
+    sha256: str
+    state: str
+    proposed_at: str
+    confirmed_at: str | None
+    confirmed_by: str | None
+
+
+class BoundaryVersion(BoundaryItem):
+    """A version with what it says."""
+
+    map: dict[str, Any]
+
+
+class Boundary(TypedDict):
+    """Every version, the one that holds, the one that waits for the COO, and what that would change."""
+
+    items: list[BoundaryItem]
+    next: str | None
+    in_force: BoundaryVersion | None
+    proposed: BoundaryVersion | None
+    diff: list[dict[str, Any]]
+
+
+class SeamPage(TypedDict):
+    """The ways across the seam, the seats on either side, and what each stage hands on."""
+
+    items: list[dict[str, Any]]
+    next: str | None
+    sides: dict[str, Any]
+    handoffs: list[dict[str, Any]]

@@ -9,9 +9,9 @@ from heapq import merge
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
-from seamline_workers.store.desk_schema import LOG, effects, flags, messages, tasks
+from seamline_workers.store.desk_schema import LOG, drafts, effects, flags, messages, tasks
 from seamline_workers.store.reading import group, moment
 from seamline_workers.store.reading.handoffs import handoff_id, log_id, shown_state
 from seamline_workers.store.reading.masking import shown
@@ -188,10 +188,42 @@ def _messages(wanted: _Wanted) -> _Reading:
     return chosen, line
 
 
+def _drafts(wanted: _Wanted) -> _Reading:
+    place = (drafts.c.created_at, drafts.c.id)
+    conditions = [drafts.c.account_id.in_(wanted.members), *wanted.window(6, *place), *wanted.at_seat(drafts.c.seat)]
+    chosen = select(drafts).where(*conditions).order_by(*place)
+
+    def line(row: Any) -> _Line:
+        text = (
+            f"{row.channel or 'no channel'} to a {row.audience} ({row.state}): {wanted.text(row.subject or row.body)}"
+        )
+        return (row.created_at, 6, row.id, ""), _item(row.created_at, "draft", str(row.id), row.seat, text, row.cause)
+
+    return chosen, line
+
+
+def _decisions(wanted: _Wanted) -> _Reading:
+    """What humans decided about drafts, as it stands."""
+    at = func.coalesce(drafts.c.decided_at, 0)
+    place = (at, drafts.c.id)
+    decided = [drafts.c.decided_at.is_not(None), drafts.c.account_id.in_(wanted.members)]
+    conditions = [*decided, *wanted.window(7, *place), *wanted.at_seat(drafts.c.seat)]
+    chosen = select(drafts).where(*conditions).order_by(*place)
+
+    def line(row: Any) -> _Line:
+        verdict = "rejected" if row.state == "rejected" else "approved"
+        why = f": {wanted.text(row.reason)}" if row.reason and row.state == "rejected" else ""
+        text = f"draft {row.id} {verdict} by {row.decided_by}{why}"
+        item = _item(row.decided_at, "decision", str(row.id), row.seat, text, row.cause)
+        return (row.decided_at, 7, row.id, ""), item
+
+    return chosen, line
+
+
 _Reading = tuple[Select[Any], Callable[[Any], _Line]]
 _Reader = Callable[[_Wanted], _Reading]
 _OF_EVENTS: tuple[_Reader, ...] = (_events, _handoffs, _logs)
-_OF_ACCOUNTS: tuple[_Reader, ...] = (_flags, _tasks, _messages)
+_OF_ACCOUNTS: tuple[_Reader, ...] = (_flags, _tasks, _messages, _drafts, _decisions)
 
 
 def _item(at: int, kind: str, id: str, seat: str | None, text: str, cause: str | None) -> TimelineItem:

@@ -1,0 +1,119 @@
+"""``seamline tasks`` and ``seamline flags``: what waits for a human, read from the store and ended over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration
+from seamline_webhooks.cli.lists import Shown, make, whole
+from seamline_webhooks.cli.order import TokenOption, UrlOption, order
+from seamline_webhooks.cli.output import document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seamline_workers.store.reading.query import Query
+    from seamline_workers.store.store import Store
+
+#: What both lists can be narrowed by.
+_FILTERS = ("type", "account", "seat", "state", "since", "until")
+IdArgument = Annotated[str, typer.Argument(metavar="ID")]
+
+
+def _list_tasks(store: Store, query: Query, _prefix: str) -> Any:
+    from seamline_workers.store.reading.tasks import list_tasks
+
+    return list_tasks(store, query, unmasked=True)
+
+
+def _show_task(store: Store, key: str, _prefix: str) -> Any:
+    from seamline_workers.store.reading.tasks import show_task
+
+    return show_task(store, key, unmasked=True)
+
+
+def _task_states() -> Sequence[str]:
+    from seamline_workers.store.reading.tasks import STATES
+
+    return STATES
+
+
+def _list_flags(store: Store, query: Query, _prefix: str) -> Any:
+    from seamline_workers.store.reading.flags import list_flags
+
+    return list_flags(store, query, unmasked=True)
+
+
+def _show_flag(store: Store, key: str, _prefix: str) -> Any:
+    from seamline_workers.store.reading.flags import show_flag
+
+    return show_flag(store, key, unmasked=True)
+
+
+def _flag_states() -> Sequence[str]:
+    from seamline_workers.store.reading.flags import STATES
+
+    return STATES
+
+
+tasks = make(
+    Shown(
+        "task",
+        ("id", "kind", "state", "seat", "assignee", "title", "due_at"),
+        _list_tasks,
+        _show_task,
+        _task_states,
+        {},
+        _FILTERS,
+    ),
+    "The humans' queue.",
+)
+flags = make(
+    Shown(
+        "flag",
+        ("id", "seat", "name", "severity", "state", "count", "text"),
+        _list_flags,
+        _show_flag,
+        _flag_states,
+        {},
+        _FILTERS,
+    ),
+    "What seats raised about customers.",
+)
+
+
+@tasks.command()
+def done(
+    key: IdArgument,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Mark a task as done, as the human behind the token."""
+    base = url or configuration(config).company.public_url
+    _show(order(base, token, f"tasks/{quote(key, safe='')}/done"), json)
+
+
+@flags.command()
+def clear(
+    key: IdArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why it no longer stands.")],
+    url: UrlOption = None,
+    token: TokenOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Clear a flag, with a reason; one that stands for a risk clears the risk."""
+    base = url or configuration(config).company.public_url
+    _show(order(base, token, f"flags/{quote(key, safe='')}/clear", {"reason": reason}), json)
+
+
+def _show(thing: Any, json: bool) -> None:
+    if json:
+        document(thing)
+    else:
+        whole(thing)

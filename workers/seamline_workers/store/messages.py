@@ -1,0 +1,90 @@
+"""Messages: words from seat to seat, as rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from seamline.effect import Message
+
+if TYPE_CHECKING:
+    from seamline_workers.store.effects import EffectRow
+
+#: What becomes of a message. escalated: a human has it instead of the seat that it was for.
+MESSAGE_STATES = ("delivered", "answered", "escalated", "dead")
+
+
+class Known(NamedTuple):
+    """A message that another one answers or follows."""
+
+    id: int
+    kind: str
+    from_seat: str
+    to_seat: str
+    group: int
+    conversation: str
+    exchange: int
+
+
+@dataclass
+class Prepared:
+    """A message that is about to be written, as its place in a conversation makes it. ``id`` is there once it is."""
+
+    message: Message
+    account_id: int
+    conversation: str
+    exchange: int
+    state: str
+    correlation: bytes
+    hops: int
+    answers: Known | None = None
+    id: int | None = None
+
+
+_KNOWN = text("""
+SELECT m.id, m.kind, m.from_seat, m.to_seat, coalesce(a.group_id, a.id) AS account, m.conversation, m.exchange
+FROM messages m JOIN accounts a ON a.id = m.account_id WHERE m.id = :id
+""")
+_SEND = text("""
+INSERT INTO messages (kind, from_seat, to_seat, account_id, topic, body, conversation, exchange, in_reply_to,
+    needs_response_by, state, created_at, cause)
+VALUES (:kind, :seat, :to, :account, :topic, :body, :conversation, :exchange, :reply, :by, :state, :now, :cause)
+RETURNING id
+""")
+_ANSWER = text("UPDATE messages SET state = 'answered' WHERE id = :id AND state = 'delivered'")
+
+
+def find_message(connection: Connection, id: str) -> Known | None:
+    """A message by its id; None: there is none."""
+    if not (id.isascii() and id.isdigit() and len(id) <= 18):
+        return None
+    row = connection.execute(_KNOWN, {"id": int(id)}).first()
+    return None if row is None else Known(*row)
+
+
+def write_message(connection: Connection, row: EffectRow, now: int) -> int:
+    """Write a message, and that it answers what it answers. Returns its id."""
+    prepared: Prepared = row.what
+    message, answers = prepared.message, prepared.answers
+    by = message.needs_response_by
+    binds = {
+        "kind": message.kind,
+        "seat": row.seat,
+        "to": message.to,
+        "account": prepared.account_id,
+        "topic": message.topic,
+        "body": message.body,
+        "conversation": prepared.conversation,
+        "exchange": prepared.exchange,
+        "reply": None if answers is None else str(answers.id),
+        "by": None if by is None else int(by.timestamp() * 1_000_000),
+        "state": prepared.state,
+        "now": now,
+        "cause": row.cause,
+    }
+    prepared.id = int(connection.execute(_SEND, binds).scalar_one())
+    if answers is not None and message.kind == "RESPONSE":
+        connection.execute(_ANSWER, {"id": answers.id})
+    return prepared.id
