@@ -18,8 +18,12 @@ class Balance(NamedTuple):
 def open_balance(timeline: SyncTimeline) -> Balance:
     """What of the known invoices is neither paid nor withdrawn."""
     paid = timeline.all(InvoicePaid)
-    settled = {one.invoice_id for one in (*paid, *timeline.all(InvoiceVoided))}
-    told = [*timeline.all(InvoiceIssued), *timeline.all(InvoiceFailed), *paid]
+    settled = {one.invoice_id for one in paid} | {one.invoice_id for one in timeline.all(InvoiceVoided)}
+    told: list[InvoiceIssued | InvoiceFailed | InvoicePaid] = [
+        *timeline.all(InvoiceIssued),
+        *timeline.all(InvoiceFailed),
+        *paid,
+    ]
     owed = {one.invoice_id: one.amount for one in told if one.invoice_id not in settled}
     currencies = {one.currency for one in told}
     if len(currencies) != 1:

@@ -20,10 +20,14 @@ from seamline.events import (
 
 def open_sales(timeline: SyncTimeline) -> list[Event]:
     """What is open: of each deal and each proposal the newest event, newest first."""
-    closed = {one.deal_id for one in (*timeline.all(DealWon), *timeline.all(DealLost))}
-    moved = timeline.all(DealStageChanged)
-    deals = {one.deal_id: one for one in reversed([*moved, *timeline.all(DealCreated)])}
-    ended = [*timeline.all(ProposalAccepted), *timeline.all(ProposalDeclined), *timeline.all(ProposalExpired)]
+    closed = {one.deal_id for one in timeline.all(DealWon)} | {one.deal_id for one in timeline.all(DealLost)}
+    told: list[DealCreated | DealStageChanged] = [*timeline.all(DealStageChanged), *timeline.all(DealCreated)]
+    deals = {one.deal_id: one for one in reversed(told)}
+    ended: list[ProposalAccepted | ProposalDeclined | ProposalExpired] = [
+        *timeline.all(ProposalAccepted),
+        *timeline.all(ProposalDeclined),
+        *timeline.all(ProposalExpired),
+    ]
     sent = {one.proposal_id: one for one in reversed(timeline.all(ProposalSent))}
     found: list[Event] = [deal for key, deal in deals.items() if key not in closed]
     found += [one for one in sent.values() if not any(_after(end, one) for end in ended)]

@@ -98,7 +98,7 @@ def adhoc_detected(event: ExitAdhocDetected, ctx: SyncContext) -> None:
 
 def _log(end: RelationshipEnded, ctx: SyncContext) -> ExitLogged:
     """The exit in one record: why, when, by whom, what proves each item, and what is still owed."""
-    proof = {}
+    proof: dict[str, str] = {}
     for one in ctx.timeline.all(ExitItemVerified):
         if one.envelope.sequence > end.envelope.sequence:
             proof.setdefault(one.item, str(one.id))

@@ -38,4 +38,4 @@ def milestone_completed(event: MilestoneCompleted, ctx: SyncContext) -> None:
 
 @crystal.on(OnboardingCompleted)
 def onboarding_completed(event: OnboardingCompleted, ctx: SyncContext) -> None:
-    note("Onboarding is done; delivery begins.", ctx, key="onboarding-completed")
+    note("Onboarding is done; delivery begins.", ctx, key=event.project_id)

@@ -122,11 +122,8 @@ def _in_words(known: dict[str, Event | None], ctx: SyncContext) -> str:
         f"Contact: {one.get('name') or 'name not told'}, {one.get('email') or one.get('phone')}"
         for one in ctx.account.contacts
     ]
-    mails = sorted(
-        [*ctx.timeline.all(EmailReceived), *ctx.timeline.all(EmailSent)],
-        key=lambda mail: mail.envelope.sequence,
-        reverse=True,
-    )
+    mails: list[EmailReceived | EmailSent] = [*ctx.timeline.all(EmailReceived), *ctx.timeline.all(EmailSent)]
+    mails.sort(key=lambda mail: mail.envelope.sequence, reverse=True)
     lines += [
         f"{'They' if isinstance(mail, EmailReceived) else 'We'} wrote: {mail.subject} ({mail.id})"
         for mail in mails[:MAILS]
