@@ -154,7 +154,9 @@ class Seat:
         return self.answers[max(fitting, key=lambda name: (name == topic, len(name)))] if fitting else None
 
     def handling(self, event: Event) -> Handler | None:
-        """The handler of an event that is handed to this seat; of a message, by its topic."""
+        """The handler of an event that is handed to this seat; of a message by its topic, of a deadline by its name."""
+        if isinstance(event, DeadlineFired) and event.seat == self.name and event.name in self.timers:
+            return self.timers[event.name]
         if isinstance(event, MessageDelivered) and (found := self.answering(event.topic)) is not None:
             return found
         return self.handler(event.event_type)

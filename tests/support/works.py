@@ -103,6 +103,7 @@ class Works:
         store: Store,
         *seats: Seat,
         guards: Sequence[Guard] = (),
+        timezone: str = "UTC",
         live_from: int = 0,
         max_attempts: int = 12,
         time_limit: str = "5m",
@@ -117,7 +118,7 @@ class Works:
     ) -> None:
         self.store = store
         self.sources: dict[str, Source] = {}
-        self.roster = Roster(seats, guards, gates, stages)
+        self.roster = Roster(seats, guards, gates, stages, timezone=timezone)
         worker = Worker.model_validate({"max_attempts": max_attempts, "time_limit": time_limit})
         self.config = Config(company=Company(domains=domains), worker=worker)
         self.live_from = live_from
@@ -181,6 +182,21 @@ class Works:
             for seat in ready:
                 self.engine.do(Run(Work("seat", seat)))
         raise AssertionError(f"there is no end of work at {ready}")
+
+    def sweep(self) -> None:
+        """Do what is due by the business clock, and let the seats hear of it."""
+        self.step()
+        self.work()
+
+    def step(self) -> None:
+        """Do what is due by the business clock; nobody hears of it yet."""
+        while self.due():
+            self.engine.do(Run(Work("deadline", "")))
+
+    def due(self) -> bool:
+        """Whether a deadline's time has come."""
+        with self.store.read() as connection:
+            return self.engine.deadlines.due(connection)
 
     # --- drafts -----------------------------------------------------------------------------------------------------
 

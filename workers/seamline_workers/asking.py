@@ -15,6 +15,7 @@ from seamline.effect import Check, Deadline, Draft, Effect, Emit, Flag, Log, Mes
 from seamline.errors import SeamlineError
 from seamline.events import DraftDispatched, MessageDelivered
 from seamline.events.base import Event, event_id, reasons
+from seamline.guard import Refusal
 from seamline.seat import Seat
 from seamline_workers.audience import Ours
 from seamline_workers.interpret import to_us
@@ -39,13 +40,16 @@ class Want(NamedTuple):
 class Result:
     """The outcome of one handoff and the events that it emits with it.
 
-    ``wants``: what guards are asked about. ``asks``: some of its effects are written under the account's lock.
+    ``wants``: what guards are asked about. ``asks``: it is written under the account's lock.
+    ``refused``: what was refused before its handler ran, and why. ``took``: the event by which it took over a stage.
     """
 
     outcome: Outcome
     entries: list[Entry] = field(default_factory=list)
     wants: list[Want] = field(default_factory=list)
     asks: bool = False
+    refused: tuple[Entry, Refusal] | None = None
+    took: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,26 @@ class Asking:
         once = {(row.kind, row.key): row for row in rows}
         outcome = outcome._replace(effects=tuple(once.values()))
         return Result(outcome, entries, wants, asks=any(row.kind in _UNDER_LOCK for row in outcome.effects))
+
+    def incomplete(self, seat: Seat, handoff: Handoff, lacks: tuple[str, ...]) -> tuple[Entry, Refusal]:
+        """What is refused before a handler runs: that it runs at all, while something is not known that it requires."""
+        now = self._clock()
+        asked = Entry(
+            id=handoff.id,
+            type=handoff.type,
+            version=handoff.version,
+            account_id=handoff.subject,
+            source=f"/seats/{seat.name}",
+            data="{}",
+            occurred_at=now,
+            timebasis="received",
+            received_at=now,
+            trust="seat",
+            cause=handoff.id,
+            correlation=handoff.correlation or handoff.id,
+            hops=handoff.hops,
+        )
+        return asked, Refusal("R8", "INCOMPLETE", f"not known: {', '.join(lacks)}", missing=lacks)
 
     def _draft(self, handoff: Handoff, draft: Draft) -> DraftAsked:
         """A draft with whom it is for. Raises NotAllowed where its dispatch could not make the fact that it names."""

@@ -18,6 +18,7 @@ from seamline_workers.clock import Clock, business_clock
 from seamline_workers.completion import Completer, Completion
 from seamline_workers.config import Config
 from seamline_workers.crashpoint import reach
+from seamline_workers.deadlines import Deadlines
 from seamline_workers.dispatch import Dispatcher
 from seamline_workers.evidence import Examiner
 from seamline_workers.handoff import Runner, where
@@ -126,11 +127,13 @@ class Engine:
         self.dispatcher = Dispatcher(store, self.outbound, transport)
         self.fetcher = fetch.Fetcher(self.translator, self.sources, transport)
         self.poller = poll.Poller(store, self.sources, transport)
+        self.deadlines = Deadlines(store, self.plan, self.clock)
         self.jobs: dict[str, Job] = {
             "fetch": self.fetcher,
             "poll": self.poller,
             "replay": replay.Replayer(store),
             "check": Examiner(store, self.plan, self.sources, self.clock, transport),
+            "deadline": self.deadlines,
             "drafts": Lapsing(store, self.outbound),
             "answers": outside,
             **self.dispatcher.jobs(),
@@ -159,6 +162,7 @@ class Engine:
         """Enter this process among the workers; its leases stand while it beats."""
         with self.store.begin() as connection:
             self.worker_id = processes.register(connection, name)
+        self.deadlines.arm()
 
     def leave(self) -> None:
         """Give everything back."""

@@ -43,6 +43,8 @@ class Guarding:
         ``ahead`` holds what the guarded ones before it in this batch have made of their groups: of two projects that
         ask for the one contract at once, one gets it.
         """
+        if result.refused is not None:
+            result.entries += refused(connection, *result.refused)
         for want in result.wants:
             entry = want.entry
             group = locked[entry.account_id]

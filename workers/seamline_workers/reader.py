@@ -34,8 +34,9 @@ FROM accounts WHERE id = {_HEAD}
 """)
 _CONTACTS = text(f"SELECT id, name, email, phone FROM contacts WHERE account_id IN {_GROUP} ORDER BY id")
 
+# `kind || ''`: by the account. By the key, in the order that is asked for, every reference there is would be read.
 _REFS = text(f"""
-SELECT value, contact_id FROM identities WHERE account_id IN {_GROUP} AND kind = 'ref' ORDER BY value
+SELECT value, contact_id FROM identities WHERE account_id IN {_GROUP} AND kind || '' = 'ref' ORDER BY value
 """)
 
 
@@ -59,7 +60,7 @@ def _envelope(row: Any) -> Envelope:
     return Envelope.model_construct(
         id=UUID(bytes=bytes(row.id)),
         source=row.source,
-        sequence=getattr(row, "seq", None) or row.event_seq,
+        sequence=getattr(row, "seq", 0) or getattr(row, "event_seq", 0),
         account=str(getattr(row, "subject", None) or row.account_id),
         stage=row.stage,
         time=from_us(row.occurred_at),

@@ -148,7 +148,8 @@ def load_roster(config: Config) -> Roster:
     for name in config.seats:
         if name not in known:
             raise ConfigError(f"seats.{name}: there is no such seat; there are: {', '.join(sorted(known)) or 'none'}")
-    return replace(roster, seats=[_override(seat, config) for seat in roster.seats])
+    seats = [_override(seat, config) for seat in roster.seats]
+    return replace(roster, seats=seats, timezone=config.company.timezone)
 
 
 def _import_roster(config: Config) -> Roster:

@@ -222,6 +222,7 @@ deadlines = table(
     col("event", LargeBinary, null=True),  # what was said when it fired
     col("created_at", BigInteger),
     col("fired_at", BigInteger, null=True),
+    col("lease", BigInteger, null=True),  # of whoever looks whether it is too late
     Index("deadlines_due", "due_at", postgresql_where=text("state = 'armed'"), sqlite_where=text("state = 'armed'")),
     Index(
         "deadlines_account",
