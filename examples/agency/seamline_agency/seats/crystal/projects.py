@@ -41,7 +41,7 @@ def won(event: DealWon, ctx: SyncContext) -> None:
 @crystal.on(EmailTriaged)
 def email_triaged(event: EmailTriaged, ctx: SyncContext) -> None:
     """A customer's mail is part of what happened in their project."""
-    if event.outcome in ("client_urgent", "client_routine", "lead"):
+    if event.outcome in ("client_urgent", "client_routine", "lead") and project_of(ctx) is not None:
         note(f"The customer wrote ({event.outcome.replace('_', ' ')}).", ctx, key=event.message_id)
 
 
