@@ -169,8 +169,12 @@ def test_a_seat_that_is_no_more_is_asked_nothing(works: MakeWorks) -> None:
     one = works(dirk.seat, clock=clock)
     one.tell(seen_at(0 * H))
     one.work()
-    two = works(Seat("crystal"), clock=clock, name="later")
-    clock.set(BEGAN + D)
+    two = works(Seat("crystal"), clock=clock, name="older")
+    clock.set(BEGAN + 12 * H)
+    two.sweep()
+    assert rows(one) == [("armed", "R27")]  # a newer process may know the seat
+    one.write("UPDATE deadlines SET lease = NULL")
+    clock.set(BEGAN + 2 * D)
     two.sweep()
     assert rows(one) == [("cancelled", "R27")]
 

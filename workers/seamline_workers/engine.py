@@ -138,6 +138,9 @@ class Engine:
             "answers": outside,
             **self.dispatcher.jobs(),
         }
+        if self.process.broken:
+            # A roster that cannot be trusted ends nothing and alarms nobody.
+            del self.jobs["deadline"]
         self.worker_id = 0
         self._counter = itertools.count(1)
         self._stuck: set[tuple[str, int]] = set()
@@ -146,11 +149,13 @@ class Engine:
         self._alone: Run | None = None
 
     @classmethod
-    def open(cls, store: Store, config: Config, transport: Transport | None = None) -> Engine:
+    def open(
+        cls, store: Store, config: Config, transport: Transport | None = None, clock: Clock | None = None
+    ) -> Engine:
         """An engine of a configuration: its roster imported, its sources entered. ``transport`` is its network."""
         process = load_process(config)
         boundary.propose(store, process)
-        return cls(store, config, process.roster, register_sources(store, config), transport, process=process)
+        return cls(store, config, process.roster, register_sources(store, config), transport, clock, process=process)
 
     def _served(self, sources: Mapping[str, Source]) -> dict[int, Source]:
         """The sources that are translated: none while nobody could say whom events are handed to."""
@@ -162,7 +167,8 @@ class Engine:
         """Enter this process among the workers; its leases stand while it beats."""
         with self.store.begin() as connection:
             self.worker_id = processes.register(connection, name)
-        self.deadlines.arm()
+        if not self.process.broken:
+            self.deadlines.arm()
 
     def leave(self) -> None:
         """Give everything back."""
