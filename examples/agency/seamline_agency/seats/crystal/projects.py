@@ -25,7 +25,7 @@ def won(event: DealWon, ctx: SyncContext) -> None:
     if first.id != event.id:
         ctx.log(f"Deal {event.deal_id} was won before: it has its project.")
         return
-    project = f"project-{engagement[:_LONGEST]}"
+    project = project_id_of(event)
     ctx.emit(
         ProjectCreated(
             project_id=project,
@@ -52,6 +52,11 @@ def note(text: str, ctx: SyncContext, *, key: str) -> None:
         ctx.log(text)
     else:
         ctx.emit(ProjectNoted(project_id=project.project_id, text=text), key=key)
+
+
+def project_id_of(deal: DealWon) -> str:
+    """The id of the project of a deal's engagement."""
+    return f"project-{engagement_of(deal)[:_LONGEST]}"
 
 
 def engagement_of(deal: DealWon) -> str:
