@@ -285,7 +285,7 @@ class Deadlines:
         for row in rows:
             message = replying.message_of(connection, row)
             if message is None:
-                found += self._drop(connection, [row], locked, now)
+                found += self._drop(connection, row, locked, now, known=True)
                 continue
             event = self._said("deadline.fired", row, _cause(row, causes.get(row.cause)), locked, now, to=(), late=True)
             deadlines.write(connection, [row._replace(state="fired", fired_at=now, event=event.id)])
