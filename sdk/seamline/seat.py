@@ -62,6 +62,12 @@ class Seat:
                 raise ConfigError(f"seat {self.name}: {field_name} is a list, such as [{getattr(self, field_name)!r}]")
         if self.kind not in ("agent", "human"):
             raise ConfigError(f"seat {self.name}: kind is 'agent' or 'human', not {self.kind!r}")
+        if self.inbox is not None and not self.inbox.startswith("dir:"):
+            raise ConfigError(f"seat {self.name}: inbox is a folder such as 'dir:/srv/bus', not {self.inbox[:40]!r}")
+        if self.endpoint is not None and not self.endpoint.startswith("https://"):
+            raise ConfigError(f"seat {self.name}: endpoint is an address that begins with https://")
+        if self.inbox is not None and self.endpoint is not None:
+            raise ConfigError(f"seat {self.name}: it has an inbox or an endpoint, not both")
         if self.facing is None:
             self.facing = "internal_operations"
         if self.kind == "agent" and self.facing == "customer_facing":
@@ -168,7 +174,7 @@ class Seat:
 
     def consumes(self, event_type: str) -> bool:
         """Whether a handoff of this type to this seat has something to do."""
-        if self.kind == "human":
+        if self.kind == "human" or self.elsewhere:
             return (
                 self.owning(event_type) >= 0 or matching(self.informed, event_type) >= 0 or event_type in self.handlers
             )

@@ -14,6 +14,8 @@ from sqlalchemy import text
 from seamline.delivery import Request
 from seamline.events.base import Event
 from seamline.testing import Sample, Signer, load_suite
+from seamline_agency.demo.books import Books
+from seamline_agency.demo.cast import DANA
 from seamline_agency.demo.company import write_company
 from seamline_agency.demo.detour import Detour
 from seamline_agency.demo.provider_api import ProviderApi
@@ -21,7 +23,7 @@ from seamline_webhooks.door import Door
 from seamline_workers.config import load_config
 from seamline_workers.desk.handoff import replay_handoff
 from seamline_workers.engine import Engine
-from seamline_workers.reader import event_of
+from seamline_workers.placed import event_of
 from seamline_workers.run import Run, Work
 from seamline_workers.store import lanes
 from seamline_workers.store.intake import open_intake
@@ -57,13 +59,9 @@ class Agency:
 
     def __init__(self, folder: Path, store_url: str, overrides: dict[str, str]) -> None:
         self.company = write_company(folder)
-        self._api = ProviderApi(
-            {
-                "graph.facebook.com": self.company.secrets["leads_page"],
-                "api.hubapi.com": self.company.secrets["crm_api"],
-            },
-            BEGAN,
-        )
+        books = Books()
+        books.fill_in(DANA, BEGAN, "More patients for our second practice, urgent")
+        self._api = ProviderApi(self.company.provider_tokens(), books)
         given = {f"SEAMLINE_{name}": value for name, value in overrides.items()}
         environ = self.company.environment() | FACTS | {"SEAMLINE_STORE__URL": store_url} | given
         self.config = load_config(self.company.path, environ=environ)

@@ -20,11 +20,13 @@ from seamline.events.base import Event, catalogue
 from seamline.seat import Handler, Seat
 from seamline_workers.asking import Asking, NotAllowed, Result
 from seamline_workers.audience import Ours
+from seamline_workers.elsewhere import Elsewhere
 from seamline_workers.interpret import from_us
 from seamline_workers.knowledge import FIELDS, Knowledge
 from seamline_workers.loops import Loops, Running
 from seamline_workers.parking import since
-from seamline_workers.reader import LedgerReader, event_of
+from seamline_workers.placed import event_of
+from seamline_workers.reader import LedgerReader
 from seamline_workers.store import desk_schema, schema
 from seamline_workers.store.effects import ANYTHING, UNTIL_DUE, EffectRow, Outcome
 from seamline_workers.store.lanes import Handoff
@@ -75,7 +77,9 @@ class Runner:
         max_attempts: int,
         clock: Callable[[], int] = now_us,
         ours: Ours | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
+        self.elsewhere = elsewhere
         self._store = store
         self._roster = roster
         self._asking = Asking(roster, clock, ours)
@@ -155,6 +159,8 @@ class Runner:
         reader: LedgerReader,
         started: Callable[[Running], None] | None,
     ) -> list[Any]:
+        if seat.elsewhere and self.elsewhere is not None:
+            return list(self.elsewhere.handle(seat, handoff, event, reader))
         if seat.kind == "human" or handler is None:
             if seat.kind == "agent" and handoff.type == STAGE_CHANGED:
                 return [Log("Took the account over: what it must know is in its message.")]
