@@ -29,7 +29,8 @@ from seamline.errors import (
 )
 from seamline.events.base import Event, Party, Personal, Ref, upcast
 from seamline.form import Form
-from seamline.guard import Requires
+from seamline.gate import Gate, StageRow
+from seamline.guard import Holds, Requires, Settled, Trusted
 from seamline.reply import Replies, Reply
 from seamline.seat import Seat
 from seamline.signature import (
@@ -130,8 +131,14 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "Seat",
     "Context",
     "SyncContext",
+    # the process: who, what may not happen, where humans gate, what each stage hands on
     "Roster",
     "Requires",
+    "Holds",
+    "Settled",
+    "Trusted",
+    "Gate",
+    "StageRow",
     # errors
     "SeamlineError",
     "ConfigError",

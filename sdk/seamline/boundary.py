@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from seamline.errors import ConfigError
 from seamline.events.base import Event, catalogue
-from seamline.gate import Gate, StageRow
+from seamline.gate import Gate, StageRow, gate_for
 from seamline.guard import Asked, Guard, Refusal, Requires
 from seamline.seat import Seat, matching
 from seamline.stages import GATE_TRUST
@@ -29,7 +29,9 @@ class Roster:
     guards: Sequence[Guard] = ()
     gates: Sequence[Gate] = ()
     stages: Sequence[StageRow] = ()
-    _routes: dict[str, tuple[Seat | None, tuple[Seat, ...]]] = field(default_factory=dict, repr=False)
+    #: The company's time zone: of what is asked at a time of day. The configuration's, where there is one.
+    timezone: str = "UTC"
+    _routes: dict[str, tuple[Seat | None, tuple[Seat, ...]]] = field(default_factory=dict, init=False, repr=False)
     _guarded: frozenset[str] = field(default=frozenset(), init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -40,6 +42,10 @@ class Roster:
             raise ConfigError(f"two seats are named {twice[0]!r}")
         for event_type in catalogue():
             self.owner(event_type)
+        for seat in self.seats:
+            for expected in seat.expectations:
+                if not self.may_emit(seat, expected.otherwise):
+                    raise ConfigError(self.refusal(seat, expected.otherwise))
 
     def seat(self, name: str) -> Seat:
         for seat in self.seats:
@@ -113,12 +119,22 @@ class Roster:
 
     def gate(self, seat: str, channel: str, audience: str, stage: str | None) -> Gate | None:
         """The gate of such a draft: the most specific row; None: this way out is closed."""
-        fitting = [(gate.fits(seat, channel, audience, stage), gate) for gate in self.gates]
-        best = max((fit for fit, _ in fitting), default=-1)
-        return next(gate for fit, gate in fitting if fit == best) if best >= 0 else None
+        return gate_for(self.gates, seat, channel, audience, stage)
 
     def stage(self, name: str | None) -> StageRow | None:
         return next((row for row in self.stages if row.stage == name), None)
+
+    def human_above(self, name: str) -> Seat | None:
+        """The human whom a seat's case goes to: the first on the way up; None: there is none."""
+        by_name, passed = {seat.name: seat for seat in self.seats}, {name}
+        seat = by_name.get(name)
+        while seat is not None:
+            above = seat.escalates_to or seat.reports_to
+            seat = by_name.get(above) if above is not None and above not in passed else None
+            if seat is not None and seat.kind == "human":
+                return seat
+            passed.add(above or "")
+        return None
 
 
 __all__ = ["GATE_TRUST", "Gate", "Requires", "Roster", "StageRow", "TwoOwners"]

@@ -7,13 +7,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 from fnmatch import fnmatchcase
-from typing import Any, Literal, TypeVar
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from seamline.context import Context, SyncContext
 from seamline.errors import ConfigError
-from seamline.events.base import Event
+from seamline.events.base import Event, catalogue
 from seamline.events.control import DeadlineFired, MessageDelivered
 from seamline.expectation import Daily, Expectation
+
+#: What a handler may require to be known besides event types.
+FIELDS = ("contact.email", "contact.phone", "account.name", "account.manager")
 
 Handler = Callable[[Any, Any], Awaitable[None] | None]
 H = TypeVar("H", bound=Callable[..., Any])
@@ -39,7 +43,8 @@ class Seat:
     reports_to: str | None = None
     escalates_to: str | None = None
     authority: Sequence[str] = ()
-    facing: Literal["customer_facing", "internal_operations"] | None = None
+    #: ``unclassified``: nobody has said which side it is on; the process check asks for it.
+    facing: Literal["customer_facing", "internal_operations", "unclassified"] | None = None
     assignee: str | None = None
     #: Where a seat that lives elsewhere is reached: ``dir:/path`` (maildir-shaped files), or an HTTPS address.
     inbox: str | None = None
@@ -60,9 +65,15 @@ class Seat:
                 raise ConfigError(f"seat {self.name}: {field_name} is a list, such as [{getattr(self, field_name)!r}]")
         if self.kind not in ("agent", "human"):
             raise ConfigError(f"seat {self.name}: kind is 'agent' or 'human', not {self.kind!r}")
+        if self.inbox is not None and not self.inbox.startswith("dir:"):
+            raise ConfigError(f"seat {self.name}: inbox is a folder such as 'dir:/srv/bus', not {self.inbox[:40]!r}")
+        if self.endpoint is not None and not self.endpoint.startswith("https://"):
+            raise ConfigError(f"seat {self.name}: endpoint is an address that begins with https://")
+        if self.inbox is not None and self.endpoint is not None:
+            raise ConfigError(f"seat {self.name}: it has an inbox or an endpoint, not both")
         if self.facing is None:
             self.facing = "internal_operations"
-        if self.kind == "agent" and self.facing != "internal_operations":
+        if self.kind == "agent" and self.facing == "customer_facing":
             raise ConfigError(
                 f"seat {self.name} is an agent: agents are internal_operations; a human seat faces the customer"
             )
@@ -78,6 +89,15 @@ class Seat:
             raise ConfigError(
                 f"seat {self.name}: on() takes a declared event type, such as ProposalViewed, not {named}"
             )
+
+        if isinstance(requires, str):
+            raise ConfigError(f"seat {self.name}: requires is a list, such as [{requires!r}]")
+        for name in requires:
+            if name not in FIELDS and name not in catalogue():
+                fields = ", ".join(FIELDS)
+                raise ConfigError(
+                    f"seat {self.name} requires {name!r}, which is neither an event type nor one of {fields}"
+                )
 
         def register(handler: H) -> H:
             if event.event_type in self.handlers:
@@ -152,7 +172,9 @@ class Seat:
         return self.answers[max(fitting, key=lambda name: (name == topic, len(name)))] if fitting else None
 
     def handling(self, event: Event) -> Handler | None:
-        """The handler of an event that is handed to this seat; of a message, by its topic."""
+        """The handler of an event that is handed to this seat; of a message by its topic, of a deadline by its name."""
+        if isinstance(event, DeadlineFired) and event.seat == self.name and event.name in self.timers:
+            return self.timers[event.name]
         if isinstance(event, MessageDelivered) and (found := self.answering(event.topic)) is not None:
             return found
         return self.handler(event.event_type)
@@ -164,7 +186,7 @@ class Seat:
 
     def consumes(self, event_type: str) -> bool:
         """Whether a handoff of this type to this seat has something to do."""
-        if self.kind == "human":
+        if self.kind == "human" or self.elsewhere:
             return (
                 self.owning(event_type) >= 0 or matching(self.informed, event_type) >= 0 or event_type in self.handlers
             )
@@ -182,8 +204,10 @@ def _check_handler(seat: str, event: type[Event], handler: Callable[..., Any]) -
     if len(parameters) != 2:
         raise ConfigError(f"{where} must take (event, ctx)")
     told, wanted = (_annotated(handler, parameter.annotation) for parameter in parameters)
-    if isinstance(told, type) and issubclass(told, Event) and not issubclass(event, told):
-        raise ConfigError(f"{where} takes {told.__name__} but is registered for {event.__name__}")
+    taken = told if isinstance(told, tuple) else (told,)
+    if all(isinstance(one, type) and issubclass(one, Event) for one in taken) and not issubclass(event, taken):
+        names = " | ".join(one.__name__ for one in taken)
+        raise ConfigError(f"{where} takes {names} but is registered for {event.__name__}")
     if wanted is Context and not inspect.iscoroutinefunction(handler):
         raise ConfigError(f"{where}: a plain def reads through SyncContext; use async def for Context")
     if wanted is SyncContext and inspect.iscoroutinefunction(handler):
@@ -191,11 +215,16 @@ def _check_handler(seat: str, event: type[Event], handler: Callable[..., Any]) -
 
 
 def _annotated(handler: Callable[..., Any], annotation: Any) -> Any:
-    """What an annotation names: postponed ones are text; None where that is no plain name."""
-    if not isinstance(annotation, str):
-        return annotation
-    known = getattr(inspect.unwrap(handler), "__globals__", {})
-    return known.get(annotation)
+    """What an annotation names, of a union all its members; None where that is neither names nor types.
+
+    Postponed ones are text.
+    """
+    if isinstance(annotation, str):
+        known = getattr(inspect.unwrap(handler), "__globals__", {})
+        named = tuple(known.get(name.strip()) for name in annotation.split("|"))
+        return named if len(named) > 1 else named[0]
+    members = get_args(annotation) if get_origin(annotation) in (UnionType, Union) else ()
+    return members or annotation
 
 
 def matching(globs: Sequence[str], event_type: str) -> int:

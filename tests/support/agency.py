@@ -14,6 +14,8 @@ from sqlalchemy import text
 from seamline.delivery import Request
 from seamline.events.base import Event
 from seamline.testing import Sample, Signer, load_suite
+from seamline_agency.demo.books import Books
+from seamline_agency.demo.cast import DANA
 from seamline_agency.demo.company import write_company
 from seamline_agency.demo.detour import Detour
 from seamline_agency.demo.provider_api import ProviderApi
@@ -21,13 +23,14 @@ from seamline_webhooks.door import Door
 from seamline_workers.config import load_config
 from seamline_workers.desk.handoff import replay_handoff
 from seamline_workers.engine import Engine
-from seamline_workers.reader import event_of
+from seamline_workers.placed import event_of
 from seamline_workers.run import Run, Work
 from seamline_workers.store import lanes
 from seamline_workers.store.intake import open_intake
 from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.schema import HANDOFF_STATES
 from seamline_workers.store.store import now_us, open_store
+from support.clocks import HandClock
 
 #: When the customer's story begins: late enough to be no history, early enough for whatever follows.
 BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(days=10)
@@ -57,19 +60,16 @@ class Agency:
 
     def __init__(self, folder: Path, store_url: str, overrides: dict[str, str]) -> None:
         self.company = write_company(folder)
-        self._api = ProviderApi(
-            {
-                "graph.facebook.com": self.company.secrets["leads_page"],
-                "api.hubapi.com": self.company.secrets["crm_api"],
-            },
-            BEGAN,
-        )
+        books = Books()
+        books.fill_in(DANA, BEGAN, "More patients for our second practice, urgent")
+        self._api = ProviderApi(self.company.provider_tokens(), books)
         given = {f"SEAMLINE_{name}": value for name, value in overrides.items()}
         environ = self.company.environment() | FACTS | {"SEAMLINE_STORE__URL": store_url} | given
         self.config = load_config(self.company.path, environ=environ)
+        self.clock = HandClock()
         self.store = open_store(self.config.store.url, pool=6)
         self._network = Detour(self._api.url)
-        self.engine = Engine.open(self.store, self.config, self._network)
+        self.engine = Engine.open(self.store, self.config, self._network, self.clock)
         self._sources = {source.name: source for source in self.engine.sources.values()}
         self._doors = {name: Door(one, self.config.company.public_url) for name, one in self._sources.items()}
         self._intake = open_intake(self.store)
@@ -142,6 +142,17 @@ class Agency:
             found += [Work("fetch", "")] if lanes.fetches_due(connection, now_us()) else []
             found += [Work("seat", seat) for seat in lanes.ready_seats(connection, sorted(self.engine.seats))]
         return found
+
+    def sweep(self, at: datetime) -> None:
+        """Let it be this time: do what is due by then, and what comes of it."""
+        self.clock.set(at)
+        while self._due():
+            self.engine.do(Run(Work("deadline", "")))
+        self.work()
+
+    def _due(self) -> bool:
+        with self.store.read() as connection:
+            return self.engine.deadlines.due(connection)
 
     def replay(self, event_type: str, seat: str) -> None:
         """Run every handoff of a type at a seat again."""

@@ -28,13 +28,15 @@ from seamline_workers.clock import Clock
 from seamline_workers.config import Company, Config, Person, Worker
 from seamline_workers.desk import draft
 from seamline_workers.desk.draft import ordered
+from seamline_workers.desk.handoff import replay_handoff
 from seamline_workers.desk.once import Order
 from seamline_workers.engine import Engine
 from seamline_workers.interpret import from_us
 from seamline_workers.outbound import Human, Outbound
 from seamline_workers.registry import Source
 from seamline_workers.run import Run, Work
-from seamline_workers.store import lanes
+from seamline_workers.store import lanes, ledger
+from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.schema import HANDOFF_STATES
 from seamline_workers.store.sources import register_source
 from seamline_workers.store.store import Store, now_us
@@ -104,6 +106,7 @@ class Works:
         store: Store,
         *seats: Seat,
         guards: Sequence[Guard] = (),
+        timezone: str = "UTC",
         live_from: int = 0,
         max_attempts: int = 12,
         time_limit: str = "5m",
@@ -118,7 +121,7 @@ class Works:
     ) -> None:
         self.store = store
         self.sources: dict[str, Source] = {}
-        self.roster = Roster(seats, guards, gates, stages)
+        self.roster = Roster(seats, guards, gates, stages, timezone=timezone)
         worker = Worker.model_validate({"max_attempts": max_attempts, "time_limit": time_limit})
         self.config = Config(company=Company(domains=domains), worker=worker)
         self.live_from = live_from
@@ -182,6 +185,42 @@ class Works:
             for seat in ready:
                 self.engine.do(Run(Work("seat", seat)))
         raise AssertionError(f"there is no end of work at {ready}")
+
+    def sweep(self) -> None:
+        """Do what is due by the business clock, and let the seats hear of it."""
+        self.step()
+        self.work()
+
+    def step(self) -> None:
+        """Do what is due by the business clock; nobody hears of it yet."""
+        while self.due():
+            self.engine.do(Run(Work("deadline", "")))
+
+    def due(self) -> bool:
+        """Whether a deadline's time has come."""
+        with self.store.read() as connection:
+            return self.engine.deadlines.due(connection)
+
+    def wake_parked(self) -> None:
+        """Make ready what was parked until a time that has come."""
+        with self.store.begin() as connection:
+            ledger.wake_parked(connection, now_us())
+
+    def hurry(self) -> None:
+        """Let what waits for its next attempt have it now."""
+        self.write("UPDATE handoffs SET due = 1 WHERE state = 1")
+        self.write("UPDATE lanes SET due = 1 WHERE held = 1")
+        with self.store.begin() as connection:
+            lanes.wake_due(connection, now_us())
+
+    def replay(self, event_type: str, seat: str) -> None:
+        """Make every handoff of a type at a seat ready again."""
+        query = """
+        SELECT h.event_seq FROM handoffs h JOIN events e ON e.seq = h.event_seq WHERE e.type = :type AND seat = :seat
+        """
+        for (seq,) in self.all(query, type=event_type, seat=seat):
+            with self.store.begin() as connection:
+                replay_handoff(connection, handoff_id(seq, seat))
 
     # --- drafts -----------------------------------------------------------------------------------------------------
 

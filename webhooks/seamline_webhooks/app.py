@@ -26,9 +26,11 @@ from seamline_webhooks.frontdoor import FrontDoor
 from seamline_webhooks.group import InlineGroup, Interruptible, ThreadGroup
 from seamline_webhooks.refusal import Refusals
 from seamline_webhooks.remotekey import RemoteKeys
+from seamline_workers import boundary
 from seamline_workers.config import Config, load_config
 from seamline_workers.log import log
-from seamline_workers.registry import load_roster, register_sources
+from seamline_workers.process import Process, load_process
+from seamline_workers.registry import register_sources
 from seamline_workers.store.intake import open_intake
 from seamline_workers.store.migrate import demand_newest
 from seamline_workers.store.store import Store, open_store
@@ -73,11 +75,12 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with _open(app, config, worker_alive, fetch_key):
+        async with _open(app, config, process, worker_alive, fetch_key):
             yield
 
     state = State({"config": config})
-    api = Api(state, config, load_roster(config))
+    process = load_process(config)
+    api = Api(state, config, process)
     app = App(
         [webhooks, health.live, health.ready, metrics.metrics, *api_routers(api), *route_handlers],
         lifespan=[lifespan],
@@ -101,7 +104,11 @@ async def _log_fault(error: Exception, scope: Scope) -> None:
 
 @contextlib.asynccontextmanager
 async def _open(
-    app: App, config: Config, worker_alive: Callable[[], bool] | None, fetch_key: Callable[[str], bytes] | None
+    app: App,
+    config: Config,
+    process: Process,
+    worker_alive: Callable[[], bool] | None,
+    fetch_key: Callable[[str], bytes] | None,
 ) -> AsyncIterator[None]:
     """Everything that lives as long as the server does. What was acknowledged is finished before it ends."""
     transport = Transport()
@@ -109,12 +116,14 @@ async def _open(
     try:
         await asyncio.to_thread(demand_newest, store)
         sources = await asyncio.to_thread(register_sources, store, config)
+        await asyncio.to_thread(boundary.propose, store, process)
+        process.tell()
         refusals = Refusals(store)
         group = _group(store, config)
         front_door = FrontDoor(group, refusals, RemoteKeys(fetch_key or transport.fetch_key))
         front_door.open(sources.values(), config.company.public_url)
         app.state.store, app.state.sources, app.front_door = store, sources, front_door
-        app.state.health = health.Health(config, store, worker_alive)
+        app.state.health = health.Health(config, store, worker_alive, process.broken)
         app.state.metrics = metrics.Metrics(store, config.api.tokens, config.api.metrics_public)
         reloading = _on_hangup(lambda: _reload(app, config, store, front_door))
         flushing = asyncio.create_task(refusals.run())

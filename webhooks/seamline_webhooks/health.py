@@ -47,8 +47,11 @@ class _Look:
 class Health:
     """Looks at everything that a delivery needs, and at the broker, which only rings: it is named and not needed."""
 
-    def __init__(self, config: Config, store: Store, worker_alive: Callable[[], bool] | None) -> None:
+    def __init__(
+        self, config: Config, store: Store, worker_alive: Callable[[], bool] | None, broken: str | None = None
+    ) -> None:
         self._store = store
+        self._process = OK if broken is None else f"broken: {broken}"
         self._broker = urlsplit(config.queue.url)
         self._worker_alive = worker_alive
         self._needed = newest()
@@ -60,6 +63,7 @@ class Health:
         """Whether we are ready, and what each check says."""
         told, rings = await asyncio.gather(self._look_at_store(), self._look_at_broker())
         found = {"store": told["store"], "schema": told["schema"], "queue": rings["queue"], "worker": told["worker"]}
+        found["process"] = self._process
         if self._broker.scheme == "store" and found["store"] != OK:
             found["queue"] = "is the store"
         if self._worker_alive is not None and not self._worker_alive():
@@ -110,5 +114,7 @@ async def ready(state: State) -> Response[dict[str, object]]:
     """Say whether what comes in can be kept and worked on, and what is wrong."""
     health: Health = state.health
     fine, checks = await health.checks()
-    status = "failing" if not fine else OK if checks["queue"] == OK else "degraded"
+    # What comes in is kept without a broker, and while no seat runs.
+    whole = checks["queue"] == OK and checks["process"] == OK
+    status = "failing" if not fine else OK if whole else "degraded"
     return Response({"status": status, "checks": checks}, status_code=200 if fine else 503)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
@@ -15,40 +13,44 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import seamline.events  # noqa: F401  (declares the catalogue)
 from seamline.adapter import Adapter
-from seamline.boundary import Roster, TwoOwners
 from seamline.errors import ConfigError
 from seamline.events.base import catalogue
+from seamline.lint import Finding
+from seamline.map import difference
+from seamline_workers import boundary
 from seamline_workers.channel import build_channels
 from seamline_workers.config import Config, load_config
-from seamline_workers.registry import build_adapters, load_roster
+from seamline_workers.process import Process, load_process
+from seamline_workers.registry import build_adapters
+from seamline_workers.store.desk_schema import deadlines
 from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.migrate import current, newest
 from seamline_workers.store.reading.backlog import backlog, by_seat
+from seamline_workers.store.reading.moment import written
 from seamline_workers.store.reading.sources import list_sources
-from seamline_workers.store.schema import QUARANTINED, RECEIVED, deliveries, sources, workers
+from seamline_workers.store.schema import (
+    QUARANTINED,
+    RECEIVED,
+    SEAT_LANE,
+    deliveries,
+    events,
+    lanes,
+    sources,
+    workers,
+)
 from seamline_workers.store.store import Store, now_us, open_store, sqlite_path
 
 #: A source that has told nothing for so long is said to be silent.
 SILENT = timedelta(days=7)
+#: A seat that was handed nothing since then, although there were events, has no traffic.
+NO_TRAFFIC = timedelta(days=7)
+#: A deadline that has not fired so long after its time was missed.
+OVERDUE = timedelta(hours=1)
 #: A delivery or a handoff that waits for so long says that no worker gets to it.
 BEHIND_S = 15 * 60
 #: Deliveries that are looked through for quarantined ones.
 LOOK_BACK = 10_000
 _PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong (error) or should be looked at (warning)."""
-
-    level: Literal["error", "warning"]
-    code: str
-    subject: str
-    message: str
-    fix: str
-
-    def shape(self) -> dict[str, str]:
-        return asdict(self)
 
 
 def inspect(config_path: Path | None) -> list[Finding]:
@@ -106,41 +108,22 @@ def _channels(config: Config) -> Iterator[Finding]:
 
 
 def _routing(config: Config) -> Iterator[Finding]:
-    """Every event that somebody consumes has exactly one owner."""
+    """What is wrong with the process, and what sources tell that nobody looks at."""
     try:
-        roster = load_roster(config)
-    except TwoOwners as error:
-        yield Finding("error", "two-owners", error.event_type, str(error), "Make one seat's `owns` more specific.")
-        return
+        process = load_process(config)
     except ConfigError as error:
         yield Finding("error", "seats", "company.seats", str(error), "Mend the company's seats.")
         return
-    unrouted: list[str] = []
+    yield from process.findings
     told = set().union(*(_tells(config, name) for name in config.sources))
-    for event_type in catalogue():
-        owner = roster.owner(event_type)
-        consumers = [seat.name for seat in roster.seats if seat.consumes(event_type)]
-        if owner is None and consumers:
-            names = ", ".join(consumers)
-            message = f"is consumed by {names}, but no seat owns it"
-            yield Finding("error", "no-owner", event_type, message, "Add it to the `owns` of one seat.")
-        elif owner is None and event_type in told and roster.seats:
-            unrouted.append(event_type)
+    roster = process.roster
+    unowned = [name for name in catalogue() if name in told and roster.seats and roster.owner(name) is None]
+    unrouted = [name for name in unowned if not any(seat.consumes(name) for seat in roster.seats)]
     if unrouted:
         message = f"are told by sources, and no seat owns them: {', '.join(unrouted)}"
         yield Finding(
             "warning", "unrouted", "events", message, "They are kept and handed to nobody; add them to `owns`."
         )
-    yield from _reports(roster)
-
-
-def _reports(roster: Roster) -> Iterator[Finding]:
-    names = {seat.name for seat in roster.seats}
-    for seat in roster.seats:
-        for word, other in (("reports_to", seat.reports_to), ("escalates_to", seat.escalates_to)):
-            if other is not None and other not in names:
-                message = f"{word} names {other}, and there is no such seat"
-                yield Finding("error", "no-seat", seat.name, message, f"There are: {', '.join(sorted(names))}.")
 
 
 def _tells(config: Config, name: str) -> set[str]:
@@ -212,6 +195,9 @@ def _work(store: Store, config: Config) -> Iterator[Finding]:
         yield Finding("error", "behind", kind, message, "Start one: seamline worker")
     yield from _held_up(store, config)
     yield from _seatless(store, config)
+    yield from _idle_seats(store, config, now)
+    yield from _overdue(store, now)
+    yield from _map(store)
     if waiting["dead"].count:
         message = f"{waiting['dead'].count} were given up"
         yield Finding("warning", "dead", "handoffs", message, "Look: seamline dead list; again: seamline replay")
@@ -242,10 +228,10 @@ def _held_up(store: Store, config: Config) -> Iterator[Finding]:
 
 def _seatless(store: Store, config: Config) -> Iterator[Finding]:
     """Seats that the roster lost while there was work for them: no worker takes it."""
-    try:
-        names = {seat.name for seat in load_roster(config).seats}
-    except ConfigError:
-        return  # it is said where the routing is looked at
+    process = _process(config)
+    if process is None:
+        return
+    names = {seat.name for seat in process.roster.seats}
     gone: dict[str, int] = {}
     for (seat, state), count in by_seat(store).items():
         if seat not in names and state in ("ready", "retrying", "parked"):
@@ -254,6 +240,54 @@ def _seatless(store: Store, config: Config) -> Iterator[Finding]:
         message = f"{count} wait for it, and there is no such seat any more"
         fix = f"Put it back, or cancel each: seamline handoffs list --seat {seat}; POST /api/v1/handoffs/ID/cancel."
         yield Finding("error", "no-seat", f"seats.{seat}", message, fix)
+
+
+def _process(config: Config) -> Process | None:
+    """The process, where it is known whom events are handed to; what is wrong otherwise is said with the routing."""
+    try:
+        process = load_process(config)
+    except ConfigError:
+        return None
+    return process if process.routed else None
+
+
+def _idle_seats(store: Store, config: Config, now: int) -> Iterator[Finding]:
+    """Seats that nothing was ever handed to, although the company has been at work for a while."""
+    process = _process(config)
+    with store.read() as connection:
+        first = connection.execute(select(events.c.received_at).order_by(events.c.seq).limit(1)).scalar()
+        worked = set(connection.execute(select(lanes.c.seat).where(lanes.c.kind == SEAT_LANE).distinct()).scalars())
+    if process is None or first is None or now - first < NO_TRAFFIC.total_seconds() * 1_000_000:
+        return
+    for seat in process.roster.seats:
+        if seat.name not in worked and any(seat.consumes(name) for name in catalogue()):
+            message = f"has been handed nothing in more than {NO_TRAFFIC.days} days"
+            fix = "See whether the sources tell what it owns; a seat that nobody needs is taken out."
+            yield Finding("warning", "no-traffic", f"seats.{seat.name}", message, fix)
+
+
+def _overdue(store: Store, now: int) -> Iterator[Finding]:
+    """Deadlines whose time is long past and that nobody has fired."""
+    late = now - int(OVERDUE.total_seconds() * 1_000_000)
+    missed = select(func.count(), func.min(deadlines.c.due_at)).where(
+        deadlines.c.state == "armed", deadlines.c.due_at < late
+    )
+    with store.read() as connection:
+        count, oldest = connection.execute(missed).one()
+    if count:
+        message = f"{count} are past due, the oldest since {written(oldest)}"
+        yield Finding("warning", "overdue", "deadlines", message, "Start a worker; see: seamline check")
+
+
+def _map(store: Store) -> Iterator[Finding]:
+    """A changed boundary map that waits for its confirmation."""
+    with store.read() as connection:
+        holds, proposed = boundary.standing(connection)
+    if holds is not None and proposed is not None and holds.map != proposed.map:
+        rows = len(difference(holds.map, proposed.map))
+        message = f"a changed map waits, {rows} rows differ; until it is confirmed the last one holds"
+        fix = "Look: seamline boundary diff; the COO confirms: seamline boundary confirm"
+        yield Finding("warning", "boundary", "boundary", message, fix)
 
 
 def _silent(store: Store, config: Config, now: int) -> Iterator[Finding]:

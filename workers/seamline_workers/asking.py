@@ -15,6 +15,7 @@ from seamline.effect import Check, Deadline, Draft, Effect, Emit, Flag, Log, Mes
 from seamline.errors import SeamlineError
 from seamline.events import DraftDispatched, MessageDelivered
 from seamline.events.base import Event, event_id, reasons
+from seamline.guard import Refusal
 from seamline.seat import Seat
 from seamline_workers.audience import Ours
 from seamline_workers.interpret import to_us
@@ -39,13 +40,16 @@ class Want(NamedTuple):
 class Result:
     """The outcome of one handoff and the events that it emits with it.
 
-    ``wants``: what guards are asked about. ``asks``: some of its effects are written under the account's lock.
+    ``wants``: what guards are asked about. ``asks``: it is written under the account's lock.
+    ``refused``: what was refused before its handler ran, and why. ``took``: the event by which it took over a stage.
     """
 
     outcome: Outcome
     entries: list[Entry] = field(default_factory=list)
     wants: list[Want] = field(default_factory=list)
     asks: bool = False
+    refused: tuple[Entry, Refusal] | None = None
+    took: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,9 @@ class Asking:
             ordinals[kind] = ordinal = ordinals.get(kind, 0) + 1
             key = _key(effect) or (str(ordinal) if isinstance(effect, Log) else f"#{ordinal}")
             if isinstance(effect, Emit):
-                entry = self._entry(seat, handoff, cause, effect.event, key)
+                # What is said only once is the account's; all else is this handoff's own.
+                whose = str(handoff.subject) if effect.once else cause
+                entry = self._entry(seat, handoff, whose, effect.event, key)
                 entries.append(entry)
                 if self._roster.guarded(entry.type):
                     wants.append(Want(entry))
@@ -127,6 +133,26 @@ class Asking:
         once = {(row.kind, row.key): row for row in rows}
         outcome = outcome._replace(effects=tuple(once.values()))
         return Result(outcome, entries, wants, asks=any(row.kind in _UNDER_LOCK for row in outcome.effects))
+
+    def incomplete(self, seat: Seat, handoff: Handoff, lacks: tuple[str, ...]) -> tuple[Entry, Refusal]:
+        """What is refused before a handler runs: that it runs at all, while something is not known that it requires."""
+        now = self._clock()
+        asked = Entry(
+            id=handoff.id,
+            type=handoff.type,
+            version=handoff.version,
+            account_id=handoff.subject,
+            source=f"/seats/{seat.name}",
+            data="{}",
+            occurred_at=now,
+            timebasis="received",
+            received_at=now,
+            trust="seat",
+            cause=handoff.id,
+            correlation=handoff.correlation or handoff.id,
+            hops=handoff.hops,
+        )
+        return asked, Refusal("R8", "INCOMPLETE", f"not known: {', '.join(lacks)}", missing=lacks)
 
     def _draft(self, handoff: Handoff, draft: Draft) -> DraftAsked:
         """A draft with whom it is for. Raises NotAllowed where its dispatch could not make the fact that it names."""
@@ -178,13 +204,13 @@ class Asking:
                 )
                 yield Want(entry, appended=False, customer=customer)
 
-    def _entry(self, seat: Seat, handoff: Handoff, cause: str, event: Event, key: str) -> Entry:
+    def _entry(self, seat: Seat, handoff: Handoff, whose: str, event: Event, key: str) -> Entry:
         if not self._roster.may_emit(seat, type(event)):
             raise NotAllowed(self._roster.refusal(seat, type(event)))
         now = self._clock()
         occurred = None if event.occurred_at is None else to_us(event.occurred_at)
         return Entry(
-            id=event_id(f"/seats/{seat.name}", event.event_type, f"{cause}/{event.event_type}/{key}").bytes,
+            id=event_id(f"/seats/{seat.name}", event.event_type, f"{whose}/{event.event_type}/{key}").bytes,
             type=event.event_type,
             version=event.event_version,
             account_id=handoff.subject,

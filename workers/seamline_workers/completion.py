@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -25,12 +26,16 @@ from seamline_workers.log import log
 from seamline_workers.messaging import Messaging
 from seamline_workers.outbound import Outbound
 from seamline_workers.parking import already_told
+from seamline_workers.plan import Plan, was_set
 from seamline_workers.store import lanes, ledger
+from seamline_workers.store.desk_schema import DEADLINE
 from seamline_workers.store.effects import Outcome, complete
+from seamline_workers.store.entry import Entry
 from seamline_workers.store.lanes import LaneEnd
-from seamline_workers.store.ledger import Locked, Plan
-from seamline_workers.store.schema import PARKED, RETRYING
+from seamline_workers.store.ledger import Locked
+from seamline_workers.store.schema import DONE, PARKED, RETRYING
 from seamline_workers.store.store import Store, deadlocked, now_us, transient
+from seamline_workers.taking import taken
 from seamline_workers.translate import again
 
 
@@ -135,9 +140,19 @@ class Completer:
     def _append(self, connection: Connection, results: Sequence[Result], locked: Locked, now: int) -> None:
         entries = [entry for result in results for entry in result.entries]
         entries += [*self._drafting.requested(results), *self._messaging.said(results)]
+        entries += self._timed(connection, results, now)
         ledger.append(connection, entries, self.plan, locked, now)
         waits = [r.outcome for r in results if r.outcome.state == PARKED and r.outcome.awaits]
         lanes.reopen(connection, already_told(connection, waits, locked))
+
+    def _timed(self, connection: Connection, results: Sequence[Result], now: int) -> list[Entry]:
+        """What the engine says of deadlines that were set, and of stages that were taken over."""
+        ended = [r.outcome for r in results if r.outcome.state == DONE]
+        rows = [row for outcome in ended for row in outcome.effects if row.kind == DEADLINE]
+        said = [entry for row in rows if (entry := was_set(connection, row, self.clock())) is not None]
+        self.plan.listen(event.event_type for row in rows for event in row.what.unless)
+        handed = [(r.outcome.seat, str(UUID(bytes=r.took))) for r in results if r.took and r.outcome.state == DONE]
+        return said + (taken(connection, handed, now) if handed else [])
 
 
 def _up_to(end: LaneEnd, results: Sequence[Result], failed: Outcome) -> Completion:

@@ -6,7 +6,7 @@ It happens in the transaction that completes the seat's handoff, under the lock 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -58,7 +58,7 @@ class Drafting:
             else:
                 row = row._replace(what=self._prepared(row, asked, gate, group.id, group.projection.stage))
                 rows.append(row)
-        return Result(result.outcome._replace(effects=tuple(rows)), entries, result.wants, result.asks)
+        return replace(result, outcome=result.outcome._replace(effects=tuple(rows)), entries=entries)
 
     def _prepared(self, row: EffectRow, asked: DraftAsked, gate: Gate, group: int, stage: str | None) -> Prepared:
         draft, now = asked.draft, self.outbound.clock()

@@ -12,22 +12,27 @@ from datetime import timedelta
 from seamline.boundary import Roster
 from seamline.seat import Seat
 from seamline.transport import Transport
-from seamline_workers import fetch, poll, replay
+from seamline_workers import boundary, fetch, poll, replay
 from seamline_workers.asking import Result
 from seamline_workers.clock import Clock, business_clock
 from seamline_workers.completion import Completer, Completion
 from seamline_workers.config import Config
 from seamline_workers.crashpoint import reach
+from seamline_workers.deadlines import Deadlines
 from seamline_workers.dispatch import Dispatcher
+from seamline_workers.elsewhere import Elsewhere
 from seamline_workers.evidence import Examiner
 from seamline_workers.handoff import Runner, where
 from seamline_workers.job import Job
 from seamline_workers.lapsing import Lapsing
 from seamline_workers.log import log
+from seamline_workers.mirror import Mirror
 from seamline_workers.outbound import Outbound
+from seamline_workers.outbox import Outbox
 from seamline_workers.outside import Outside
 from seamline_workers.plan import Plan
-from seamline_workers.registry import Source, load_roster, register_sources
+from seamline_workers.process import Process, load_process
+from seamline_workers.registry import Source, register_sources
 from seamline_workers.run import Run, Work
 from seamline_workers.store import deliveries, lanes, processes
 from seamline_workers.store.effects import Outcome
@@ -100,37 +105,54 @@ class Engine:
         transport: Transport | None = None,
         clock: Clock | None = None,
         outbound: Outbound | None = None,
+        process: Process | None = None,
     ) -> None:
         self.clock = clock or business_clock()
         self.store = store
         self.config = config
         self.roster = roster
-        self.sources = {source.id: source for source in sources.values()}
-        self.seats = {seat.name: seat for seat in roster.seats}
+        self.process = process or Process(roster)
+        self.sources = self._served(sources)
+        # Inside a broken process no seat runs; what is for it waits.
+        self.seats = {} if self.process.broken else {seat.name: seat for seat in roster.seats}
         self.pace = Pace()
         self.plan = Plan(roster, self.clock)
         self.outbound = outbound or Outbound.of(config, roster, self.clock)
         transport = transport or Transport()
+        secrets = {name: seat.secret for name, seat in config.seats.items() if seat.secret is not None}
+        self.elsewhere = Elsewhere(store, config.folder, secrets, transport, config.company.event_prefix)
         outside = Outside(self.outbound, transport)
         self.translator = Translator(
             store, self.plan, config.company.public_url.rstrip("/"), frozenset(config.company.domains), outside.decide
         )
         self.runner = Runner(
-            store, roster, max_attempts=config.worker.max_attempts, clock=self.clock, ours=self.outbound.ours
+            store,
+            roster,
+            max_attempts=config.worker.max_attempts,
+            clock=self.clock,
+            ours=self.outbound.ours,
+            elsewhere=self.elsewhere,
         )
         self.completer = Completer(store, roster, self.plan, config.worker.max_attempts, self.clock, self.outbound)
         self.dispatcher = Dispatcher(store, self.outbound, transport)
         self.fetcher = fetch.Fetcher(self.translator, self.sources, transport)
         self.poller = poll.Poller(store, self.sources, transport)
+        self.deadlines = Deadlines(store, self.plan, self.clock)
         self.jobs: dict[str, Job] = {
             "fetch": self.fetcher,
             "poll": self.poller,
             "replay": replay.Replayer(store),
             "check": Examiner(store, self.plan, self.sources, self.clock, transport),
+            "deadline": self.deadlines,
             "drafts": Lapsing(store, self.outbound),
+            "outbox": Outbox(store, roster.seats, config.folder),
+            **self._mirror(),
             "answers": outside,
             **self.dispatcher.jobs(),
         }
+        if self.process.broken:
+            # A roster that cannot be trusted ends nothing and alarms nobody.
+            del self.jobs["deadline"]
         self.worker_id = 0
         self._counter = itertools.count(1)
         self._stuck: set[tuple[str, int]] = set()
@@ -138,17 +160,34 @@ class Engine:
         self._orphans = Orphans()
         self._alone: Run | None = None
 
+    def _mirror(self) -> dict[str, Job]:
+        # A configuration that was read from no file has no folder.
+        if not self.config.bus.mirror or not self.config.path.is_absolute():
+            return {}
+        return {"mirror": Mirror(self.store, self.roster.seats, self.config.folder / self.config.bus.folder)}
+
     @classmethod
-    def open(cls, store: Store, config: Config, transport: Transport | None = None) -> Engine:
+    def open(
+        cls, store: Store, config: Config, transport: Transport | None = None, clock: Clock | None = None
+    ) -> Engine:
         """An engine of a configuration: its roster imported, its sources entered. ``transport`` is its network."""
-        return cls(store, config, load_roster(config), register_sources(store, config), transport)
+        process = load_process(config)
+        boundary.propose(store, process)
+        return cls(store, config, process.roster, register_sources(store, config), transport, clock, process=process)
+
+    def _served(self, sources: Mapping[str, Source]) -> dict[int, Source]:
+        """The sources that are translated: none while nobody could say whom events are handed to."""
+        return {source.id: source for source in sources.values()} if self.process.routed else {}
 
     # --- the process ------------------------------------------------------------------------------------------------
 
     def enter(self, name: str) -> None:
         """Enter this process among the workers; its leases stand while it beats."""
+        self.elsewhere.make(self.seats)
         with self.store.begin() as connection:
             self.worker_id = processes.register(connection, name)
+        if not self.process.broken:
+            self.deadlines.arm()
 
     def leave(self) -> None:
         """Give everything back."""
@@ -162,7 +201,7 @@ class Engine:
         One that is not named any more is served until the process ends: what it was acknowledged is not left behind.
         """
         fresh = register_sources(self.store, config)
-        self.sources.update({source.id: source for source in fresh.values()})
+        self.sources.update(self._served(fresh))
         self.poller.arm()
         return sorted(fresh)
 

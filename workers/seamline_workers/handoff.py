@@ -7,26 +7,31 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from seamline.boundary import Roster
-from seamline.context import Context, SyncContext, Task
+from seamline.context import Account, Context, Log, SyncContext, Task
 from seamline.errors import NeedsHuman, Park, PayloadError, RetryLater
 from seamline.events.base import Event, catalogue
-from seamline.seat import Seat
+from seamline.seat import FIELDS, Handler, Seat
 from seamline_workers.asking import Asking, NotAllowed, Result
 from seamline_workers.audience import Ours
+from seamline_workers.elsewhere import Elsewhere
 from seamline_workers.interpret import from_us
+from seamline_workers.knowledge import Knowledge
 from seamline_workers.loops import Loops, Running
-from seamline_workers.reader import LedgerReader, event_of
+from seamline_workers.parking import since
+from seamline_workers.placed import event_of
+from seamline_workers.reader import LedgerReader
 from seamline_workers.store import desk_schema, schema
-from seamline_workers.store.effects import UNTIL_DUE, EffectRow, Outcome
+from seamline_workers.store.effects import ANYTHING, UNTIL_DUE, EffectRow, Outcome
 from seamline_workers.store.lanes import Handoff
 from seamline_workers.store.store import Store, now_us
+from seamline_workers.taking import STAGE_CHANGED
 
 #: First back-off in seconds; doubled each time, with full jitter: 12 attempts take about a day.
 FIRST_BACKOFF = 40.0
@@ -36,6 +41,8 @@ LONGEST_HOLD = timedelta(minutes=15)
 LONGEST_WAIT = 366 * 86_400.0
 #: An event that was caused through more than so many others waits for a human.
 MAX_HOPS = 16
+#: How long a handler waits for what it requires where the roster does not say: at an inquiry, and later.
+IMPATIENCE, PATIENCE = timedelta(minutes=5), timedelta(hours=4)
 
 
 def backoff(attempts: int, jitter: Callable[[], float] = random.random) -> float:
@@ -70,7 +77,9 @@ class Runner:
         max_attempts: int,
         clock: Callable[[], int] = now_us,
         ours: Ours | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
+        self.elsewhere = elsewhere
         self._store = store
         self._roster = roster
         self._asking = Asking(roster, clock, ours)
@@ -109,8 +118,14 @@ class Runner:
     ) -> Result:
         try:
             event = self._event(handoff)
-            effects = self._handle(seat, handoff, event, reader, started)
+            handler = seat.handling(event)
+            required = seat.requires.get(handoff.type, ()) if handler is not None else ()
+            if required and (lacks := lacking(reader.account(), required)):
+                return self._incomplete(seat, handoff, lacks, reader.account().stage)
+            effects = self._handle(seat, handoff, event, handler, reader, started)
             result = self._asking.asked(seat, handoff, effects, self._outcome(seat, handoff, schema.DONE))
+            if handoff.type == STAGE_CHANGED and handoff.owner:
+                result.took, result.asks = handoff.id, True
             if handoff.hops >= MAX_HOPS and (result.entries or _speaks(result)):
                 return self._to_human(seat, handoff, f"a chain of more than {MAX_HOPS} events causing each other")
             return result
@@ -140,11 +155,15 @@ class Runner:
         seat: Seat,
         handoff: Handoff,
         event: Event,
+        handler: Handler | None,
         reader: LedgerReader,
         started: Callable[[Running], None] | None,
     ) -> list[Any]:
-        handler = seat.handling(event)
+        if seat.elsewhere and self.elsewhere is not None:
+            return list(self.elsewhere.handle(seat, handoff, event, reader))
         if seat.kind == "human" or handler is None:
+            if seat.kind == "agent" and handoff.type == STAGE_CHANGED:
+                return [Log("Took the account over: what it must know is in its message.")]
             title = f"{handoff.type} for {seat.role or seat.name}"
             return [Task(title, "Read the account's timeline and do what the role asks for.", assignee=seat.assignee)]
         now = from_us(self._clock())
@@ -170,6 +189,20 @@ class Runner:
                 self._outcome(seat, handoff, schema.PARKED, reason=reason, awaits=UNTIL_DUE, due=due, failed=True)
             )
         return Result(self._outcome(seat, handoff, schema.RETRYING, reason=reason, due=due, failed=True))
+
+    def _incomplete(self, seat: Seat, handoff: Handoff, lacks: tuple[str, ...], stage: str | None) -> Result:
+        """Wait for what the handler requires, for as long as the account's stage has patience; then a human has it."""
+        reason = f"incomplete: {', '.join(lacks)} not known"
+        with self._store.read() as connection:
+            planned = since(connection, self._outcome(seat, handoff, schema.PARKED))
+        shown = planned + patience(self._roster, stage) // timedelta(microseconds=1)
+        if now_us() >= shown:
+            return self._to_human(seat, handoff, reason)
+        # One fact can be waited for by its type; a field may come with any.
+        awaits = lacks[0] if len(lacks) == 1 and lacks[0] not in FIELDS else ANYTHING
+        outcome = self._outcome(seat, handoff, schema.PARKED, reason=reason, awaits=awaits, due=shown)
+        # It is said once, however many facts come that are none of them.
+        return Result(outcome, refused=None if handoff.again else self._asking.incomplete(seat, handoff, lacks))
 
     def _to_human(self, seat: Seat, handoff: Handoff, reason: str) -> Result:
         cause = str(UUID(bytes=handoff.id))
@@ -204,6 +237,19 @@ class Runner:
             effects,
             handoff.subject,
         )
+
+
+def lacking(account: Account, required: Sequence[str]) -> tuple[str, ...]:
+    """Of what a handler requires, what is not known of the account."""
+    return Knowledge(account.facts, account.contacts, account.name, account.manager).lacks(required)
+
+
+def patience(roster: Roster, stage: str | None) -> timedelta:
+    """How long a handler waits for what it requires, while an account is in this stage."""
+    row = roster.stage(stage)
+    if row is not None:
+        return row.patience
+    return IMPATIENCE if stage in (None, "awareness", "inquiry") else PATIENCE
 
 
 def _speaks(result: Result) -> bool:

@@ -7,7 +7,7 @@ to inform, to ask and to answer each other. A matter on which they speak for the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -63,7 +63,7 @@ class Messaging:
             task = self._task(row, prepared)
             if task is not None:
                 rows.append(row._replace(kind=TASK, key=f"message/{row.key}", what=task))
-        return Result(result.outcome._replace(effects=tuple(rows)), result.entries, result.wants, result.asks)
+        return replace(result, outcome=result.outcome._replace(effects=tuple(rows)))
 
     def _task(self, row: EffectRow, prepared: Prepared) -> Task | None:
         """What a human gets of a message: one to a human seat, and one that came too often."""

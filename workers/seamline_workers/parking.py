@@ -13,8 +13,9 @@ from seamline_workers.store.ledger import Locked
 _MOVE = text("UPDATE handoffs SET account_id = :group WHERE event_seq = :seq AND seat = :seat")
 _NEWER = text("""
 SELECT max(seq) FROM events WHERE account_id IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group)
-AND type = :type AND seq > (SELECT CASE WHEN as_of > event_seq THEN as_of ELSE event_seq END
-                            FROM handoffs WHERE event_seq = :seq AND seat = :seat)
+AND (type = :type OR (:type = '*' AND source <> '/engine'))
+AND seq > (SELECT CASE WHEN as_of > event_seq THEN as_of ELSE event_seq END
+           FROM handoffs WHERE event_seq = :seq AND seat = :seat)
 """)
 _SINCE = text("SELECT created_at FROM handoffs WHERE event_seq = :seq AND seat = :seat")
 

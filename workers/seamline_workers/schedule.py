@@ -66,7 +66,7 @@ class Schedule:
         self.engine = engine
         self.threads = threads
         self.linger = linger
-        self.seats = sorted(seats) if seats else sorted(engine.seats)
+        self.seats = [name for name in sorted(engine.seats) if not seats or name in seats]
         self.alone = seats is None  # serves sources, polls and fetches too
         self.stopping = threading.Event()
         self._wake: Wake = open_wake(engine.store)

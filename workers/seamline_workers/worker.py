@@ -59,6 +59,7 @@ def run_worker(
     told = Told()  # before the configuration is read: no hangup is missed
     config = load_config(config_path)
     store, engine = _open(config, transport)
+    engine.process.tell()
     engine.enter(process_name(os.getpid()))
     engine.poller.arm()
     n = threads or config.worker.threads

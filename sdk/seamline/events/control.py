@@ -98,16 +98,22 @@ class DeadlineArmed(Event, type="deadline.armed", nature="control"):
     rule: str
     cause: Evidence
     actor: str
+    seat: str | None = None
+    name: str | None = None
+    key: str = ""
 
 
 class DeadlineFired(Event, type="deadline.fired", nature="control"):
-    """What was expected had not come in time. ``late_by``: how late this was noticed."""
+    """A time has come. ``name`` and ``key`` are what its seat called it; ``late_by``: how late this was noticed."""
 
     deadline_id: Id
     due_at: When
     rule: str
     cause: Evidence
     actor: str
+    seat: str | None = None
+    name: str | None = None
+    key: str = ""
     late_by: Seconds = 0
 
 
@@ -119,6 +125,9 @@ class DeadlineCancelled(Event, type="deadline.cancelled", nature="control"):
     rule: str
     cause: Evidence
     actor: str
+    seat: str | None = None
+    name: str | None = None
+    key: str = ""
 
 
 class MessageDelivered(Event, type="message.delivered", nature="control"):

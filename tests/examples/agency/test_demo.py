@@ -8,16 +8,18 @@ import signal
 import subprocess
 import sys
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from seamline_agency.demo.api import View
+from seamline_agency.demo.clock import ZONE, Clock, NotYet, first_monday
 from seamline_agency.demo.company import CONFIGURATION, write_company
-from seamline_agency.demo.outcome import read_outcomes
-from seamline_agency.demo.scene import Noted
-from seamline_agency.demo.table import Row, Story
+from seamline_agency.demo.outcome import Evidence, judged
+from seamline_agency.demo.stories import STORIES
+from seamline_agency.demo.story import Story
+from seamline_agency.demo.table import HEADINGS, Row, StoryTable
 from support.process import tree
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -36,9 +38,9 @@ def test_the_demo_played_once_sees_every_expected_outcome(tmp_path: Path) -> Non
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "✗" not in ended.stdout
-    assert ended.stdout.count("✓") == 20
+    assert ended.stdout.count("✓") > sum(len(story.expected) for story in STORIES)
     assert "All was as expected." in ended.stdout
-    for heading in ("came in", "became", "what the seats did", "what the customer saw"):
+    for heading in (*(name for name, _ in HEADINGS), *(story.heading for story in STORIES)):
         assert heading in ended.stdout
     assert list(tmp_path.iterdir()) == []
 
@@ -58,19 +60,33 @@ def test_a_demo_that_is_ended_leaves_neither_processes_nor_files(tmp_path: Path,
     assert list(tmp_path.iterdir()) == []
 
 
-class NothingHappened:
-    """An API that lists nothing."""
-
-    def view(self) -> View:
-        return View()
-
-    def list(self, what: str) -> list[dict[str, object]]:
-        return []
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.title)
+def test_where_nothing_happened_what_makes_a_story_is_not_seen(story: Story) -> None:
+    assert not all(one.seen for one in judged(story.expected, Evidence()))
+    assert [one for one in judged(story.expected, Evidence()) if not one.seen and not one.found] == []
 
 
-def test_where_nothing_happened_nothing_that_should_have_is_seen() -> None:
-    seen = [one.text for one in read_outcomes(NothingHappened(), Noted()) if one.seen]
-    assert seen == ["Nothing is left over: no handoff is parked, dead or waiting"]
+def test_the_clock_goes_on_and_neither_back_nor_past_the_wall_clock(tmp_path: Path) -> None:
+    began = first_monday(datetime.now(UTC))
+    clock = Clock(tmp_path / "clock", began)
+    clock.to(clock.next(2, 14, 30))
+    assert (clock.now.astimezone(ZONE).strftime("%a %H:%M"), clock.now - began) == (
+        "Wed 14:30",
+        timedelta(days=2, hours=6, minutes=30),
+    )
+    assert int(clock.path.read_text()) == int(clock.now.timestamp() * 1_000_000)
+    for moment in (began, datetime.now(UTC) + timedelta(seconds=1)):
+        with pytest.raises(NotYet):
+            clock.to(moment)
+    assert clock.now > began
+
+
+def test_a_story_that_is_not_there_is_named(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [*COMMAND, "--story", "99"], env=environment(tmp_path), capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert ended.returncode == 2
+    assert "there is no story 99" in ended.stderr
 
 
 def test_the_demo_serves_the_configuration_of_the_example() -> None:
@@ -86,15 +102,15 @@ def test_the_readme_says_how_to_make_every_secret_that_the_configuration_names(t
         assert f"file:secrets/{name}" in text
         assert name in readme
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "secrets").iterdir())
-    assert not any(secret in repr(company) for secret in [*company.secrets.values(), company.token])
+    assert not any(secret in repr(company) for secret in [*company.secrets.values(), *company.tokens.values()])
 
 
 def test_a_table_shows_what_was_refused_and_says_so_where_there_was_nothing() -> None:
     out = io.StringIO()
     console = Console(file=out, width=120, force_terminal=False)
-    with Story(console, "A story") as story:
-        story.add(Row(["a lead, forged", "unsigned: 401"], refused=True))
-        story.add(Row(["a [lead]"], ["lead.received"], ["pepper: task"], ["a mail"]))
+    with StoryTable(console, "A story") as story:
+        story.add(Row("Mon 09:00", ["a lead, forged", "unsigned: 401"], refused=True))
+        story.add(Row("Mon 09:01", ["a [lead]", "lead.received"], ["pepper: task"], ["a mail"]))
     said = out.getvalue()
     for word in ("A story", "unsigned: 401", "a [lead]", "lead.received", "pepper: task", "a mail"):
         assert word in said

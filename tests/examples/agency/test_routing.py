@@ -52,7 +52,7 @@ def expected(event_type: str) -> tuple[str | None, set[str]]:
 
 
 @pytest.mark.parametrize("event_type", sorted(catalogue()))
-def test_r22_every_event_has_the_owner_of_the_table_and_no_other(event_type: str) -> None:
+def test_r22_r29_every_event_has_the_owner_of_the_table_and_no_other(event_type: str) -> None:
     owner = roster.owner(event_type)
     assert (None if owner is None else owner.name) == expected(event_type)[0]
 

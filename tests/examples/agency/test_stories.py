@@ -87,7 +87,7 @@ def test_r15_pepper_alone_is_handed_a_lead_and_the_others_hear_of_it_after_her_t
     [lead], [triaged] = agency.ledger("lead.received"), agency.ledger("lead.triaged")
     assert isinstance(lead, LeadReceived)
     assert isinstance(triaged, LeadTriaged)
-    assert (lead.party.name, lead.party.email) == (cast.NAME, cast.EMAIL)
+    assert (lead.party.name, lead.party.email) == (cast.DANA.name, cast.DANA.email)
     assert triaged.envelope.source == "/seats/pepper"
     assert triaged.envelope.causation == lead.id
     assert triaged.response_warranted
@@ -171,9 +171,9 @@ def test_r30_one_project_however_often_the_deal_is_told_and_whatever_is_replayed
     assert len(agency.ledger("deal.won")) == 1
     [project] = agency.ledger("project.created")
     assert isinstance(project, ProjectCreated)
-    assert project.engagement_id == str(cast.DEAL)
+    assert project.engagement_id == str(cast.DANA.deal)
     assert project.kickoff_milestone_id
-    agency.tell(won("won-again", str(cast.DEAL), 50), won("won-once-more", str(cast.DEAL), 49))
+    agency.tell(won("won-again", str(cast.DANA.deal), 50), won("won-once-more", str(cast.DANA.deal), 49))
     agency.work()
     assert len(agency.ledger("deal.won")) == 3
     assert len(agency.ledger("project.created")) == 1

@@ -118,7 +118,7 @@ def test_whatever_is_asked_wrongly_is_named(client: Client, bearer: Bearer) -> N
 
 
 def test_what_is_not_there_is_a_problem_too(client: Client, bearer: Bearer) -> None:
-    for path in ("deadlines", "boundary", "seam", "nothing", ""):
+    for path in ("deadlines", "nothing", ""):
         problem(client.get(f"/api/v1/{path}", headers=bearer("admin")), 404, "not-found")
 
 

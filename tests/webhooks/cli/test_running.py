@@ -279,3 +279,50 @@ def test_json_comes_alone_from_a_process_of_its_own(spawn: Run) -> None:
     told = spawn("events", "list", "--json")
     assert (told.code, told.json, told.err) == (0, {"items": [], "next": None}, "")
     assert spawn("events", "list", "--limit", "many").code == 2
+
+
+#: Ways to break the seats of a new company, and what the start says of each; whether sources are translated then.
+BROKEN = [
+    ("Roster([sales], gates=[Gate('mail', ('sales',))])", "gates.mail", True),
+    ("Roster([sales, Seat('more', owns=['proposal.*'])])", "proposal.", False),
+]
+
+
+@pytest.mark.parametrize(("roster", "subject", "translated"), BROKEN)
+def test_r13_in_a_broken_process_webhooks_are_kept_and_no_seat_runs_until_it_is_mended(
+    company: Path, run: Run, roster: str, subject: str, translated: bool
+) -> None:
+    (company / "seamline.db").unlink()
+    seats = next(company.glob("company_*/seats.py"))
+    mended = seats.read_text()
+    broken = mended.replace("import Roster", "import Gate, Roster").replace("Roster([sales])", roster)
+    seats.write_text(broken)
+    server = Running(company, "serve", "--port", "0", stream="stderr")
+    port = server.until(lambda said: said["event"] == "serving")["port"]
+    said = server.until(lambda said: said["event"] == "process_broken")
+    assert said["subject"].startswith(subject)
+    assert {"code", "reason", "fix"} <= said.keys()
+    assert run("send", "demo", "one", "--url", f"http://127.0.0.1:{port}", "--json").json["status"] == 202
+    ready = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    ready.request("GET", "/health/ready")
+    answer = ready.getresponse()
+    told = json.loads(answer.read())
+    assert (answer.status, told["status"]) == (200, "degraded")
+    assert told["checks"]["process"].startswith(f"broken: {subject}")
+    ready.close()
+    if translated:
+        tail = Running(company, "tail", "--json", "--since", "0", stream="stdout")
+        assert tail.until(lambda told: told["kind"] == "event")["type"] == "seamline.proposal.viewed.v1"
+        tail.end(signal.SIGINT)
+    else:
+        assert run("deliveries", "list", "--json").json["items"][0]["state"] == "received"
+    assert server.end() == 0
+    done = run("handoffs", "list", "--json", "--state", "done")
+    assert (done.code, done.json["items"]) == (0, [])
+
+    seats.write_text(mended)
+    server = Running(company, "serve", "--port", "0", stream="stderr")
+    tail = Running(company, "tail", "--json", "--since", "0", stream="stdout")
+    assert tail.until(lambda told: told["kind"] == "handoff" and told["state"] == "done")["seat"] == "sales"
+    tail.end(signal.SIGINT)
+    assert server.end() == 0

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from seamline_webhooks.api.context import Actor, Api
 from seamline_webhooks.api.noun import NOUNS, found, nothing_asked
 from seamline_webhooks.api.problem import Problem, documented
+from seamline_workers.boundary import confirm
 from seamline_workers.desk.exit import settle_item
 from seamline_workers.desk.fact import read_fact, state_fact
 from seamline_workers.desk.flag import clear_flag
@@ -55,6 +56,12 @@ class Statement(msgspec.Struct, forbid_unknown_fields=True):
     occurred_at: Annotated[str, msgspec.Meta(max_length=40)] | None = None
 
 
+class Confirmation(msgspec.Struct, forbid_unknown_fields=True):
+    """The version that was looked at, and is to hold."""
+
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
 def command_routes(api: Api) -> list[HTTPRouteHandler]:
     """Every order."""
     simple: list[tuple[str, str, Any, str, Work]] = [
@@ -71,7 +78,8 @@ def command_routes(api: Api) -> list[HTTPRouteHandler]:
         ("sources/{id:str}/resume", "admin", shapes.Source, "Go on with a paused source",
          lambda connection, key, _by, _now: set_source(connection, key, "active")),
     ]  # fmt: skip
-    return [*(_simple(api, *row) for row in simple), _clear(api), _settle(api), _plan(api), _state(api)]
+    simply = [_simple(api, *row) for row in simple]
+    return [*simply, _clear(api), _settle(api), _plan(api), _state(api), _confirm(api)]
 
 
 #: An order on one thing: by its id, by whom, and when.
@@ -216,6 +224,34 @@ def _state(api: Api) -> HTTPRouteHandler:
             **documented(400, 401, 403, 404, 409),
         },
         tags=["accounts"],
+        sync_to_thread=True,
+    )(order)
+
+
+def _confirm(api: Api) -> HTTPRouteHandler:
+    def order(request: AnyRequest, data: JSONBody[Confirmation]) -> dict[str, Any]:
+        actor: Actor = request.user
+        if not api.is_coo(actor):
+            raise Problem("forbidden", f"The COO confirms the boundary map, or an admin; {actor.name} is neither.")
+        return carried_out(
+            api,
+            request,
+            actor,
+            data.sha256,
+            lambda connection: confirm(connection, data.sha256, api.plan, by=actor.name, now=api.clock()),
+        )
+
+    return post(
+        "/boundary/confirm",
+        status_code=200,
+        operation_id="confirm_boundary",
+        summary="Put the proposed boundary map in force, as the COO",
+        opt={"role": "approver"},
+        responses={
+            200: ResponseSpec(data_container=shapes.BoundaryVersion, description="as it is afterwards"),
+            **documented(400, 401, 403, 404, 409),
+        },
+        tags=["boundary"],
         sync_to_thread=True,
     )(order)
 

@@ -11,12 +11,13 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 
-from seamline.boundary import Roster
 from seamline_webhooks.api.problem import Problem
+from seamline_workers.boundary import may_confirm
 from seamline_workers.clock import business_clock
 from seamline_workers.config import ROLES, Config, Token
 from seamline_workers.outbound import Outbound
 from seamline_workers.plan import Plan
+from seamline_workers.process import Process
 from seamline_workers.registry import Source
 from seamline_workers.store.reading.events import Wire
 from seamline_workers.store.reading.sources import Described
@@ -64,16 +65,18 @@ class Keyring:
 class Api:
     """What the API works on: the running application's store and sources, and the configuration."""
 
-    def __init__(self, state: State, config: Config, roster: Roster) -> None:
+    def __init__(self, state: State, config: Config, process: Process) -> None:
         self._state = state
+        self.process = process
+        self._people = config.people
         self._public_url = config.company.public_url.rstrip("/")
         self.prefix = config.company.event_prefix
-        self.roster = roster
+        self.roster = process.roster
         #: Business time in microseconds, as the workers have it.
         self.clock = business_clock()
-        self.plan = Plan(roster, self.clock)
+        self.plan = Plan(self.roster, self.clock)
         self._keyring = Keyring(config.api.tokens)
-        self.outbound = Outbound.of(config, roster, self.clock)
+        self.outbound = Outbound.of(config, self.roster, self.clock)
 
     @property
     def store(self) -> Store:
@@ -91,6 +94,12 @@ class Api:
         sources: Mapping[str, Source] = self._state.get("sources", {})
         url = self._public_url
         return {name: Described(f"{url}/webhooks/{name}", source.trust) for name, source in sources.items()}
+
+    def is_coo(self, actor: Actor) -> bool:
+        """Whether a human may confirm the boundary map: the COO by the token's name or address, or an admin."""
+        person = self._people.get(actor.name)
+        names = (actor.name, person.email if person is not None and person.email else actor.name)
+        return actor.may("admin") or any(may_confirm(self.roster, name) for name in names)
 
     def review(self) -> dict[str, Any]:
         """What drafts are shown by: business time, and the names that no customer should read."""

@@ -18,6 +18,7 @@ from seamline_webhooks.api.context import Actor, Api
 from seamline_webhooks.api.problem import Problem, documented
 from seamline_workers.store.reading import (
     accounts,
+    boundary,
     deliveries,
     drafts,
     events,
@@ -333,6 +334,24 @@ NOUNS: tuple[Noun, ...] = (
         lambda api, _actor, key: _named(_seats(api), key),
         (),
         says="The company's roles, by name.",
+    ),
+    Noun(
+        "seam",
+        dict[str, Any],
+        shapes.SeamPage,
+        lambda api, _actor, _query: boundary.show_seam(api.store, api.process),
+        lambda api, _actor, key: boundary.show_edge(api.store, api.process, key),
+        (),
+        says="Where the seam is: each way from the inside to the customer, with its gate and its approver.",
+    ),
+    Noun(
+        "boundary",
+        shapes.BoundaryVersion,
+        shapes.Boundary,
+        lambda api, _actor, _query: boundary.list_versions(api.store),
+        lambda api, _actor, key: boundary.show_version(api.store, key),
+        (),
+        says="The boundary map: what holds, what waits for the COO, and what that would change. `current` is an id.",
     ),
     Noun(
         "sources",

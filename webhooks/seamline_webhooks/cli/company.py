@@ -79,9 +79,9 @@ def create_store(config: Config) -> str | None:
 
 def import_seats(config: Config) -> None:
     """Import the company's seats, so that the event types that it declares are known; without them all is shown too."""
-    from seamline_workers.registry import load_roster
+    from seamline_workers.process import load_process
 
-    load_roster(config)
+    load_process(config)
 
 
 def whoami() -> str:

@@ -41,7 +41,12 @@ _SEATS = '''\
 from seamline import Roster, Seat, SyncContext
 from seamline.events import LeadReceived, ProposalViewed
 
-sales = Seat("sales", role="Looks after leads and proposals", owns=["lead.*", "proposal.*", "deal.*"])
+sales = Seat(
+    "sales",
+    role="Looks after leads and proposals",
+    owns=["lead.*", "proposal.*", "deal.*"],
+    does_not_own=["contract.*"],
+)
 
 
 @sales.on(LeadReceived)

@@ -33,16 +33,16 @@ def worker(
     config: ConfigOption = None,
 ) -> None:
     """Translate deliveries and run handoffs, until ended."""
-    from seamline_workers.registry import load_roster
+    from seamline_workers.process import load_process
     from seamline_workers.worker import run_processes, run_worker
 
     found = configuration(config)
     demand_file(found)
     wanted = [name.strip() for name in seats.split(",") if name.strip()] if seats else None
     if wanted is not None:
-        roster = load_roster(found)
-        for name in wanted:
-            roster.seat(name)
+        process = load_process(found)
+        for name in wanted if process.routed else ():
+            process.roster.seat(name)
     many = processes or found.worker.processes
     if many == 1:
         raise typer.Exit(run_worker(found.path, threads=threads, seats=wanted))
@@ -53,6 +53,7 @@ def worker(
 def demo(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where it is served; 0 takes any free one.")] = 0,
     once: Annotated[bool, typer.Option("--once", help="Play to the end; exit 0 only if all was as expected.")] = False,
+    story: Annotated[int | None, typer.Option(min=1, help="Play only the story of this number.")] = None,
     name: Annotated[str, typer.Option(help="Which example company.")] = "agency",
 ) -> None:
     """Run an example company on an embedded store, with simulated providers that send real, signed HTTP."""
@@ -61,4 +62,4 @@ def demo(
     found = {entry.name: entry for entry in entry_points(group="seamline.demo")}
     if name not in found:
         raise ConfigError(f"there is no demo {name!r}; there are: {', '.join(sorted(found)) or 'none'}")
-    raise typer.Exit(int(found[name].load()(port=port, once=once) or 0))
+    raise typer.Exit(int(found[name].load()(port=port, once=once, story=story) or 0))

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, text
 from seamline.context import Task
 from seamline_workers.store.array import array
 from seamline_workers.store.checks import write_check
-from seamline_workers.store.desk_schema import CHECK, DRAFT, FLAG, MESSAGE, TASK
+from seamline_workers.store.deadlines import write_deadline
+from seamline_workers.store.desk_schema import CHECK, DEADLINE, DRAFT, FLAG, MESSAGE, TASK
 from seamline_workers.store.drafts import write_draft
 from seamline_workers.store.lanes import LaneEnd, finish_lanes
 from seamline_workers.store.lite import raw
@@ -22,6 +23,8 @@ from seamline_workers.store.schema import DONE, RETRYING
 NEEDS_HUMAN_KEY = "needs_human"
 #: Parked with an empty ``awaits``: until its due time, not for a fact.
 UNTIL_DUE = ""
+#: Parked with this ``awaits``: for any fact of the account.
+ANYTHING = "*"
 
 
 class EffectRow(NamedTuple):
@@ -276,4 +279,10 @@ def _write_task(connection: Connection, row: EffectRow, now: int) -> int:
     return give_task(connection, task, kind=kind, account_id=row.account_id, seat=row.seat, cause=row.cause, now=now)
 
 
-_WRITERS = {TASK: _write_task, MESSAGE: write_message, CHECK: write_check, DRAFT: write_draft}
+_WRITERS = {
+    TASK: _write_task,
+    MESSAGE: write_message,
+    CHECK: write_check,
+    DRAFT: write_draft,
+    DEADLINE: write_deadline,
+}

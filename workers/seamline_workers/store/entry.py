@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
@@ -57,6 +57,14 @@ class Entry:
         return Fact(self.type, fields, self.occurred_at, self.id.hex(), self.trust)
 
 
+class Cause(NamedTuple):
+    """What an event is said because of, as far as what follows must know it."""
+
+    id: bytes | None = None
+    correlation: bytes | None = None
+    hops: int = 0
+
+
 def control(type: str, fields: dict[str, Any], cause: Entry, key: str = "") -> Entry:
     """An event that the engine says because of another; its id is made of its cause."""
     return Entry(
@@ -75,4 +83,35 @@ def control(type: str, fields: dict[str, Any], cause: Entry, key: str = "") -> E
         hops=cause.hops,
         history=cause.history,
         stage=cause.stage,
+    )
+
+
+def said(
+    type: str,
+    fields: dict[str, Any],
+    key: str,
+    *,
+    account_id: int,
+    cause: Cause,
+    now: int,
+    stage: str | None = None,
+    to: tuple[tuple[str, int], ...] | None = None,
+) -> Entry:
+    """An event that the engine says because a time has come; ``key`` makes its id."""
+    return Entry(
+        id=event_id(ENGINE, type, key).bytes,
+        type=type,
+        version=1,
+        account_id=account_id,
+        source=ENGINE,
+        data=json.dumps(fields, separators=(",", ":"), ensure_ascii=False),
+        occurred_at=now,
+        timebasis="received",
+        received_at=now,
+        trust="seat",
+        cause=cause.id,
+        correlation=cause.correlation or cause.id,
+        hops=cause.hops,
+        stage=stage,
+        to=to,
     )

@@ -157,22 +157,22 @@ def _write_groups(connection: Connection, locked: Locked) -> None:
 _PG_RELEASE = text(f"""
 UPDATE handoffs h SET state = 0, due = 0, reason = NULL, awaits = NULL, done_at = NULL, as_of = x.seq
 FROM unnest(CAST(:groups AS bigint[]), CAST(:types AS text[]), CAST(:seqs AS bigint[])) x(account_id, type, seq)
-WHERE h.state = {PARKED} AND h.account_id = x.account_id AND h.awaits = x.type
+WHERE h.state = {PARKED} AND h.account_id = x.account_id AND h.awaits IN (x.type, '*')
 RETURNING h.account_id, h.seat, h.event_seq
 """)
 _LITE_RELEASE = f"""
 UPDATE handoffs SET state = 0, due = 0, reason = NULL, awaits = NULL, done_at = NULL, as_of = ?
-WHERE state = {PARKED} AND account_id = ? AND awaits = ? RETURNING account_id, seat, event_seq
+WHERE state = {PARKED} AND account_id = ? AND awaits IN (?, '*') RETURNING account_id, seat, event_seq
 """
 _LITE_PARKED = f"""
 WITH u(account_id, awaits) AS (VALUES @keys)
-SELECT h.account_id, h.awaits FROM u CROSS JOIN handoffs h
-WHERE h.state = {PARKED} AND h.account_id = u.account_id AND h.awaits = u.awaits
+SELECT u.account_id, u.awaits FROM u CROSS JOIN handoffs h
+WHERE h.state = {PARKED} AND h.account_id = u.account_id AND h.awaits IN (u.awaits, '*')
 """
 
 
 def release(connection: Connection, told: Mapping[tuple[int, str], int]) -> list[tuple[int, str, int]]:
-    """Make ready what was parked for one of these facts: {(account group, type): ledger number}.
+    """Make ready what was parked for one of these facts, or for any: {(account group, type): ledger number}.
 
     Returns what to reopen: (account group, seat, ledger number). The groups are locked by the caller.
     """

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seamline import Adapter
+from seamline_agency.demo.cast import PEOPLE
 from seamline_workers.config import load_config
 from seamline_workers.registry import load_adapter
 from seamline_workers.store.migrate import upgrade
@@ -19,17 +20,47 @@ from seamline_workers.store.store import open_store
 
 #: The configuration as it is shipped beside this module.
 CONFIGURATION = Path(__file__).parent / "seamline.toml"
-#: How far back the story's facts reach; what is older would be history and wake nobody.
-LIVE = timedelta(days=30)
+#: The file of the business clock, in the folder.
+CLOCK = "clock"
+#: Who looks after the machinery.
+OPERATOR = "demo"
+#: Secrets that are any text.
+_GENERATED = (
+    "proposals",
+    "leads",
+    "leads_verify",
+    "leads_page",
+    "crm",
+    "crm_api",
+    "calendar",
+    "mail_api",
+    "chat",
+    "chat_api",
+    "billing",
+    "billing_api",
+)
+#: The secret that each provider's API is shown, by its host.
+_TOKENS = {
+    "graph.facebook.com": "leads_page",
+    "api.hubapi.com": "crm_api",
+    "api.postmarkapp.com": "mail_api",
+    "slack.com": "chat_api",
+    "api.stripe.com": "billing_api",
+}
 
 
 @dataclass(frozen=True)
 class Company:
-    """A company's folder, ready to be served; ``secrets`` by file name, ``token`` for the API."""
+    """A company's folder, ready to be served; ``secrets`` by file name, ``tokens`` for the API by who has them.
+
+    ``begins``: what was before is history to it. ``clock``: the file of its business clock; None: the wall clock.
+    """
 
     folder: Path
     secrets: dict[str, str] = field(repr=False)
-    token: str = field(repr=False)
+    tokens: dict[str, str] = field(repr=False)
+    begins: datetime
+    clock: Path | None = None
 
     @property
     def path(self) -> Path:
@@ -57,13 +88,18 @@ class Company:
     def environment(self) -> dict[str, str]:
         """The environment of the company's processes: nothing of ours that would override its configuration."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SEAMLINE_")}
-        since = (datetime.now(UTC) - LIVE).isoformat()
-        return kept | {f"SEAMLINE_SOURCES__{source.upper()}__LIVE_FROM": since for source in _tree()["sources"]}
+        since = self.begins.isoformat()
+        live = {f"SEAMLINE_SOURCES__{source.upper()}__LIVE_FROM": since for source in _tree()["sources"]}
+        return kept | live | ({"SEAMLINE_CLOCK": str(self.clock)} if self.clock else {})
+
+    def provider_tokens(self) -> dict[str, str]:
+        """What the company shows to each provider, by host."""
+        return {host: self.secrets[name] for host, name in _TOKENS.items()}
 
 
-def found_company(folder: Path) -> Company:
+def found_company(folder: Path, begins: datetime, clock: Path | None = None) -> Company:
     """Write a company's folder, and make its empty store."""
-    company = write_company(folder)
+    company = write_company(folder, begins, clock)
     config = load_config(company.path, environ=company.environment())
     store = open_store(config.store.url, base=folder)
     upgrade(store)
@@ -71,24 +107,25 @@ def found_company(folder: Path) -> Company:
     return company
 
 
-def write_company(folder: Path) -> Company:
-    """Write a company's folder: its configuration and new secrets."""
+def write_company(folder: Path, begins: datetime | None = None, clock: Path | None = None) -> Company:
+    """Write a company's folder: its configuration and new secrets. Without ``begins`` the last month is no history."""
     made = _new_secrets()
-    token = secrets.token_urlsafe(24)
-    made["token"] = f"demo:operator:{token}"
+    tokens = {name: secrets.token_urlsafe(24) for name in (OPERATOR, *PEOPLE)}
+    made["token"] = f"{OPERATOR}:operator:{tokens[OPERATOR]}"
+    made |= {name: f"{name}:approver:{tokens[name]}" for name in PEOPLE}
     (folder / "secrets").mkdir(mode=0o700)
     for name, value in made.items():
         path = folder / "secrets" / name
         path.touch(mode=0o600)
         path.write_text(value, encoding="utf-8")
-    company = Company(folder, made, token)
+    begins = begins or datetime.now(UTC) - timedelta(days=30)
+    company = Company(folder, made, tokens, begins, clock)
     company.path.write_text(CONFIGURATION.read_text(encoding="utf-8"), encoding="utf-8")
     return company
 
 
 def _new_secrets() -> dict[str, str]:
-    names = ("proposals", "leads", "leads_verify", "leads_page", "crm", "crm_api", "calendar")
-    made = {name: secrets.token_urlsafe(24) for name in names}
+    made = {name: secrets.token_urlsafe(24) for name in _GENERATED}
     made["mail"] = f"postmark:{secrets.token_urlsafe(24)}"
     made["relay"] = f"whsec_{b64encode(secrets.token_bytes(24)).decode()}"
     return made

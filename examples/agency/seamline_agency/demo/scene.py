@@ -1,116 +1,167 @@
-"""The scene: simulated providers send, the company works, and a row of the table says what came of it."""
+"""The scene of one story: providers send, humans decide, the clock goes on, and a row says what came of it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from seamline.testing import Posted, Sample, Simulator, load_suite
-from seamline_agency.demo.api import Api, View, plain
-from seamline_agency.demo.company import Company
-from seamline_agency.demo.table import Row, Story
+from seamline.testing import Posted, Sample
+from seamline_agency.demo import sight
+from seamline_agency.demo.api import Told, View
+from seamline_agency.demo.cast import Customer
+from seamline_agency.demo.clock import shown
+from seamline_agency.demo.outcome import Evidence
+from seamline_agency.demo.table import Row, StoryTable
+from seamline_agency.demo.world import World
 
-#: The sources of the company that send.
-SOURCES = ("leads", "proposals", "crm", "calendar", "mail", "relay")
 #: Longest wait for the company to come to rest after a step, in seconds.
 PATIENCE_S = 20.0
+#: States of a draft that waits for a human.
+_OPEN = ("incomplete", "pending", "snoozed")
 
 
-@dataclass
-class Noted:
-    """What was told in answer, for the outcomes: the API does not list what it refused."""
-
-    genuine: list[Posted] = field(default_factory=list)
-    forged: list[Posted] = field(default_factory=list)
-    parked: list[dict[str, Any]] = field(default_factory=list)
-    orders: list[int] = field(default_factory=list)
+class NotThere(Exception):
+    """Raised where a story would go on with something that has not come about."""
 
 
 class Scene:
-    """Sends for the providers, gives orders as a human does, and tells the table what it sees in the API."""
+    """Plays the steps of a story about one customer, and tells the table what it sees in the API."""
 
-    def __init__(self, company: Company, api: Api, url: str) -> None:
-        self.api = api
-        self.noted = Noted()
-        self._story: Story | None = None
-        self._seen = View()
-        self._company = company
-        self._simulators = {source: _simulator(company, source, url) for source in SOURCES}
+    def __init__(self, world: World, customer: Customer | None, table: StoryTable) -> None:
+        self.world = world
+        self.noted: dict[str, Any] = {}
+        self._customer = customer
+        self._table = table
+        self._account = ""
+        self._mails, self._posts = len(world.books.mails), len(world.books.posts)
+        self._first = self._seen = world.api.view(self._account)
 
-    def close(self) -> None:
-        for simulator in self._simulators.values():
-            simulator.close()
+    @property
+    def customer(self) -> Customer:
+        assert self._customer is not None
+        return self._customer
 
-    def secret(self, source: str, name: str) -> str:
-        """What a provider was told when it was set up."""
-        return self._company.source_secrets(source)[name][0]
+    @property
+    def now(self) -> datetime:
+        return self.world.clock.now
 
-    def begin(self, story: Story) -> None:
-        """Tell this table from now on."""
-        self._story = story
+    # --- steps ------------------------------------------------------------------------------------------------------
+
+    def at(self, moment: datetime, why: str = "") -> None:
+        """Let the clock go on to a moment; what is due by then is done."""
+        self.world.clock.to(moment)
+        self._tell([why or "(time goes by)"], always=bool(why))
+
+    def later(self, why: str = "", **span: float) -> None:
+        """Let the clock go on by a span (``minutes=5``)."""
+        self.at(self.now + timedelta(**span), why)
 
     def send(self, source: str, what: str, *samples: Sample, times: int = 1) -> None:
         """Have a provider send samples, each ``times`` times, and see what they become."""
         told: list[Posted] = []
         for sample in samples:
-            told += self._simulators[source].repeat(sample, times)
-        self.noted.genuine += told
+            told += self.world.simulators[source].repeat(sample, times)
+        self.world.genuine += told
         self._tell([f"{source}: {what}", _answers(told)])
 
     def challenge(self, source: str, what: str, sample: Sample, *, genuine: bool) -> None:
         """Have a provider ask whether we are who we say."""
-        told = self._simulators[source].send(sample)
-        (self.noted.genuine if genuine else self.noted.forged).append(told)
+        told = self.world.simulators[source].send(sample)
+        (self.world.genuine if genuine else self.world.forged).append(told)
         self._tell([f"{source}: {what}", _answers([told])], refused=not genuine)
 
     def forge(self, source: str, what: str, sample: Sample) -> None:
         """Have somebody else send a sample, in every way that is not genuine."""
-        told = self._simulators[source].forge(sample)
-        self.noted.forged += told
+        told = self.world.simulators[source].forge(sample)
+        self.world.forged += told
         ways = [f"{one.what}: {one.status}" for one in told]
         self._tell([f"{source}: {what}, forged", *ways], refused=True)
 
-    def order(self, what: str, path: str, body: dict[str, Any] | None = None) -> None:
-        """Give an order through the API."""
-        status = self.api.order(path, body)
-        self.noted.orders.append(status)
-        self._tell([f"API: {what}", f"-> {status}"])
+    def order(self, who: str | None, what: str, path: str, body: dict[str, Any] | None = None) -> Told:
+        """Have somebody give an order through the API; None: whoever looks after the machinery."""
+        told = self.world.api.order(path, body, who)
+        self._tell([f"{who or 'operator'}: {what}", _answer(told)])
+        return told
+
+    # --- what humans decide -----------------------------------------------------------------------------------------
+
+    def draft(self, seat: str) -> dict[str, Any]:
+        """The newest draft of a seat that waits for a human, as they see it: with its packet. Raises NotThere."""
+        found = [one for one in self._seen.drafts.values() if one["seat"] == seat and one["state"] in _OPEN]
+        if not found:
+            states = [f"{one['seat']}'s is {one['state']}" for one in self._seen.drafts.values()]
+            raise NotThere(f"no draft of {seat} waits for a human ({'; '.join(states) or 'there are no drafts'})")
+        newest = max(found, key=lambda one: int(one["id"]))
+        return self.world.api.show(f"drafts/{newest['id']}")
+
+    def edit(self, who: str, draft: dict[str, Any], body: str, **more: Any) -> dict[str, Any]:
+        """Write a draft anew; gives it as it is then."""
+        told = self.order(who, "writes it anew", f"drafts/{draft['id']}/edit", {"body": body, **more})
+        return draft if told.code else told.body
+
+    def approve(self, who: str, draft: dict[str, Any], **more: Any) -> Told:
+        """Approve the text that was seen."""
+        order = {"sha256": draft["sha256"], **more}
+        return self.order(who, f"approves {draft['seat']}'s draft", f"drafts/{draft['id']}/approve", order)
+
+    def state(self, who: str, event_type: str, **data: Any) -> Told:
+        """Have a human state a fact about the customer, now."""
+        fact = {"type": event_type, "data": data, "occurred_at": self.now.isoformat()}
+        return self.order(who, f"states {event_type}", f"accounts/{self.account}/events", fact)
+
+    def clear(self, who: str, flag: str, reason: str) -> Told:
+        """Clear an open flag, with a reason. Raises NotThere."""
+        found = [one for one in self._seen.flags.values() if (one["name"], one["state"]) == (flag, "open")]
+        if not found:
+            raise NotThere(f"no flag {flag} is open")
+        path = f"flags/{found[-1]['id']}/clear"
+        return self.order(who, f"clears {flag}: {reason}", path, {"reason": reason})
+
+    # --- what is seen -----------------------------------------------------------------------------------------------
+
+    @property
+    def account(self) -> str:
+        """The id of the customer's account; empty: there is none yet."""
+        if not self._account and self._customer is not None:
+            self._account = self.world.api.account(self._customer.email)
+        return self._account
+
+    @property
+    def seen(self) -> View:
+        """What the API showed after the last step."""
+        return self._seen
 
     def handoff(self, event_type: str, seat: str) -> str:
-        """The id of the newest handoff of a type at a seat; empty: there is none."""
-        found = [one for one in self.api.list("handoffs") if (one["type"], one["seat"]) == (event_type, seat)]
-        return str(found[-1]["id"]) if found else "none"
+        """The id of the newest handoff of a type at a seat. Raises NotThere."""
+        found = [one for one in self._seen.handoffs.values() if (one["type"], one["seat"]) == (event_type, seat)]
+        if not found:
+            raise NotThere(f"{seat} was handed no {event_type}")
+        return str(found[-1]["id"])
 
-    def note_parked(self) -> None:
-        """Remember what is parked at this moment."""
-        self.noted.parked = [one for one in self.api.list("handoffs") if one["state"] == "parked"]
+    def evidence(self) -> Evidence:
+        """All that the story has left behind by now."""
+        books, view = self.world.books, self.world.api.view(self.account)
+        mails = [mail for mail in books.mails if self._customer is not None and mail.to == self._customer.email]
+        return Evidence(view, mails, books.posts[self._posts :], self.noted)
 
-    def _tell(self, came: Sequence[str], *, refused: bool = False) -> None:
-        rested = self.api.settle(PATIENCE_S)
-        seen, before = self.api.view(), self._seen
+    def _tell(self, came: Sequence[str], *, refused: bool = False, always: bool = True) -> None:
+        rested = self.world.api.settle(self.now, PATIENCE_S)
+        seen, before = self.world.api.view(self.account), self._seen
         self._seen = seen
-        row = Row(
-            came if rested else [*came, "(not at rest yet)"],
-            _became(before, seen),
-            _done(before, seen),
-            _saw(before, seen),
-            refused,
-        )
-        if self._story is not None:
-            self._story.add(row)
+        became, done = sight.became(before, seen), sight.done(before, seen)
+        saw = sight.saw(self._arrived())
+        if not (always or became or done or saw):
+            return
+        waits = [] if rested else [f"(not at rest yet: {self.world.api.busy(self.now)})"]
+        self._table.add(Row(shown(self.now), [*came, *became, *waits], done, saw, refused))
 
-
-def _simulator(company: Company, source: str, url: str) -> Simulator:
-    adapter = company.adapter(source)
-    return Simulator(
-        adapter,
-        load_suite(adapter.name).root,
-        f"{url}/webhooks/{source}",
-        company.source_secrets(source),
-        public_url=f"{company.public_url}/webhooks/{source}",
-    )
+    def _arrived(self) -> list[Any]:
+        """The mails that the customer got since the last step."""
+        mails = self.world.books.mails[self._mails :]
+        self._mails = len(self.world.books.mails)
+        return [mail for mail in mails if self._customer is not None and mail.to == self._customer.email]
 
 
 def _answers(told: Sequence[Posted]) -> str:
@@ -118,62 +169,7 @@ def _answers(told: Sequence[Posted]) -> str:
     return "-> " + ", ".join(f"{status}" + (f" ({n} times)" if n > 1 else "") for status, n in counts.items())
 
 
-def _became(before: View, seen: View) -> list[str]:
-    """New events of sources and of the engine, and deliveries that became none."""
-    lines = []
-    for key, event in seen.events.items():
-        if key in before.events or event["source"].startswith("/seats/"):
-            continue
-        kind, data = plain(event["type"]), event["data"]
-        if kind == "stage.changed":
-            lines.append(f"stage: {data['from_stage']} -> {data['to_stage']}")
-        elif kind == "guard.refused":
-            lines.append(f"refused ({data['rule']}, {data['code']}): {data['reason']}")
-        else:
-            lines.append(kind if event["trust"] == "signed" else f"{kind} ({event['trust']})")
-    for key, delivery in seen.deliveries.items():
-        known = before.deliveries.get(key)
-        if known is None and delivery["state"] in ("quarantined", "ignored"):
-            lines.append(f"{delivery['state']}: {delivery['reason']}")
-        again = delivery["duplicates"] - (known or {"duplicates": 0})["duplicates"]
-        if again:
-            lines.append(f"duplicate, counted{f' {again} times' if again > 1 else ''}")
-    return lines
-
-
-def _done(before: View, seen: View) -> list[str]:
-    """What handoffs came to, by seat; one that waits says for what."""
-    lines = []
-    for key, handoff in sorted(seen.handoffs.items(), key=lambda item: int(item[0].split(".")[0])):
-        known = before.handoffs.get(key)
-        if handoff == known:
-            continue
-        if known is not None and (known["state"], known["effects"]) == ("done", handoff["effects"]):
-            lines.append(f"{handoff['seat']} on {handoff['type']}: again, and nothing new")
-        elif handoff["state"] == "done":
-            did = [text for effect in handoff["effects"] if (text := _effect(effect, seen))]
-            lines.append(f"{handoff['seat']} on {handoff['type']}: {', '.join(did) or 'noted'}")
-        else:
-            lines.append(f"{handoff['seat']} on {handoff['type']}: {handoff['state']}, {handoff['reason']}")
-    return lines
-
-
-def _effect(effect: dict[str, str], seen: View) -> str:
-    kind, key = effect["kind"], effect["id"]
-    if kind == "event" and key in seen.events:
-        return plain(seen.events[key]["type"])
-    if kind == "flag" and key in seen.flags:
-        flag = seen.flags[key]
-        return f"flag {flag['name']} ({flag['count']})"
-    if kind == "task" and key in seen.tasks:
-        return f"task for {seen.tasks[key]['assignee'] or seen.tasks[key]['seat']}"
-    return "" if kind == "log" else kind
-
-
-def _saw(before: View, seen: View) -> list[str]:
-    """What reached the customer: mail that its provider says was delivered."""
-    return [
-        f"a mail that a human wrote ({event['data']['message_id']})"
-        for event in seen.of_type("email.delivery_changed")
-        if event["id"] not in before.events and event["data"]["status"] == "delivered"
-    ]
+def _answer(told: Told) -> str:
+    if not told.code:
+        return f"-> {told.status}"
+    return f"-> {told.status} refused {told.code}: {told.body.get('detail', '')}"

@@ -1,4 +1,4 @@
-"""The live table: what came in, what it became, what the seats did, and what the customer saw."""
+"""The live table: when, what came, what the seats did, and what the customer saw."""
 
 from __future__ import annotations
 
@@ -13,35 +13,31 @@ from rich.text import Text
 
 #: What stands in a cell that has nothing to tell.
 NOTHING = "-"
+HEADINGS = (("when", 3), ("what came", 6), ("what the seats did", 8), ("what the customer saw", 5))
 
 
 @dataclass(frozen=True)
 class Row:
     """One step: lines for each column. ``refused`` says that nothing was taken in."""
 
+    when: str
     came: Sequence[str]
-    became: Sequence[str] = ()
     seats: Sequence[str] = ()
     customer: Sequence[str] = ()
     refused: bool = False
 
 
-class Story:
+class StoryTable:
     """A table that grows while its story is played; a context manager. Without a terminal it is printed at the end."""
 
     def __init__(self, console: Console, title: str) -> None:
         self._console = console
         self._table = Table(title=title, title_justify="left", title_style="bold", show_lines=True, expand=True)
-        for heading, ratio in (
-            ("came in", 5),
-            ("became", 4),
-            ("what the seats did", 6),
-            ("what the customer saw", 3),
-        ):
+        for heading, ratio in HEADINGS:
             self._table.add_column(heading, ratio=ratio, overflow="fold")
         self._live = Live(self._table, console=console, auto_refresh=False, vertical_overflow="visible")
 
-    def __enter__(self) -> Story:
+    def __enter__(self) -> StoryTable:
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -57,7 +53,7 @@ class Story:
 
     def add(self, row: Row) -> None:
         came = _lines(row.came, "red" if row.refused else "")
-        self._table.add_row(came, _lines(row.became), _lines(row.seats), _lines(row.customer, "bold green"))
+        self._table.add_row(row.when, came, _lines(row.seats), _lines(row.customer, "bold green"))
         if self._console.is_terminal:
             self._live.refresh()
 

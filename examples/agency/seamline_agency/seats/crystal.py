@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from seamline import Seat, SyncContext
 from seamline.boundary import GATE_TRUST
 from seamline.events import (
     ContractDeclined,
     ContractSigned,
     ContractVoided,
+    DealLost,
     DealWon,
     EmailTriaged,
     KickoffBooked,
     KickoffCancelled,
+    KickoffOverdue,
     OnboardingStarted,
     ProjectCreated,
+    RelationshipEnded,
 )
+from seamline.expectation import Known
 
 #: What stands for the contract while none is known: the guard lets nothing start with it.
 NO_CONTRACT = "not signed yet"
@@ -49,6 +56,55 @@ crystal = Seat(
 )
 
 
+def _overdue(deal: DealWon, known: Known) -> dict[str, Any]:
+    """What a missed kickoff says of its deal, and whether the contract or only the booking is waited for."""
+    return {
+        "project_id": project_of(deal),
+        "deal_closed_at": deal.closed_at,
+        "waiting_for": "booking" if known.has(ContractSigned) else "contract",
+    }
+
+
+crystal.expect(
+    KickoffBooked,
+    after=DealWon,
+    within=timedelta(hours=48),
+    otherwise=KickoffOverdue,
+    rule="R32",
+    started="closed_at",
+    done="booked_at",
+    each=("engagement_id", "deal_id"),
+    same=("deal_id", "engagement_id"),
+    undone=KickoffCancelled,
+    which="calendar_event_id",
+    grace=timedelta(hours=24),
+    unless=(DealLost, RelationshipEnded),
+    when=lambda deal: deal.engagement != "addendum",
+    fill=_overdue,
+)
+
+
+@crystal.on(KickoffOverdue)
+def kickoff_overdue(event: KickoffOverdue, ctx: SyncContext) -> None:
+    """Flag it, and have the onboarding team see to it. What is told late, but was in time, takes both back."""
+    waits_for = "a signed contract" if event.waiting_for == "contract" else "the booking"
+    name = ctx.account.name or "name not told"
+    ctx.flag(
+        "kickoff-overdue",
+        key=event.deal_id or "",
+        text=f"No kickoff was booked within 48 hours; it waits for {waits_for}",
+        severity="risk",
+        evidence=[event],
+    )
+    ctx.task(
+        f"Book the kickoff: {name}",
+        text=f"The deal closed more than 48 hours ago. It waits for {waits_for}.",
+        key=event.deal_id or "",
+        assignee="onboarding_team",
+        rule="R32",
+    )
+
+
 @crystal.on(DealWon)
 def won(event: DealWon, ctx: SyncContext) -> None:
     """Open the project of a new engagement, inside: it does not wait for the contract, only the sequence does."""
@@ -63,7 +119,7 @@ def won(event: DealWon, ctx: SyncContext) -> None:
     if first.id != event.id:
         ctx.log(f"Deal {event.deal_id} was won before: it has its project.")
         return
-    project = f"project-{engagement[:_LONGEST]}"
+    project = project_of(event)
     ctx.emit(
         ProjectCreated(
             project_id=project,
@@ -128,6 +184,11 @@ def kickoff_cancelled(event: KickoffCancelled, ctx: SyncContext) -> None:
 def email_triaged(event: EmailTriaged, ctx: SyncContext) -> None:
     if ctx.facts.known(ProjectCreated):
         ctx.log(f"Project log: the customer wrote ({event.outcome}).")
+
+
+def project_of(deal: DealWon) -> str:
+    """The id of the project of a deal's engagement."""
+    return f"project-{engagement_of(deal)[:_LONGEST]}"
 
 
 def engagement_of(deal: DealWon) -> str:

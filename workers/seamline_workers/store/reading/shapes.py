@@ -375,3 +375,38 @@ class Plan(TypedDict):
     total: int
     by: dict[str, int]
     diff: list[dict[str, Any]]
+
+
+class BoundaryItem(TypedDict):
+    """A version of the boundary map."""
+
+    sha256: str
+    state: str
+    proposed_at: str
+    confirmed_at: str | None
+    confirmed_by: str | None
+
+
+class BoundaryVersion(BoundaryItem):
+    """A version with what it says."""
+
+    map: dict[str, Any]
+
+
+class Boundary(TypedDict):
+    """Every version, the one that holds, the one that waits for the COO, and what that would change."""
+
+    items: list[BoundaryItem]
+    next: str | None
+    in_force: BoundaryVersion | None
+    proposed: BoundaryVersion | None
+    diff: list[dict[str, Any]]
+
+
+class SeamPage(TypedDict):
+    """The ways across the seam, the seats on either side, and what each stage hands on."""
+
+    items: list[dict[str, Any]]
+    next: str | None
+    sides: dict[str, Any]
+    handoffs: list[dict[str, Any]]

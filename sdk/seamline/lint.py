@@ -1,0 +1,178 @@
+"""What is wrong with a company's process before it touches a customer: findings about a roster, purely.
+
+An error means that seats must not run: they would run inside a broken process. A warning stops nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from seamline.boundary import Roster, TwoOwners
+from seamline.events.base import STAGES, catalogue
+from seamline.gate import Gate, StageRow
+from seamline.map import guard_id
+from seamline.seat import Seat
+
+#: What a stage or a handler may require besides event types.
+FIELDS = ("contact.email", "contact.phone", "account.name", "account.manager")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong (error) or should be looked at (warning)."""
+
+    level: Literal["error", "warning"]
+    code: str
+    subject: str
+    message: str
+    fix: str
+
+    def shape(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def lint(roster: Roster, channels: Collection[str] = ()) -> list[Finding]:
+    """Look at a roster; errors first. ``channels``: the names of the ways out that are configured."""
+    found = [
+        *_owners(roster),
+        *_seats(roster),
+        *_stages(roster),
+        *_gates(roster),
+        *_ways_out(roster, channels),
+        *_expectations(roster),
+        *_guards(roster),
+    ]
+    return sorted(found, key=lambda finding: finding.level)
+
+
+def two_owners(error: TwoOwners) -> Finding:
+    """The finding about a roster that could not be made."""
+    return Finding("error", "two-owners", error.event_type, str(error), "Make one seat's `owns` more specific.")
+
+
+def _owners(roster: Roster) -> Iterator[Finding]:
+    """Every event that somebody consumes has exactly one owner."""
+    for event_type in catalogue():
+        consumers = [seat.name for seat in roster.seats if seat.consumes(event_type)]
+        if consumers and roster.owner(event_type) is None:
+            message = f"is consumed by {', '.join(consumers)}, but no seat owns it"
+            yield Finding("error", "no-owner", event_type, message, "Add it to the `owns` of one seat.")
+
+
+def _seats(roster: Roster) -> Iterator[Finding]:
+    names = {seat.name for seat in roster.seats}
+    staffed = any(seat.kind == "human" for seat in roster.seats)
+    for seat in roster.seats:
+        for word, other in (("reports_to", seat.reports_to), ("escalates_to", seat.escalates_to)):
+            if other is not None and other not in names:
+                message = f"{word} names {other}, and there is no such seat"
+                yield Finding("error", "no-seat", seat.name, message, f"There are: {', '.join(sorted(names))}.")
+        if seat.facing == "unclassified":
+            message = "nobody has said whether it is customer-facing or internal"
+            fix = f'Write facing = "customer_facing" or "internal_operations" under [seats.{seat.name}].'
+            yield Finding("error", "unclassified", seat.name, message, fix)
+        if not seat.does_not_own:
+            message = "does not say what is not its business"
+            fix = "Name under `does_not_own` what others might expect of it."
+            yield Finding("warning", "does-not-own", seat.name, message, fix)
+        if staffed and seat.kind == "agent" and _answers_to(seat, roster) is None:
+            message = "answers to no human"
+            yield Finding("warning", "no-human", seat.name, message, "Name a human seat under `reports_to`.")
+
+
+def _answers_to(seat: Seat, roster: Roster) -> Seat | None:
+    """The human whom an agent reports to, over however many agents."""
+    by_name, seen = {one.name: one for one in roster.seats}, set[str]()
+    at: Seat | None = seat
+    while at is not None and at.name not in seen:
+        if at.kind == "human":
+            return at
+        seen.add(at.name)
+        at = by_name.get(at.reports_to or "")
+    return None
+
+
+def _stages(roster: Roster) -> Iterator[Finding]:
+    """Every stage is handed on: to a seat, in a tone, with what the customer must have been told."""
+    if not roster.seats:
+        return
+    if not roster.stages:
+        message = "are not declared: nobody is handed a customer who moves on"
+        yield Finding("warning", "no-stages", "stages", message, "Give the roster a StageRow for each stage.")
+        return
+    declared = Counter(row.stage for row in roster.stages)
+    for stage in STAGES:
+        if declared[stage] != 1:
+            message = "has no handoff" if not declared[stage] else "has more than one handoff"
+            yield Finding("error", "handoff", f"stages.{stage}", message, "Give the roster one StageRow for it.")
+    for row in roster.stages:
+        yield from _stage(row, roster)
+
+
+def _stage(row: StageRow, roster: Roster) -> Iterator[Finding]:
+    subject = f"stages.{row.stage}"
+    if row.to_seat not in {seat.name for seat in roster.seats}:
+        message = f"is handed to {row.to_seat}, and there is no such seat"
+        yield Finding("error", "handoff", subject, message, "Name a seat under `to_seat`.")
+    for word, value in (("tone", row.tone.strip()), ("must_know", row.must_know)):
+        if not value:
+            yield Finding("error", "handoff", subject, f"says no {word}", f"Write its {word}.")
+    for name in row.required:
+        if name not in FIELDS and name not in catalogue():
+            message = f"requires {name}, which is neither an event type nor one of {', '.join(FIELDS)}"
+            yield Finding("error", "handoff", subject, message, "Name what the handoff must carry.")
+
+
+def _gates(roster: Roster) -> Iterator[Finding]:
+    """Every gate has a human who opens it, and no other."""
+    kinds = {seat.name: seat.kind for seat in roster.seats}
+    for name, many in Counter(gate.id for gate in roster.gates).items():
+        if many > 1:
+            yield Finding("error", "gate", f"gates.{name}", "is declared twice", "Give each gate an id of its own.")
+    for gate in roster.gates:
+        yield from _gate(gate, kinds)
+
+
+def _gate(gate: Gate, kinds: dict[str, Literal["agent", "human"]]) -> Iterator[Finding]:
+    subject, fix = f"gates.{gate.id}", "Name human seats under `approvers`."
+    if not gate.approvers:
+        yield Finding("error", "gate", subject, "has no approver", fix)
+    for name in (*gate.approvers, *((gate.escalates_to,) if gate.escalates_to else ())):
+        if name not in kinds:
+            yield Finding("error", "gate", subject, f"names {name}, and there is no such seat", fix)
+        elif kinds[name] == "agent":
+            yield Finding("error", "gate", subject, f"names {name}, an agent: agents approve nothing", fix)
+    if kinds and not any(fnmatchcase(name, gate.seat) for name in kinds):
+        message = f"is about {gate.seat}, and no seat is named so"
+        yield Finding("warning", "gate", subject, message, "Name a seat, or a glob that fits one.")
+
+
+def _ways_out(roster: Roster, channels: Collection[str]) -> Iterator[Finding]:
+    for channel in sorted(channels):
+        if not any(fnmatchcase(channel, gate.channel) for gate in roster.gates):
+            message = "is a way out that no gate opens: nothing could ever leave there"
+            fix = "Declare a Gate for it, or take the channel out of the configuration."
+            yield Finding("error", "no-gate", f"channels.{channel}", message, fix)
+
+
+def _expectations(roster: Roster) -> Iterator[Finding]:
+    for seat in roster.seats:
+        for one in seat.expectations:
+            owner, informed = roster.route(one.otherwise.event_type)
+            if owner is None and not informed:
+                message = f"what it says when {one.fact.event_type} is late ({one.otherwise.event_type}) reaches nobody"
+                fix = f"Let a seat own and handle {one.otherwise.event_type}."
+                yield Finding("warning", "unheard", seat.name, message, fix)
+
+
+def _guards(roster: Roster) -> Iterator[Finding]:
+    for name, many in Counter(guard_id(guard) for guard in roster.guards).items():
+        if many > 1:
+            yield Finding("error", "guard", name, "is declared twice", "Leave one of the guards out.")
+
+
+__all__ = ["FIELDS", "Finding", "lint", "two_owners"]
