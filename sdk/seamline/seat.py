@@ -12,9 +12,12 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from seamline.context import Context, SyncContext
 from seamline.errors import ConfigError
-from seamline.events.base import Event
+from seamline.events.base import Event, catalogue
 from seamline.events.control import DeadlineFired, MessageDelivered
 from seamline.expectation import Daily, Expectation
+
+#: What a handler may require to be known besides event types.
+FIELDS = ("contact.email", "contact.phone", "account.name", "account.manager")
 
 Handler = Callable[[Any, Any], Awaitable[None] | None]
 H = TypeVar("H", bound=Callable[..., Any])
@@ -86,6 +89,15 @@ class Seat:
             raise ConfigError(
                 f"seat {self.name}: on() takes a declared event type, such as ProposalViewed, not {named}"
             )
+
+        if isinstance(requires, str):
+            raise ConfigError(f"seat {self.name}: requires is a list, such as [{requires!r}]")
+        for name in requires:
+            if name not in FIELDS and name not in catalogue():
+                fields = ", ".join(FIELDS)
+                raise ConfigError(
+                    f"seat {self.name} requires {name!r}, which is neither an event type nor one of {fields}"
+                )
 
         def register(handler: H) -> H:
             if event.event_type in self.handlers:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
@@ -28,12 +28,15 @@ from seamline_workers.clock import Clock
 from seamline_workers.config import Company, Config, Person, Worker
 from seamline_workers.desk import draft
 from seamline_workers.desk.draft import ordered
+from seamline_workers.desk.handoff import replay_handoff
 from seamline_workers.desk.once import Order
 from seamline_workers.engine import Engine
+from seamline_workers.interpret import from_us
 from seamline_workers.outbound import Human, Outbound
 from seamline_workers.registry import Source
 from seamline_workers.run import Run, Work
-from seamline_workers.store import lanes
+from seamline_workers.store import lanes, ledger
+from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.schema import HANDOFF_STATES
 from seamline_workers.store.sources import register_source
 from seamline_workers.store.store import Store, now_us
@@ -198,6 +201,27 @@ class Works:
         with self.store.read() as connection:
             return self.engine.deadlines.due(connection)
 
+    def wake_parked(self) -> None:
+        """Make ready what was parked until a time that has come."""
+        with self.store.begin() as connection:
+            ledger.wake_parked(connection, now_us())
+
+    def hurry(self) -> None:
+        """Let what waits for its next attempt have it now."""
+        self.write("UPDATE handoffs SET due = 1 WHERE state = 1")
+        self.write("UPDATE lanes SET due = 1 WHERE held = 1")
+        with self.store.begin() as connection:
+            lanes.wake_due(connection, now_us())
+
+    def replay(self, event_type: str, seat: str) -> None:
+        """Make every handoff of a type at a seat ready again."""
+        query = """
+        SELECT h.event_seq FROM handoffs h JOIN events e ON e.seq = h.event_seq WHERE e.type = :type AND seat = :seat
+        """
+        for (seq,) in self.all(query, type=event_type, seat=seat):
+            with self.store.begin() as connection:
+                replay_handoff(connection, handoff_id(seq, seat))
+
     # --- drafts -----------------------------------------------------------------------------------------------------
 
     def drafts(self, state: str | None = None) -> list[Any]:
@@ -216,6 +240,16 @@ class Works:
 
     def edit(self, id: int, by: Human = COO, **more: Any) -> str:
         return self.order(lambda c: draft.edit(c, self.outbound, str(id), draft.Edit(**more), by))
+
+    def reject(self, id: int, by: Human = COO, reason: str = "no") -> str:
+        return self.order(lambda c: draft.reject(c, self.outbound, str(id), reason, by))
+
+    def snooze(self, id: int, until: int, by: Human = COO) -> str:
+        """Put a draft aside until a time in microseconds."""
+        return self.order(lambda c: draft.snooze(c, self.outbound, str(id), from_us(until), by))
+
+    def resolve(self, id: int, result: Literal["sent", "failed"], by: Human = COO) -> str:
+        return self.order(lambda c: draft.resolve(c, self.outbound, str(id), result, "looked at the outbox", by))
 
     def dispatch_some(self) -> None:
         """Look after the drafts whose time has come, and send what is approved."""

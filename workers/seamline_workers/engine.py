@@ -150,6 +150,9 @@ class Engine:
             "answers": outside,
             **self.dispatcher.jobs(),
         }
+        if self.process.broken:
+            # A roster that cannot be trusted ends nothing and alarms nobody.
+            del self.jobs["deadline"]
         self.worker_id = 0
         self._counter = itertools.count(1)
         self._stuck: set[tuple[str, int]] = set()
@@ -164,11 +167,13 @@ class Engine:
         return {"mirror": Mirror(self.store, self.roster.seats, self.config.folder / self.config.bus.folder)}
 
     @classmethod
-    def open(cls, store: Store, config: Config, transport: Transport | None = None) -> Engine:
+    def open(
+        cls, store: Store, config: Config, transport: Transport | None = None, clock: Clock | None = None
+    ) -> Engine:
         """An engine of a configuration: its roster imported, its sources entered. ``transport`` is its network."""
         process = load_process(config)
         boundary.propose(store, process)
-        return cls(store, config, process.roster, register_sources(store, config), transport, process=process)
+        return cls(store, config, process.roster, register_sources(store, config), transport, clock, process=process)
 
     def _served(self, sources: Mapping[str, Source]) -> dict[int, Source]:
         """The sources that are translated: none while nobody could say whom events are handed to."""
@@ -181,7 +186,8 @@ class Engine:
         self.elsewhere.make(self.seats)
         with self.store.begin() as connection:
             self.worker_id = processes.register(connection, name)
-        self.deadlines.arm()
+        if not self.process.broken:
+            self.deadlines.arm()
 
     def leave(self) -> None:
         """Give everything back."""

@@ -17,12 +17,12 @@ from seamline.boundary import Roster
 from seamline.context import Account, Context, Log, SyncContext, Task
 from seamline.errors import NeedsHuman, Park, PayloadError, RetryLater
 from seamline.events.base import Event, catalogue
-from seamline.seat import Handler, Seat
+from seamline.seat import FIELDS, Handler, Seat
 from seamline_workers.asking import Asking, NotAllowed, Result
 from seamline_workers.audience import Ours
 from seamline_workers.elsewhere import Elsewhere
 from seamline_workers.interpret import from_us
-from seamline_workers.knowledge import FIELDS, Knowledge
+from seamline_workers.knowledge import Knowledge
 from seamline_workers.loops import Loops, Running
 from seamline_workers.parking import since
 from seamline_workers.placed import event_of
