@@ -1,4 +1,4 @@
-"""The roster of the crash tests: two seats, one flag each for a lead, one for a view.
+"""The roster of the crash tests: two seats, one flag each for a lead, one for a view; one that expects kickoffs.
 
 A lead called deadly kills the process that reads it; one called held stays there while the file "hold" is beside this.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import signal
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from seamline import Roster, Seat, SyncContext
-from seamline.events import LeadReceived, ProposalViewed
+from seamline.events import DealWon, KickoffBooked, KickoffOverdue, LeadReceived, ProposalViewed
 
 first = Seat("first", owns=["lead.*"])
 second = Seat("second")
@@ -45,4 +46,13 @@ def note_view(event: ProposalViewed, ctx: SyncContext) -> None:
     ctx.flag("viewed", key=event.proposal_id, text="second saw it")
 
 
-roster = Roster([first, second])
+third = Seat("third", owns=["deal.*", "kickoff.*"])
+third.expect(KickoffBooked, after=DealWon, within=timedelta(hours=48), otherwise=KickoffOverdue, rule="R32")
+
+
+@third.on(KickoffOverdue)
+def flag_it(event: KickoffOverdue, ctx: SyncContext) -> None:
+    ctx.flag("overdue", key=event.deal_id or "", text="no kickoff is booked", evidence=[event])
+
+
+roster = Roster([first, second, third])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -14,7 +15,7 @@ if TYPE_CHECKING:  # it writes these rows too
     from seamline_workers.store.effects import EffectRow
 
 #: Longest that a process has to look at the rows that it took, in microseconds; then another one takes them.
-LEASE_US = 30_000_000
+LEASE_US = int(float(os.environ.get("SEAMLINE_LEASE_SECONDS", "10")) * 1_000_000)
 
 
 class Deadline(NamedTuple):
