@@ -23,11 +23,12 @@ from seamline.events import (
     SummarySent,
 )
 from seamline.trust import assess
+from seamline_agency.addressee import addressee
 from seamline_agency.agenda import Meeting, agenda, next_of
-from seamline_agency.brief import as_told, briefed, by_id, lacking, line, revised
+from seamline_agency.brief import as_told, briefed, by_id, lacking, line, revised, said
 from seamline_agency.clients import MEASURES, expected
-from seamline_agency.letters import summary
-from seamline_agency.totals import Total, grades_of, newest, series_of, summed, told_period, totals, usable
+from seamline_agency.totals import grades_of, newest, series_of, summed, told_period, totals, usable
+from seamline_agency.writer import compose
 
 #: Stages in which an account is a client, and its meetings are Dash's; before that Dirk looks after them.
 CLIENT_STAGES = ("onboarding", "delivery")
@@ -108,7 +109,7 @@ def graded(event: MetricsTrustAssessed, ctx: SyncContext) -> None:
 
 
 @dash.on(BriefIssued)
-def issued(event: BriefIssued, ctx: SyncContext) -> None:
+def brief_issued(event: BriefIssued, ctx: SyncContext) -> None:
     """R39: what was graded while this brief was being written."""
     _correct(ctx, [event], None)
 
@@ -174,14 +175,14 @@ def cut_off(event: DeadlineFired, ctx: SyncContext) -> None:
         if any(one.period.start <= day <= one.period.end for one in mine) or _paused(ctx, platform):
             continue
         last = max(mine, key=lambda one: one.period.end)
-        said = MetricsMissing(
+        absent = MetricsMissing(
             platform=platform,
             day=day,
             cutoff=event.due_at,
             snapshot_id=str(last.id),
             reason=f"the last figures are of {last.period.end}",
         )
-        ctx.emit(said, key=f"{platform}/{day}", once=True)
+        ctx.emit(absent, key=f"{platform}/{day}", once=True)
         text = f"{platform} had told nothing of {day} by {MEASURES.cutoff:%H:%M}"
         ctx.flag("figures-missing", key=platform, text=text, evidence=[last])
 
@@ -217,7 +218,7 @@ def cancelled(event: MeetingCancelled, ctx: SyncContext) -> None:
 
 
 @dash.due("brief")
-def brief(event: DeadlineFired, ctx: SyncContext) -> None:
+def call_ahead(event: DeadlineFired, ctx: SyncContext) -> None:
     """R38: the account's manager has the figures before the call, or is told why there are none that can be trusted."""
     meeting = _agenda(ctx).get(event.key)
     if meeting is None or meeting.starts_at - MEASURES.ahead > ctx.now:
@@ -227,8 +228,8 @@ def brief(event: DeadlineFired, ctx: SyncContext) -> None:
     known = briefed(told, grades_of(assessed))
     reason = lacking(told, assessed, ctx.timeline.all(MetricsMissing))
     manager = ctx.account.manager or "coo"
-    said = BriefIssued(call_id=meeting.id, figures=known, recipient=manager, reason=reason)
-    ctx.emit(said, key=f"{meeting.id}/{meeting.starts_at.isoformat()}", once=True)
+    issued = BriefIssued(call_id=meeting.id, figures=known, recipient=manager, reason=reason)
+    ctx.emit(issued, key=f"{meeting.id}/{meeting.starts_at.isoformat()}", once=True)
     lines = [line(figure) for figure in known]
     if reason is not None:
         lines.insert(0, f"There is no figure that can be trusted: {reason}. Say none without saying so.")
@@ -247,20 +248,21 @@ def noted(event: CallNoted, ctx: SyncContext) -> None:
     """R3: draft a summary of the call, with trusted figures only; the human sees the notes, or that there are none."""
     told, grades = ctx.timeline.all(MetricsSnapshot), grades_of(ctx.timeline.all(MetricsTrustAssessed))
     known = tuple(figure for figure in briefed(told, grades) if figure.grade == "trusted")
-    addresses = [contact["email"] for contact in ctx.account.contacts if contact.get("email")]
     missing = [] if event.text or event.notes_ref else ["no call notes"]
     missing += [] if known else ["no figure that can be trusted"]
-    letter = summary(known)
+    whom = addressee(event, ctx.account)
+    figures = "\n".join(f"- {said(figure)}" for figure in known)
+    letter = compose("summary", stage="delivery", name=whom.name, company=ctx.account.name, figures=figures)
     ctx.draft(
         "mail",
-        to=[event.party.email] if event.party.email else addresses[:1],
+        to=whom.to,
         subject=letter.subject,
         body=letter.body,
         sends=SummarySent,
         key=event.call_id,
         figures=known,
         sources=[event],
-        missing=missing,
+        missing=(*whom.missing, *missing),
     )
 
 
@@ -273,6 +275,3 @@ def _tz(told: Iterable[MetricsSnapshot]) -> str:
     """The account's time zone: that of its newest figures."""
     newest_of = max(told, key=lambda one: one.as_of, default=None)
     return "UTC" if newest_of is None else newest_of.period.tz
-
-
-__all__ = ["CLIENT_STAGES", "Total", "dash"]

@@ -33,9 +33,10 @@ from seamline.events import (
 from seamline.events.values import Period
 from seamline.score import Part, account_score, from_reading, rising
 from seamline.silence import LISTENED, Contact, contacts, unanswered, waiting, when_due
-from seamline_agency.letters import outreach
+from seamline_agency.addressee import addressee
 from seamline_agency.totals import grades_of
 from seamline_agency.watch import Told, days, performance, readings, responsiveness
+from seamline_agency.writer import compose
 
 #: Who is no customer of ours yet, or any more, cannot be lost.
 NO_CLIENT = ("awareness", "inquiry", "proposal", "exit")
@@ -261,18 +262,18 @@ def flagged(event: RiskFlagged, ctx: SyncContext) -> None:
     if any(one.severity == event.severity for one in before):
         ctx.log(f"The risk goes on: {', '.join(event.signals)}.")
         return
-    letter = outreach(ctx.account.name)
-    addresses = [contact["email"] for contact in ctx.account.contacts if contact.get("email")]
+    whom = addressee(event, ctx.account)
+    letter = compose("outreach", stage="retention", name=whom.name, company=ctx.account.name)
     ctx.draft(
         "mail",
-        to=addresses[:1],
+        to=whom.to,
         subject=letter.subject,
         body=letter.body,
         sends=OutreachSent,
         fields={"channel": "mail"},
         key=event.flag_id,
         sources=[event, *event.evidence],
-        missing=() if addresses else ("contact.email",),
+        missing=whom.missing,
     )
     if "expansion" in ctx.account.overlays:
         text = f"While this client is at risk nothing is sold to them. {hold}"
