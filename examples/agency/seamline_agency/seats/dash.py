@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date, time, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 
 from seamline import Seat, SyncContext
 from seamline.calendar import next_local, zone
@@ -22,7 +22,8 @@ from seamline.events import (
     RelationshipEnded,
     SummarySent,
 )
-from seamline.trust import assess
+from seamline.events.values import Grade
+from seamline.trust import Assessment, assess
 from seamline_agency.addressee import addressee
 from seamline_agency.agenda import Meeting, agenda, next_of
 from seamline_agency.brief import as_told, briefed, by_id, lacking, line, revised, said
@@ -60,36 +61,11 @@ dash = Seat(
 def told(event: MetricsSnapshot, ctx: SyncContext) -> None:
     """R40: grade a snapshot before anybody relies on it; of campaigns, what they come to together."""
     told, grades = ctx.timeline.all(MetricsSnapshot), grades_of(ctx.timeline.all(MetricsTrustAssessed))
-    parts = newest([one for one in told if series_of(one) == series_of(event)])
-    if event.id not in {one.id for one in parts}:  # an older reading, which came late
-        parts = (event.model_copy(update={"platform_spend": None}) if event.campaign_id else event,)
-    before = [one for one in told if one.id != event.id and grades.get(str(one.id)) != "untrusted"]
-    whole = summed(parts)
-    found = assess(
-        whole,
-        now=ctx.now,
-        expected=expected(whole, ctx.account.name, before),
-        previous=[total.snapshot for total in totals(before)],
-        freshness=MEASURES.freshness,
-        tolerance=MEASURES.tolerance,
-    )
+    parts, found = _assessed(ctx, event, told, grades, ctx.now)
     # What was short of its total while the campaigns came one by one is whole with the last of them.
-    graded = [
-        one
-        for one in parts
-        if one.id == event.id or not (found.failed_checks or grades.get(str(one.id)) == found.grade)
-    ]
-    for one in graded:
-        ctx.emit(
-            MetricsTrustAssessed(
-                snapshot_id=str(one.id),
-                grade=found.grade,
-                check=found.check,
-                failed_checks=found.failed_checks,
-                deltas=dict(found.deltas),
-            ),
-            key=str(one.id),
-        )
+    again = [] if found.failed_checks else [one for one in parts if grades.get(str(one.id)) != found.grade]
+    for one in {one.id: one for one in (event, *again)}.values():
+        _grade(ctx, one, found)
     when = told_period(event.period)
     if found.failed_checks:
         failed = ", ".join(found.failed_checks).replace("_", " ")
@@ -99,6 +75,41 @@ def told(event: MetricsSnapshot, ctx: SyncContext) -> None:
         moved = ", ".join(f"{name} {delta:+.0%}" for name, delta in sorted(found.deltas.items()))
         text = f"{event.platform}'s figures of {when} moved a lot; right or wrong, look at them: {moved}"
         ctx.flag("figures-moved", key=event.platform, text=text, evidence=[event])
+
+
+def _assessed(
+    ctx: SyncContext,
+    event: MetricsSnapshot,
+    told: Sequence[MetricsSnapshot],
+    grades: Mapping[str, Grade],
+    now: datetime,
+) -> tuple[tuple[MetricsSnapshot, ...], Assessment]:
+    """What a snapshot is worth, and the newest readings that it was judged together with."""
+    parts = newest([one for one in told if series_of(one) == series_of(event)])
+    if event.id not in {one.id for one in parts}:  # an older reading, which came late
+        parts = (event.model_copy(update={"platform_spend": None}) if event.campaign_id else event,)
+    before = [one for one in told if one.id != event.id and grades.get(str(one.id)) != "untrusted"]
+    whole = summed(parts)
+    found = assess(
+        whole,
+        now=now,
+        expected=expected(whole, ctx.account.name, before),
+        previous=[total.snapshot for total in totals(before)],
+        freshness=MEASURES.freshness,
+        tolerance=MEASURES.tolerance,
+    )
+    return parts, found
+
+
+def _grade(ctx: SyncContext, snapshot: MetricsSnapshot, found: Assessment) -> None:
+    said = MetricsTrustAssessed(
+        snapshot_id=str(snapshot.id),
+        grade=found.grade,
+        check=found.check,
+        failed_checks=found.failed_checks,
+        deltas=dict(found.deltas),
+    )
+    ctx.emit(said, key=str(snapshot.id))
 
 
 @dash.on(MetricsTrustAssessed)
@@ -160,8 +171,16 @@ def corrected(event: MetricsCorrected, ctx: SyncContext) -> None:
 
 @dash.daily("figures", at=time(0), tz="UTC", after=MetricsSnapshot, until=(RelationshipEnded,))
 def day_began(_: DeadlineFired, ctx: SyncContext) -> None:
-    """R36: look for yesterday's figures at the cut-off, which is in the account's own time."""
-    tz = _tz(ctx.timeline.all(MetricsSnapshot))
+    """R36: look for yesterday's figures at the cut-off, which is in the account's own time.
+
+    What was told before the company was connected woke nobody. It is graded now, as it was when it was read, so that
+    there is something to compare with.
+    """
+    told, grades = ctx.timeline.all(MetricsSnapshot), grades_of(ctx.timeline.all(MetricsTrustAssessed))
+    for one in reversed(told):
+        if str(one.id) not in grades:
+            _grade(ctx, one, _assessed(ctx, one, told, grades, one.as_of)[1])
+    tz = _tz(told)
     at = next_local(ctx.now, MEASURES.cutoff, tz)
     ctx.deadline("cutoff", at=at, key=f"{at.astimezone(zone(tz)).date() - timedelta(days=1)}", rule="R36")
 
