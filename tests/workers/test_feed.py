@@ -31,6 +31,9 @@ from support.lanework import clear
 class ToDirk:
     """A plan by which everything is Dirk's."""
 
+    def actor(self, entry: Entry) -> str:
+        return entry.source
+
     def routes(self, entry: Entry) -> list[tuple[str, int]]:
         return [("dirk", 1)]
 

@@ -48,6 +48,11 @@ class Plan:
         """
         return self.by_type(entry.type) if entry.to is None else entry.to
 
+    def actor(self, entry: Entry) -> str:
+        """Who moves an account by an event: of what a provider tells, the seat that it belongs to."""
+        owner = self.roster.owner(entry.type) if entry.source.startswith("/sources/") else None
+        return entry.source if owner is None else f"/seats/{owner.name}"
+
     def by_type(self, event_type: str) -> Routes:
         """The seats that are handed a type."""
         known = self._routes.get(event_type)

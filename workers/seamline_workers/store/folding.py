@@ -7,7 +7,7 @@ folded anew: once a batch, and not from its beginning, but from a base that is k
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -47,9 +47,12 @@ def folds(event_type: str) -> bool:
     return not event_type.startswith(_UNFOLDED)
 
 
-def fold_in(connection: Connection, entries: Sequence[Entry], locked: Locked) -> list[Entry]:
+def fold_in(
+    connection: Connection, entries: Sequence[Entry], locked: Locked, actor: Callable[[Entry], str]
+) -> list[Entry]:
     """Fold entries into their groups. Returns them, with a ``stage.changed`` for each move of an account.
 
+    ``actor`` is who moves an account by an event.
     From a late one on the rest of its group's entries are folded together: they share the stage that it then has.
     """
     found, late = [], dict[int, tuple[Group, At, list[Entry]]]()
@@ -68,14 +71,14 @@ def fold_in(connection: Connection, entries: Sequence[Entry], locked: Locked) ->
         else:
             before = group.projection.stage
             group.projection = fold(group.projection, *fact)
-            found += _moved(group, before, [entry])
+            found += _moved(group, before, [entry], actor)
     for group, before, behind in late.values():
         group.projection = _fold_anew(connection, group)
-        found += _moved(group, before, behind)
+        found += _moved(group, before, behind, actor)
     return found
 
 
-def _moved(group: Group, before: At, entries: Sequence[Entry]) -> list[Entry]:
+def _moved(group: Group, before: At, entries: Sequence[Entry], actor: Callable[[Entry], str]) -> list[Entry]:
     """Note the stage after these entries; if they moved the account, say so."""
     stage = group.projection.stage
     for entry in entries:
@@ -83,7 +86,7 @@ def _moved(group: Group, before: At, entries: Sequence[Entry]) -> list[Entry]:
     if before is None or stage is None or stage == before:
         return []
     cause = entries[-1]
-    fields = {"to_stage": stage, "from_stage": before, "cause": str(UUID(bytes=cause.id)), "actor": cause.source}
+    fields = {"to_stage": stage, "from_stage": before, "cause": str(UUID(bytes=cause.id)), "actor": actor(cause)}
     return [control("stage.changed", fields, cause)]
 
 
