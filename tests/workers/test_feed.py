@@ -31,11 +31,11 @@ from support.lanework import clear
 class ToDirk:
     """A plan by which everything is Dirk's."""
 
-    def actor(self, entry: Entry) -> str:
-        return entry.source
-
     def routes(self, entry: Entry) -> list[tuple[str, int]]:
         return [("dirk", 1)]
+
+    def mover(self, entry: Entry) -> str:
+        return entry.source
 
     def follow(self, connection: Connection, new: object, locked: object) -> list[Entry]:
         return []

@@ -48,11 +48,6 @@ class Plan:
         """
         return self.by_type(entry.type) if entry.to is None else entry.to
 
-    def actor(self, entry: Entry) -> str:
-        """Who moves an account by an event: of what a provider tells, the seat that it belongs to."""
-        owner = self.roster.owner(entry.type) if entry.source.startswith("/sources/") else None
-        return entry.source if owner is None else f"/seats/{owner.name}"
-
     def by_type(self, event_type: str) -> Routes:
         """The seats that are handed a type."""
         known = self._routes.get(event_type)
@@ -62,6 +57,11 @@ class Plan:
             known += [(seat.name, 0) for seat in informed]
             self._routes[event_type] = known
         return known
+
+    def mover(self, entry: Entry) -> str:
+        """The seat that owns an event logs the move that it causes; of an event that nobody owns its source does."""
+        owner = self.roster.owner(entry.type)
+        return entry.source if owner is None else f"/seats/{owner.name}"
 
     def listen(self, types: Iterable[str] = ()) -> None:
         """Know of types that end what seats have set."""

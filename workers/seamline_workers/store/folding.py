@@ -47,12 +47,13 @@ def folds(event_type: str) -> bool:
     return not event_type.startswith(_UNFOLDED)
 
 
-def fold_in(
-    connection: Connection, entries: Sequence[Entry], locked: Locked, actor: Callable[[Entry], str]
-) -> list[Entry]:
+#: Who stands behind a move: the seat that owns the event which caused it.
+Mover = Callable[[Entry], str]
+
+
+def fold_in(connection: Connection, entries: Sequence[Entry], locked: Locked, mover: Mover) -> list[Entry]:
     """Fold entries into their groups. Returns them, with a ``stage.changed`` for each move of an account.
 
-    ``actor`` is who moves an account by an event.
     From a late one on the rest of its group's entries are folded together: they share the stage that it then has.
     """
     found, late = [], dict[int, tuple[Group, At, list[Entry]]]()
@@ -71,14 +72,14 @@ def fold_in(
         else:
             before = group.projection.stage
             group.projection = fold(group.projection, *fact)
-            found += _moved(group, before, [entry], actor)
+            found += _moved(group, before, [entry], mover)
     for group, before, behind in late.values():
         group.projection = _fold_anew(connection, group)
-        found += _moved(group, before, behind, actor)
+        found += _moved(group, before, behind, mover)
     return found
 
 
-def _moved(group: Group, before: At, entries: Sequence[Entry], actor: Callable[[Entry], str]) -> list[Entry]:
+def _moved(group: Group, before: At, entries: Sequence[Entry], mover: Mover) -> list[Entry]:
     """Note the stage after these entries; if they moved the account, say so."""
     stage = group.projection.stage
     for entry in entries:
@@ -86,7 +87,7 @@ def _moved(group: Group, before: At, entries: Sequence[Entry], actor: Callable[[
     if before is None or stage is None or stage == before:
         return []
     cause = entries[-1]
-    fields = {"to_stage": stage, "from_stage": before, "cause": str(UUID(bytes=cause.id)), "actor": actor(cause)}
+    fields = {"to_stage": stage, "from_stage": before, "cause": str(UUID(bytes=cause.id)), "actor": mover(cause)}
     return [control("stage.changed", fields, cause)]
 
 
