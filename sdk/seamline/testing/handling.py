@@ -105,7 +105,7 @@ def run_handler(
     is raised. Raises LookupError where the seat does not handle the type, and AssertionError where it emits what the
     engine would not take from it; ``roster`` says whose a judgement is, without it the seat is taken to be alone.
     """
-    handler = seat.handler(event.event_type)
+    handler = seat.handling(event)
     if handler is None:
         raise LookupError(f"seat {seat.name} does not handle {event.event_type}; it handles {', '.join(seat.handlers)}")
     return _run(seat, handler, event, history, now or event.occurred_at or NOW, account, roster, None)
