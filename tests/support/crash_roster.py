@@ -1,6 +1,7 @@
-"""The roster of the crash tests: two seats, one flag each for a lead, one for a view; one that expects kickoffs.
+"""The roster of the crash tests: one flag each for a lead, one for a view, one for a kickoff; a human at the way out.
 
-A lead called deadly kills the process that reads it; one called held stays there while the file "hold" is beside this.
+A lead called answer is answered by a draft; one called deadly kills the process that reads it; one called held stays
+there while the file "hold" is beside this.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from seamline import Roster, Seat, SyncContext
-from seamline.events import DealWon, KickoffBooked, KickoffOverdue, LeadReceived, ProposalViewed
+from seamline.events import DealWon, KickoffBooked, KickoffOverdue, LeadReceived, ProposalViewed, ResponseSent
+from seamline.gate import Gate
 
 first = Seat("first", owns=["lead.*"])
-second = Seat("second")
+second = Seat("second", owns=["proposal.*"])
+coo = Seat("coo", kind="human")
 
 
 def _wait() -> None:
@@ -33,6 +36,8 @@ def note(event: LeadReceived, ctx: SyncContext) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if event.lead_id.startswith("held"):
         _wait()
+    if event.lead_id.startswith("answer"):
+        ctx.draft("mail", to=[event.party.email or ""], body=event.lead_id, sends=ResponseSent, key=event.lead_id)
     ctx.flag("seen", key=event.lead_id, text=f"first saw it in {os.getpid()}")
 
 
@@ -55,4 +60,4 @@ def flag_it(event: KickoffOverdue, ctx: SyncContext) -> None:
     ctx.flag("overdue", key=event.deal_id or "", text="no kickoff is booked", evidence=[event])
 
 
-roster = Roster([first, second, third])
+roster = Roster([first, second, third, coo], gates=[Gate("mail", ("coo",), channel="mail")])

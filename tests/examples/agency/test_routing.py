@@ -19,6 +19,7 @@ from seamline_agency.seats.pepper import pepper
 TABLE: Mapping[str, tuple[str | None, set[str]]] = {
     "ad.* audience.* campaign.* pixel.*": ("dash", {"crystal"}),
     "lead.received": ("pepper", set()),
+    "lead.untriaged": ("coo", set()),
     "lead.triaged lead.qualified": ("dirk", {"pulse"}),
     "email.* chat.* response.sent": ("pepper", {"dirk", "crystal", "pulse"}),
     "call.completed": ("arin", {"pulse", "dirk"}),
@@ -39,6 +40,7 @@ TABLE: Mapping[str, tuple[str | None, set[str]]] = {
 #: Who makes a judgement that another seat owns.
 MADE_ELSEWHERE = {
     "lead.triaged": "pepper",
+    "lead.untriaged": "pepper",
     "expansion.recommended": "pulse",
     "expansion.clearance_requested": "dirk",
     "briefing.issued": "radar",

@@ -32,7 +32,7 @@ PROMISED = {
         ad.clicked audience.engaged campaign.status_changed
     """,
     "inquiry": """
-        lead.received lead.triaged lead.qualified email.received email.delivery_changed call.completed
+        lead.received lead.triaged lead.untriaged lead.qualified email.received email.delivery_changed call.completed
         email.triaged email.sent chat.received chat.sent response.sent contact.changed contact.merged
         contact.erased
     """,
@@ -122,6 +122,13 @@ def fields() -> Iterator[tuple[str, type[BaseModel], str]]:
     for name, event in builtin().items():
         for field in event.model_fields:
             yield name, event, field
+
+
+def test_r31_a_project_without_a_kickoff_milestone_cannot_be_made() -> None:
+    with pytest.raises(ValueError, match="kickoff_milestone_id"):
+        catalogue()["project.created"].model_validate({"project_id": "P1", "engagement_id": "E1"})
+    with pytest.raises(PayloadError):
+        Event.load("project.created", 1, {"project_id": "P1", "engagement_id": "E1", "kickoff_milestone_id": ""})
 
 
 def test_money_goes_with_a_currency() -> None:

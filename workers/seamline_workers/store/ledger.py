@@ -28,6 +28,10 @@ class Plan(Protocol):
         """Seats to hand an event to: (seat, 1 as owner or 0 as informed)."""
         ...
 
+    def mover(self, entry: Entry) -> str:
+        """Who logs the move of an account that an event causes, as a source: ``/seats/dirk``."""
+        ...
+
     def follow(self, connection: Connection, new: Sequence[Entry], locked: Locked) -> list[Entry]:
         """Do what follows from new events at once, and return what the engine says of it, to be appended with them."""
         ...
@@ -85,12 +89,12 @@ def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked:
 
     The accounts of ``entries`` are ``locked`` by the caller. Returns what was appended, with its numbers.
     """
-    new = fold_in(connection, _unknown(connection, entries), locked)
+    new = fold_in(connection, _unknown(connection, entries), locked, plan.mover)
     if not new:
         return []
     said = plan.follow(connection, new, locked)
     if said:
-        new += fold_in(connection, _unknown(connection, said), locked)
+        new += fold_in(connection, _unknown(connection, said), locked, plan.mover)
     _write_groups(connection, locked)
     chain = _number(connection, new)
     told = {
