@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ from seamline_workers.store.store import Store
 from support.crash import RELAY, Company
 
 CLOSED = datetime(2026, 11, 10, 9, 0, tzinfo=UTC)
+#: A file that is written then: until it is, the clock that it shows stands still.
+_NEVER = 4_000_000_000
 ARMED = "SELECT count(*) FROM deadlines WHERE state = 'armed'"
 OVERDUE = "SELECT count(*) FROM events WHERE type = 'kickoff.overdue'"
 FLAGS = "SELECT count(*) FROM flags WHERE name = 'overdue'"
@@ -34,6 +37,7 @@ class Deals:
     def set(self, at: datetime) -> None:
         fresh = self._clock.with_suffix(".new")
         fresh.write_text(str(to_us(at)), encoding="ascii")
+        os.utime(fresh, (_NEVER, _NEVER))
         fresh.replace(self._clock)
 
     def win(self, n: int) -> None:
@@ -91,7 +95,6 @@ def test_r32_what_was_armed_before_a_kill_fires_a_week_later_once_and_says_how_l
     deals.assert_each_once()
     late = "SELECT count(*) FROM events WHERE type = 'deadline.fired' AND data LIKE '%604800.0%'"
     assert deals.company.number(late) == 6
-    )
 
 
 def test_r32_a_second_makes_the_difference_across_a_restart(deals: Deals) -> None:
