@@ -224,13 +224,19 @@ class Asking:
         )
 
 
+#: What only a dispatch can know of the fact that it makes.
+DISPATCHED = ("message_id", "message_ref", "approval_id")
+
+
 def unfit(event: type[Event], fields: Mapping[str, Any]) -> str | None:
-    """Why a dispatch could not make this fact of these fields; None: it could."""
+    """Why a dispatch could not make this fact of these fields; None: it could.
+
+    Fields that the fact has not are for the guards alone: the contract that a welcome rests on.
+    """
     if event.nature != "fact":
         return f"it is a {event.nature}, and a text that is sent makes a fact"
-    told = to_jsonable_python(dict(fields)) | {
-        name: "x" for name in ("message_ref", "approval_id") if name in event.model_fields
-    }
+    told = {name: value for name, value in to_jsonable_python(dict(fields)).items() if name in event.model_fields}
+    told |= {name: "x" for name in DISPATCHED if name in event.model_fields}
     try:
         event.model_validate(told)
     except ValueError as error:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, text
 
 from seamline.context import Task
 from seamline.events.base import catalogue, event_id
+from seamline_workers.asking import DISPATCHED
 from seamline_workers.interpret import from_us
 from seamline_workers.outbound import Outbound
 from seamline_workers.store import ledger
@@ -105,16 +106,18 @@ class Settling:
         if model is None:
             return []
         fields = json.loads(row.fields)
+        reference = sent.reference or f"draft-{row.id}"
         told = {
-            "message_ref": sent.reference or f"draft-{row.id}",
+            "message_id": reference,
+            "message_ref": reference,
             "approval_id": row.approval,
             "by": row.decided_by,
             "latency": self._latency(connection, held, fields, now),
         }
         # What the seat said itself stands, but for what only the dispatch can know.
         known = {name: value for name, value in told.items() if name in model.model_fields and value is not None}
-        kept = {"message_ref", "approval_id"}
-        fields |= {name: value for name, value in known.items() if name in kept or name not in fields}
+        fields = {name: value for name, value in fields.items() if name in model.model_fields}
+        fields |= {name: value for name, value in known.items() if name in DISPATCHED or name not in fields}
         source = f"/people/{row.decided_by or by}"
         return [
             Entry(

@@ -98,6 +98,7 @@ from seamline.events.inquiry import (
     LeadQualified,
     LeadReceived,
     LeadTriaged,
+    LeadUntriaged,
     ResponseSent,
 )
 from seamline.events.onboarding import (
@@ -179,6 +180,7 @@ __all__ = [  # noqa: RUF022  (grouped by stage)
     # inquiry
     "LeadReceived",
     "LeadTriaged",
+    "LeadUntriaged",
     "LeadQualified",
     "EmailReceived",
     "EmailSent",

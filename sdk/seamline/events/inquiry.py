@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from seamline.events.base import Event, Personal
+from seamline.events.base import Event, Personal, When
 from seamline.events.values import Address, Id, Score, Seconds, Text
 
 
@@ -37,6 +37,17 @@ class LeadTriaged(Event, type="lead.triaged", stage="inquiry", nature="judgement
     urgency: Literal["low", "normal", "high", "urgent"]
     response_warranted: bool
     reason: Personal[str]
+
+
+class LeadUntriaged(Event, type="lead.untriaged", stage="inquiry", nature="judgement"):
+    """A lead had not been triaged by ``deadline``: a human gets it as it came."""
+
+    lead_id: Id
+    deadline: When
+    channel: str | None = None
+    platform: str | None = None
+    fields: Personal[dict[str, JsonValue]] = Field(default_factory=dict)
+    text: Text = None
 
 
 class LeadQualified(Event, type="lead.qualified", stage="inquiry", nature="judgement"):

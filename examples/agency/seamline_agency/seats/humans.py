@@ -18,6 +18,7 @@ coo = Seat(
         "message.dead_lettered",
         "identity.conflict",
         "approval.expired",
+        "lead.untriaged",
     ],
     does_not_own=["risk.*"],  # Pulse's hold is nobody else's to take
 )
