@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic_core import to_jsonable_python
 
+from seamline.company import Company
 from seamline.dispatch import Attachment
 from seamline.effect import (
     Check,
@@ -59,6 +60,10 @@ class Reader(Protocol):
     def events(self, event_type: str, where: dict[str, Any], limit: int | None) -> list[Event]: ...
 
     def count(self, event_type: str, where: dict[str, Any]) -> int: ...
+
+    def company(self) -> Company | None:
+        """The whole company; None: this handler was asked about one account."""
+        ...
 
 
 def _stored(event: type[Event], where: dict[str, Any]) -> dict[str, Any]:
@@ -194,6 +199,14 @@ class _Asking:
             self._account = self._reader.account()
         return self._account
 
+    @property
+    def company(self) -> Company:
+        """The whole company, for dailies about the company. Raises LookupError where an account is what it is about."""
+        found = self._reader.company()
+        if found is None:
+            raise LookupError("only a daily about the company, one without after=, reads the whole company")
+        return found
+
     def flag(
         self,
         name: str,
@@ -238,9 +251,19 @@ class _Asking:
         by = _aware("needs_response_by", needs_response_by)
         self.effects.append(Message(to, topic, body, kind, key, by, reply_to))
 
-    def emit(self, event: Event, *, key: str = "") -> None:
-        """Append an event that this seat owns. ``key`` tells several of one type apart; replays give the same id."""
-        self.effects.append(Emit(event, key))
+    def emit(self, event: Event, *, key: str = "", once: bool = False) -> UUID:
+        """Append an event that this seat owns. ``key`` tells several of one type apart; replays give the same id.
+
+        A handler reads as of its own event, so two that come close together do not see what the other one says.
+        ``once``: of an account's events of this type and key only the first is appended, whichever handoff asks.
+        Returns the id that it has. Raises TypeError for ``once`` without a key.
+        """
+        if once and not key:
+            raise TypeError("once needs a key: what is it that is said only once of the account?")
+        emitted = Emit(event, key, once)
+        ordinal = sum(isinstance(effect, Emit) for effect in self.effects) + 1
+        self.effects.append(emitted)
+        return emitted.id(self.seat, self.event, ordinal)
 
     def log(self, text: str) -> None:
         """Write a line into the account's timeline."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from seamline.dispatch import Attachment
-from seamline.events.base import Event, Ref
+from seamline.events.base import Event, Ref, event_id
 from seamline.events.values import Figure
 
 Severity = Literal["info", "watch", "risk"]
@@ -53,10 +54,27 @@ class Message:
 
 @dataclass(frozen=True)
 class Emit:
-    """A judgement of this seat, to be appended to the ledger."""
+    """A judgement of this seat, to be appended to the ledger.
+
+    ``once``: of what is asked for under this key, by whichever of the account's handoffs, the first is appended.
+    """
 
     event: Event
     key: str = ""
+    once: bool = False
+
+    def id(self, seat: str, cause: Event, ordinal: int) -> UUID:
+        """The id that the event has in the ledger; ``ordinal`` is its place among all that this handoff emits."""
+        key = emit_key(self, ordinal)
+        of = cause.envelope.account if self.once else str(cause.id)
+        return event_id(f"/seats/{seat}", self.event.event_type, f"{of}/{self.event.event_type}/{key}")
+
+
+def emit_key(emitted: Emit, ordinal: int) -> str:
+    """What tells an event apart from others that one handoff emits; "#2" alone is the second without a key."""
+    if not emitted.key:
+        return f"#{ordinal}"
+    return f"#{emitted.key}" if emitted.key.startswith("#") else emitted.key
 
 
 @dataclass(frozen=True)

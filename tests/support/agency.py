@@ -23,7 +23,7 @@ from seamline_webhooks.door import Door
 from seamline_workers.config import load_config
 from seamline_workers.desk.handoff import replay_handoff
 from seamline_workers.engine import Engine
-from seamline_workers.reader import event_of
+from seamline_workers.placed import event_of
 from seamline_workers.run import Run, Work
 from seamline_workers.store import lanes
 from seamline_workers.store.intake import open_intake

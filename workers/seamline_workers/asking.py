@@ -111,7 +111,9 @@ class Asking:
             ordinals[kind] = ordinal = ordinals.get(kind, 0) + 1
             key = _key(effect) or (str(ordinal) if isinstance(effect, Log) else f"#{ordinal}")
             if isinstance(effect, Emit):
-                entry = self._entry(seat, handoff, cause, effect.event, key)
+                # What is said only once is the account's; all else is this handoff's own.
+                whose = str(handoff.subject) if effect.once else cause
+                entry = self._entry(seat, handoff, whose, effect.event, key)
                 entries.append(entry)
                 if self._roster.guarded(entry.type):
                     wants.append(Want(entry))
@@ -202,13 +204,13 @@ class Asking:
                 )
                 yield Want(entry, appended=False, customer=customer)
 
-    def _entry(self, seat: Seat, handoff: Handoff, cause: str, event: Event, key: str) -> Entry:
+    def _entry(self, seat: Seat, handoff: Handoff, whose: str, event: Event, key: str) -> Entry:
         if not self._roster.may_emit(seat, type(event)):
             raise NotAllowed(self._roster.refusal(seat, type(event)))
         now = self._clock()
         occurred = None if event.occurred_at is None else to_us(event.occurred_at)
         return Entry(
-            id=event_id(f"/seats/{seat.name}", event.event_type, f"{cause}/{event.event_type}/{key}").bytes,
+            id=event_id(f"/seats/{seat.name}", event.event_type, f"{whose}/{event.event_type}/{key}").bytes,
             type=event.event_type,
             version=event.event_version,
             account_id=handoff.subject,

@@ -23,7 +23,7 @@ from seamline_workers.desk.handoff import cancel_handoff
 from seamline_workers.desk.refusal import Conflict, NoSuch
 from seamline_workers.interpret import from_us, to_us
 from seamline_workers.log import log
-from seamline_workers.reader import event_of
+from seamline_workers.placed import event_of
 from seamline_workers.store import deadlines
 from seamline_workers.store.deadlines import Deadline
 from seamline_workers.store.entry import Entry, control

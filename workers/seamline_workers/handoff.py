@@ -24,7 +24,8 @@ from seamline_workers.interpret import from_us
 from seamline_workers.knowledge import FIELDS, Knowledge
 from seamline_workers.loops import Loops, Running
 from seamline_workers.parking import since
-from seamline_workers.reader import LedgerReader, event_of
+from seamline_workers.placed import event_of
+from seamline_workers.reader import LedgerReader
 from seamline_workers.store import desk_schema, schema
 from seamline_workers.store.effects import ANYTHING, UNTIL_DUE, EffectRow, Outcome
 from seamline_workers.store.lanes import Handoff

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from uuid import UUID
 
-from pydantic_core import from_json
 from sqlalchemy import text
 
+from seamline.company import Company
 from seamline.context import Account
-from seamline.events.base import Envelope, Event, Ref
+from seamline.events import DeadlineFired
+from seamline.events.base import Event, Ref
 from seamline.projection import Projection
 from seamline.stages import refold
-from seamline_workers.interpret import from_us
+from seamline_workers.company_reader import CompanyReader
+from seamline_workers.placed import event_of
+from seamline_workers.store.company import COMPANY
 from seamline_workers.store.lanes import Handoff
 from seamline_workers.store.ledger import facts_of
 from seamline_workers.store.store import Store
@@ -46,41 +48,12 @@ def _ref(value: str, contact: int | None) -> Ref:
     return Ref(of="account" if contact is None else "person", provider=provider, realm=realm, kind=kind, id=number)
 
 
-def event_of(row: Any) -> Event:
-    """A stored event as its typed model, with its envelope. ``row`` has the columns of ``events``."""
-    fields = from_json(row.data)  # of our own writing
-    if row.timebasis == "provider":
-        fields["occurred_at"] = from_us(row.occurred_at)
-    event = Event.load(row.type, row.version, fields)
-    event._envelope = lambda: _envelope(row)  # nobody else has this event: it needs no copy
-    return event
-
-
-def _envelope(row: Any) -> Envelope:
-    return Envelope.model_construct(
-        id=UUID(bytes=bytes(row.id)),
-        source=row.source,
-        sequence=getattr(row, "seq", 0) or getattr(row, "event_seq", 0),
-        account=str(getattr(row, "subject", None) or row.account_id),
-        stage=row.stage,
-        time=from_us(row.occurred_at),
-        timebasis=row.timebasis,
-        received_at=from_us(row.received_at),
-        trust=row.trust,
-        delivery=None if row.delivery_id is None else str(row.delivery_id),
-        causation=None if row.cause is None else UUID(bytes=bytes(row.cause)),
-        correlation=None if row.correlation is None else UUID(bytes=bytes(row.correlation)),
-        hops=row.hops,
-        adapter_version=row.adapter_version,
-        supersedes=None,
-    )
-
-
 class LedgerReader:
     """Reads for one handoff; remembers what it read."""
 
     def __init__(self, store: Store, handoff: Handoff) -> None:
         self._store = store
+        self._type = handoff.type
         self._group = handoff.account_id
         self._upto = max(handoff.event_seq, handoff.as_of)
         self.read: set[int] = set()
@@ -130,3 +103,11 @@ class LedgerReader:
 
     def count(self, event_type: str, where: dict[str, Any]) -> int:
         return len(self.events(event_type, where, None))
+
+    def company(self) -> Company | None:
+        """The whole company, where a time has come that is no customer's; None: an account is what this is about."""
+        if self._type != DeadlineFired.event_type:
+            return None
+        with self._store.read() as connection:
+            own = connection.execute(COMPANY).scalar()
+        return CompanyReader(self._store, self._upto) if own == self._group else None

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from seamline.boundary import Roster
+from seamline.company import Company
 from seamline.context import Account, Context, Effect, Emit, SyncContext
 from seamline.events.base import Envelope, Event, event_id
-from seamline.seat import Seat
+from seamline.events.control import DeadlineFired
+from seamline.seat import Handler, Seat
 from seamline.testing.play import NOW, SOURCE
 
 #: The account that every event is about, unless the test gives another.
@@ -23,8 +25,9 @@ ACCOUNT = Account(id="account-1", name=None, stage=None, overlays=(), provisiona
 class MemoryReader:
     """The ledger of one account, in memory: events in order, the last of them being handled."""
 
-    def __init__(self, events: Sequence[Event], account: Account = ACCOUNT) -> None:
+    def __init__(self, events: Sequence[Event], account: Account = ACCOUNT, company: Company | None = None) -> None:
         self._events = tuple(events)
+        self._company = company
         facts = dict(Counter(event.event_type for event in events))
         self._account = replace(account, facts={**facts, **account.facts})
 
@@ -38,6 +41,9 @@ class MemoryReader:
 
     def count(self, event_type: str, where: dict[str, Any]) -> int:
         return len(self.events(event_type, where, None))
+
+    def company(self) -> Company | None:
+        return self._company
 
 
 def place(event: Event, sequence: int, account: Account = ACCOUNT, received_at: datetime = NOW) -> Event:
@@ -76,13 +82,50 @@ def run_handler(
     handler = seat.handler(event.event_type)
     if handler is None:
         raise LookupError(f"seat {seat.name} does not handle {event.event_type}; it handles {', '.join(seat.handlers)}")
-    at = now or event.occurred_at or NOW
+    return _run(seat, handler, event, history, now or event.occurred_at or NOW, account, roster, None)
+
+
+def run_timer(
+    seat: Seat,
+    name: str,
+    history: Sequence[Event] = (),
+    *,
+    now: datetime,
+    key: str = "",
+    account: Account = ACCOUNT,
+    roster: Roster | None = None,
+    company: Company | None = None,
+) -> list[Effect]:
+    """What a seat asks for when a time has come that it set (``@seat.due``) or is asked about daily (``@seat.daily``).
+
+    ``key``: of a deadline, its own; of a daily, the day. ``company``: what a daily about the company reads. Raises as
+    ``run_handler`` does.
+    """
+    handler = seat.timers.get(name)
+    if handler is None:
+        raise LookupError(f"seat {seat.name} sets no time {name!r}; it sets {', '.join(seat.timers) or 'none'}")
+    fired = DeadlineFired(
+        deadline_id=name, due_at=now, rule="", cause="", actor=seat.name, seat=seat.name, name=name, key=key
+    )
+    return _run(seat, handler, fired, history, now, account, roster, company)
+
+
+def _run(
+    seat: Seat,
+    handler: Handler,
+    event: Event,
+    history: Sequence[Event],
+    at: datetime,
+    account: Account,
+    roster: Roster | None,
+    company: Company | None,
+) -> list[Effect]:
     told = [
         place(one, number, account, at - timedelta(seconds=len(history) - number + 1))
         for number, one in enumerate(history, 1)
     ]
     given = place(event, len(told) + 1, account, at)
-    reader = MemoryReader((*told, given), account)
+    reader = MemoryReader((*told, given), account, company)
     if inspect.iscoroutinefunction(handler):
         ctx = Context(given, seat.name, reader, at)
         asyncio.run(handler(given, ctx))
