@@ -7,7 +7,7 @@ folded anew: once a batch, and not from its beginning, but from a base that is k
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -47,8 +47,12 @@ def folds(event_type: str) -> bool:
     return not event_type.startswith(_UNFOLDED)
 
 
-def fold_in(connection: Connection, entries: Sequence[Entry], locked: Locked) -> list[Entry]:
+def fold_in(
+    connection: Connection, entries: Sequence[Entry], locked: Locked, mover: Callable[[Entry], str]
+) -> list[Entry]:
     """Fold entries into their groups. Returns them, with a ``stage.changed`` for each move of an account.
+
+    ``mover`` says who moves an account by an entry.
 
     From a late one on the rest of its group's entries are folded together: they share the stage that it then has.
     """
@@ -68,14 +72,14 @@ def fold_in(connection: Connection, entries: Sequence[Entry], locked: Locked) ->
         else:
             before = group.projection.stage
             group.projection = fold(group.projection, *fact)
-            found += _moved(group, before, [entry])
+            found += _moved(group, before, [entry], mover)
     for group, before, behind in late.values():
         group.projection = _fold_anew(connection, group)
-        found += _moved(group, before, behind)
+        found += _moved(group, before, behind, mover)
     return found
 
 
-def _moved(group: Group, before: At, entries: Sequence[Entry]) -> list[Entry]:
+def _moved(group: Group, before: At, entries: Sequence[Entry], mover: Callable[[Entry], str]) -> list[Entry]:
     """Note the stage after these entries; if they moved the account, say so."""
     stage = group.projection.stage
     for entry in entries:
@@ -83,7 +87,7 @@ def _moved(group: Group, before: At, entries: Sequence[Entry]) -> list[Entry]:
     if before is None or stage is None or stage == before:
         return []
     cause = entries[-1]
-    fields = {"to_stage": stage, "from_stage": before, "cause": str(UUID(bytes=cause.id)), "actor": cause.source}
+    fields = {"to_stage": stage, "from_stage": before, "cause": str(UUID(bytes=cause.id)), "actor": mover(cause)}
     return [control("stage.changed", fields, cause)]
 
 

@@ -7,6 +7,7 @@ last and commits. So commit order is number order without gaps, and a reader of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, text
@@ -85,12 +86,13 @@ def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked:
 
     The accounts of ``entries`` are ``locked`` by the caller. Returns what was appended, with its numbers.
     """
-    new = fold_in(connection, _unknown(connection, entries), locked)
+    mover = partial(_mover, plan)
+    new = fold_in(connection, _unknown(connection, entries), locked, mover)
     if not new:
         return []
     said = plan.follow(connection, new, locked)
     if said:
-        new += fold_in(connection, _unknown(connection, said), locked)
+        new += fold_in(connection, _unknown(connection, said), locked, mover)
     _write_groups(connection, locked)
     chain = _number(connection, new)
     told = {
@@ -106,6 +108,13 @@ def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked:
     for group in locked.values():
         group.pending.clear()
     return new
+
+
+def _mover(plan: Plan, entry: Entry) -> str:
+    """Who moves an account by this event: the seat that owns what a source tells, else whoever says it."""
+    if entry.history or not entry.source.startswith("/sources/"):
+        return entry.source
+    return next((f"/seats/{seat}" for seat, owns in plan.routes(entry) if owns), entry.source)
 
 
 # --- what is new ----------------------------------------------------------------------------------------------------

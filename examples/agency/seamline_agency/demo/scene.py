@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,7 +37,8 @@ class Scene:
         self._table = table
         self._account = ""
         self._mails, self._posts = len(world.books.mails), len(world.books.posts)
-        self._first = self._seen = world.api.view(self._account)
+        self._seen = world.api.view(self._account)
+        self._quiet = False
 
     @property
     def customer(self) -> Customer:
@@ -85,6 +87,23 @@ class Scene:
         self._tell([f"{who or 'operator'}: {what}", _answer(told)])
         return told
 
+    def kill_worker(self) -> None:
+        """Kill the worker's process, as a machine does that loses its power; the server starts another."""
+        number = self.world.server.kill_worker()
+        self._tell([f"the worker (process {number}) is killed; another is started"])
+
+    @contextmanager
+    def given(self, what: str) -> Iterator[None]:
+        """Play steps that only lead up to the story: one row for all of them."""
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
+        self._seen = self.world.api.view(self.account)
+        saw = sight.saw(self._arrived())
+        self._table.add(Row(shown(self.now), [f"Given: {what}"], (), saw))
+
     # --- what humans decide -----------------------------------------------------------------------------------------
 
     def draft(self, seat: str) -> dict[str, Any]:
@@ -105,6 +124,10 @@ class Scene:
         """Approve the text that was seen."""
         order = {"sha256": draft["sha256"], **more}
         return self.order(who, f"approves {draft['seat']}'s draft", f"drafts/{draft['id']}/approve", order)
+
+    def reject(self, who: str, draft: dict[str, Any], reason: str) -> Told:
+        what = f"rejects {draft['seat']}'s draft: {reason}"
+        return self.order(who, what, f"drafts/{draft['id']}/reject", {"reason": reason})
 
     def state(self, who: str, event_type: str, **data: Any) -> Told:
         """Have a human state a fact about the customer, now."""
@@ -150,6 +173,8 @@ class Scene:
         rested = self.world.api.settle(self.now, PATIENCE_S)
         seen, before = self.world.api.view(self.account), self._seen
         self._seen = seen
+        if self._quiet and rested:
+            return
         became, done = sight.became(before, seen), sight.done(before, seen)
         saw = sight.saw(self._arrived())
         if not (always or became or done or saw):
