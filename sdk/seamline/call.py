@@ -21,7 +21,8 @@ class Call:
     the adapter judges itself. ``form`` is sent urlencoded instead of ``json``. ``repeatable`` says that a POST only
     reads, or does nothing the second time; GET, PUT, DELETE and whatever carries an ``Idempotency-Key`` header are so
     by themselves. ``json_secrets`` names the fields of ``json`` that the sender fills with the first value of a secret
-    (``{"signing_key": "signing"}``), because an adapter never sees one.
+    (``{"signing_key": "signing"}``), because an adapter never sees one. ``content`` is sent as it is, where a signature
+    covers its bytes.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Call:
     form: Mapping[str, str] | None = field(default=None, repr=False)
     repeatable: bool = False
     json_secrets: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,12 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from seamline.context import Context, SyncContext
 from seamline.errors import ConfigError
-from seamline.events.base import Event
+from seamline.events.base import Event, catalogue
 from seamline.events.control import DeadlineFired, MessageDelivered
 from seamline.expectation import Daily, Expectation
+
+#: What a handler may require to be known besides event types.
+FIELDS = ("contact.email", "contact.phone", "account.name", "account.manager")
 
 Handler = Callable[[Any, Any], Awaitable[None] | None]
 H = TypeVar("H", bound=Callable[..., Any])
@@ -62,6 +65,12 @@ class Seat:
                 raise ConfigError(f"seat {self.name}: {field_name} is a list, such as [{getattr(self, field_name)!r}]")
         if self.kind not in ("agent", "human"):
             raise ConfigError(f"seat {self.name}: kind is 'agent' or 'human', not {self.kind!r}")
+        if self.inbox is not None and not self.inbox.startswith("dir:"):
+            raise ConfigError(f"seat {self.name}: inbox is a folder such as 'dir:/srv/bus', not {self.inbox[:40]!r}")
+        if self.endpoint is not None and not self.endpoint.startswith("https://"):
+            raise ConfigError(f"seat {self.name}: endpoint is an address that begins with https://")
+        if self.inbox is not None and self.endpoint is not None:
+            raise ConfigError(f"seat {self.name}: it has an inbox or an endpoint, not both")
         if self.facing is None:
             self.facing = "internal_operations"
         if self.kind == "agent" and self.facing == "customer_facing":
@@ -80,6 +89,15 @@ class Seat:
             raise ConfigError(
                 f"seat {self.name}: on() takes a declared event type, such as ProposalViewed, not {named}"
             )
+
+        if isinstance(requires, str):
+            raise ConfigError(f"seat {self.name}: requires is a list, such as [{requires!r}]")
+        for name in requires:
+            if name not in FIELDS and name not in catalogue():
+                fields = ", ".join(FIELDS)
+                raise ConfigError(
+                    f"seat {self.name} requires {name!r}, which is neither an event type nor one of {fields}"
+                )
 
         def register(handler: H) -> H:
             if event.event_type in self.handlers:
@@ -168,7 +186,7 @@ class Seat:
 
     def consumes(self, event_type: str) -> bool:
         """Whether a handoff of this type to this seat has something to do."""
-        if self.kind == "human":
+        if self.kind == "human" or self.elsewhere:
             return (
                 self.owning(event_type) >= 0 or matching(self.informed, event_type) >= 0 or event_type in self.handlers
             )

@@ -253,7 +253,9 @@ class Transport:
             if query:
                 url = url.copy_merge_params(query)
             body = _filled(call, secrets)
-            return httpx.Request(call.method, url, headers=headers, json=body, data=call.form), label
+            return httpx.Request(
+                call.method, url, headers=headers, content=call.content, json=body, data=call.form
+            ), label
         except (httpx.InvalidURL, TypeError, ValueError):
             # The text of such an error can hold the very value that could not be written, a secret for example.
             raise EgressRefused(f"{label}: cannot be written as a request") from None

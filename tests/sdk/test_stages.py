@@ -163,7 +163,7 @@ def test_a_proposal_that_is_read_was_sent_even_if_nobody_said_so() -> None:
     assert life("lead.received", ("proposal.viewed", PROPOSAL)).stage == "proposal"
 
 
-def test_accepting_a_proposal_starts_no_onboarding() -> None:
+def test_r28_accepting_a_proposal_starts_no_onboarding() -> None:
     assert life("lead.received", ("proposal.accepted", PROPOSAL)).stage == "proposal"
 
 

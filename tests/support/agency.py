@@ -30,6 +30,7 @@ from seamline_workers.store.intake import open_intake
 from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.schema import HANDOFF_STATES
 from seamline_workers.store.store import now_us, open_store
+from support.clocks import HandClock
 
 #: When the customer's story begins: late enough to be no history, early enough for whatever follows.
 BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(days=10)
@@ -65,9 +66,10 @@ class Agency:
         given = {f"SEAMLINE_{name}": value for name, value in overrides.items()}
         environ = self.company.environment() | FACTS | {"SEAMLINE_STORE__URL": store_url} | given
         self.config = load_config(self.company.path, environ=environ)
+        self.clock = HandClock()
         self.store = open_store(self.config.store.url, pool=6)
         self._network = Detour(self._api.url)
-        self.engine = Engine.open(self.store, self.config, self._network)
+        self.engine = Engine.open(self.store, self.config, self._network, self.clock)
         self._sources = {source.name: source for source in self.engine.sources.values()}
         self._doors = {name: Door(one, self.config.company.public_url) for name, one in self._sources.items()}
         self._intake = open_intake(self.store)
@@ -140,6 +142,17 @@ class Agency:
             found += [Work("fetch", "")] if lanes.fetches_due(connection, now_us()) else []
             found += [Work("seat", seat) for seat in lanes.ready_seats(connection, sorted(self.engine.seats))]
         return found
+
+    def sweep(self, at: datetime) -> None:
+        """Let it be this time: do what is due by then, and what comes of it."""
+        self.clock.set(at)
+        while self._due():
+            self.engine.do(Run(Work("deadline", "")))
+        self.work()
+
+    def _due(self) -> bool:
+        with self.store.read() as connection:
+            return self.engine.deadlines.due(connection)
 
     def replay(self, event_type: str, seat: str) -> None:
         """Run every handoff of a type at a seat again."""

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from seamline_workers.interpret import to_us
+from seamline_workers.store.store import now_us
+
+
+class HandClock:
+    """Shows the wall clock's time until it is set."""
+
+    def __init__(self) -> None:
+        self._us: int | None = None
+
+    def __call__(self) -> int:
+        return now_us() if self._us is None else self._us
+
+    def set(self, at: datetime) -> None:
+        self._us = to_us(at)
 
 
 class SetClock:
@@ -18,6 +32,3 @@ class SetClock:
 
     def set(self, at: datetime) -> None:
         self._us = to_us(at)
-
-    def pass_(self, span: timedelta) -> None:
-        self._us += span // timedelta(microseconds=1)

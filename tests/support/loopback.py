@@ -12,11 +12,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Loopback:
-    """``answers``: status, headers and body by path; ``seen``: path and headers of every request."""
+    """``answers``: status, headers, body by path; ``seen``: path and headers of every request; ``bodies``: of POSTs."""
 
     port: int = 0
     answers: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     server_names: list[str | None] = field(default_factory=list)
 
 
@@ -26,6 +27,10 @@ def loopback(tls: ssl.SSLContext | None = None) -> Iterator[Loopback]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            state.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.do_GET()
 
         def do_GET(self) -> None:
             state.seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}))

@@ -28,12 +28,14 @@ from seamline_workers.clock import Clock
 from seamline_workers.config import Company, Config, Person, Worker
 from seamline_workers.desk import draft
 from seamline_workers.desk.draft import ordered
+from seamline_workers.desk.handoff import replay_handoff
 from seamline_workers.desk.once import Order
 from seamline_workers.engine import Engine
 from seamline_workers.outbound import Human, Outbound
 from seamline_workers.registry import Source
 from seamline_workers.run import Run, Work
-from seamline_workers.store import lanes
+from seamline_workers.store import lanes, ledger
+from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.schema import HANDOFF_STATES
 from seamline_workers.store.sources import register_source
 from seamline_workers.store.store import Store, now_us
@@ -197,6 +199,27 @@ class Works:
         """Whether a deadline's time has come."""
         with self.store.read() as connection:
             return self.engine.deadlines.due(connection)
+
+    def wake_parked(self) -> None:
+        """Make ready what was parked until a time that has come."""
+        with self.store.begin() as connection:
+            ledger.wake_parked(connection, now_us())
+
+    def hurry(self) -> None:
+        """Let what waits for its next attempt have it now."""
+        self.write("UPDATE handoffs SET due = 1 WHERE state = 1")
+        self.write("UPDATE lanes SET due = 1 WHERE held = 1")
+        with self.store.begin() as connection:
+            lanes.wake_due(connection, now_us())
+
+    def replay(self, event_type: str, seat: str) -> None:
+        """Make every handoff of a type at a seat ready again."""
+        query = """
+        SELECT h.event_seq FROM handoffs h JOIN events e ON e.seq = h.event_seq WHERE e.type = :type AND seat = :seat
+        """
+        for (seq,) in self.all(query, type=event_type, seat=seat):
+            with self.store.begin() as connection:
+                replay_handoff(connection, handoff_id(seq, seat))
 
     # --- drafts -----------------------------------------------------------------------------------------------------
 

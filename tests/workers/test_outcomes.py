@@ -201,7 +201,7 @@ def test_no_wait_that_a_handler_asks_for_breaks_the_store(works: MakeWorks, afte
     assert state(company) == ("parked" if after > timedelta(0) else "retrying")
 
 
-def test_what_needs_a_human_becomes_a_task_and_lets_the_lane_go(works: MakeWorks) -> None:
+def test_r79_what_needs_a_human_becomes_a_task_and_lets_the_lane_go(works: MakeWorks) -> None:
     def handle(event: ProposalViewed, ctx: SyncContext) -> None:
         if event.proposal_id == "P1":
             ctx.needs_human("the amount is odd")

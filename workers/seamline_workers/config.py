@@ -192,6 +192,14 @@ class ChannelSection(Section):
 class SeatOverride(Section):
     kind: Literal["agent", "human"] | None = None
     assignee: str | None = None
+    inbox: Annotated[str, StringConstraints(pattern=r"^dir:.+$")] | None = None
+    endpoint: Annotated[str, StringConstraints(pattern=r"^https://[^\s/?#]+(/[^\s?#]*)?(\?[^\s#]*)?$")] | None = None
+    secret: Secret | None = Field(default=None, repr=False)
+
+
+class Bus(Section):
+    folder: str = "bus"
+    mirror: bool = True
 
 
 class Person(Section):
@@ -248,6 +256,7 @@ class Config(Section):
     channels: dict[Name, ChannelSection] = Field(default_factory=dict)
     seats: dict[Name, SeatOverride] = Field(default_factory=dict)
     people: dict[Name, Person] = Field(default_factory=dict)
+    bus: Bus = Bus()
     retention: Retention = Retention()
     alerts: Alerts = Alerts()
     api: Api = Api()
@@ -342,6 +351,7 @@ def _allowed(location: tuple[str, ...]) -> list[str]:
         "channels": ChannelSection,
         "seats": SeatOverride,
         "people": Person,
+        "bus": Bus,
         "retention": Retention,
         "alerts": Alerts,
         "api": Api,

@@ -44,6 +44,8 @@ POLL = ("poll.leased", "poll.answered", "poll.commit", "poll.committed")
 
 #: A dispatch's: its draft is committed as being sent; its provider has answered.
 DISPATCH = ("dispatch.committed", "dispatch.sent")
+#: A reply's from a seat that lives elsewhere, from its claim to the commit that takes it.
+OUTBOX = ("outbox.claimed", "outbox.taken")
 
 _wanted, _, _count = os.environ.get("SEAMLINE_CRASH_AT", "").partition(":")
 _left = int(_count) if _count.isdigit() else 1

@@ -37,6 +37,8 @@ from seamline_workers.translate import again
 
 #: Rows that one step takes.
 SOME = 100
+#: Microseconds for which a row is left alone that this process's roster does not know: a newer one's may.
+UNKNOWN_FOR = 86_400_000_000
 
 _SET_SINCE = text("""
 SELECT id, "unless" FROM deadlines WHERE id > :last AND "unless" <> '' ORDER BY id LIMIT 1000
@@ -124,8 +126,10 @@ class Deadlines:
             if judged.row.id in wanted:
                 wanted.remove(judged.row.id)
                 found += self._settle(connection, judged, judged.row, locked, now)
-        # Its start was taken back, or nobody expects it any more.
-        return found + self._drop(connection, [row for row in rows if row.id in wanted], locked, now)
+        for row in rows:
+            if row.id in wanted:  # its start was taken back, or it is not known here
+                found += self._drop(connection, row, locked, now, known=self.plan.expecting.named(row) is not None)
+        return found
 
     def _settle(self, connection: Connection, judged: Judged, row: Deadline, locked: Locked, now: int) -> list[Entry]:
         envelope = judged.start.envelope
@@ -215,7 +219,7 @@ class Deadlines:
             types = [kind for kind in row.unless.split(",") if kind]
             ended = told is not None and deadlines.newer(connection, locked[row.account_id].id, types, told.seq)
             if ended or not self._has(row.seat):
-                found += self._drop(connection, [row], locked, now)
+                found += self._drop(connection, row, locked, now, known=ended)
                 continue
             cause = _cause(row, told)
             event = self._said(
@@ -238,7 +242,7 @@ class Deadlines:
             group, daily = locked[row.account_id], dailies.named(row)
             asked_already = first.get((group.id, row.seat, row.name)) != row.id  # of accounts that became one
             if daily is None or asked_already or not dailies.wanted(daily, group.projection):
-                found += self._drop(connection, [row], locked, now)
+                found += self._drop(connection, row, locked, now, known=daily is not None)
                 continue
             fired, day = dailies.due(daily, row, now)
             key = key_of(daily, row.account_id, day)
@@ -259,7 +263,7 @@ class Deadlines:
         found: list[Entry] = []
         for row in rows:
             if taking.is_taken(connection, row):
-                found += self._drop(connection, [row], locked, now)
+                found += self._drop(connection, row, locked, now, known=True)
                 continue
             event = self._said("deadline.fired", row, _cause(row, causes.get(row.cause)), locked, now, late=True)
             deadlines.write(connection, [row._replace(state="fired", fired_at=now, event=event.id)])
@@ -272,11 +276,13 @@ class Deadlines:
     def _has(self, name: str) -> bool:
         return any(seat.name == name for seat in self.plan.roster.seats)
 
-    def _drop(self, connection: Connection, rows: Sequence[Deadline], locked: Locked, now: int) -> list[Entry]:
-        """End what nobody wants any more."""
-        ended = [row._replace(state="cancelled") for row in rows]
-        deadlines.write(connection, ended)
-        return [self._said("deadline.cancelled", row, _cause(row, None), locked, now) for row in ended]
+    def _drop(self, connection: Connection, row: Deadline, locked: Locked, now: int, *, known: bool) -> list[Entry]:
+        """End what nobody wants any more; what is not ``known`` here only when nobody else has known it for a day."""
+        if not known and now - row.due_at < UNKNOWN_FOR:
+            return []
+        ended = row._replace(state="cancelled")
+        deadlines.write(connection, [ended])
+        return [self._said("deadline.cancelled", ended, _cause(row, None), locked, now)]
 
     def _said(
         self,

@@ -20,12 +20,15 @@ from seamline_workers.config import Config
 from seamline_workers.crashpoint import reach
 from seamline_workers.deadlines import Deadlines
 from seamline_workers.dispatch import Dispatcher
+from seamline_workers.elsewhere import Elsewhere
 from seamline_workers.evidence import Examiner
 from seamline_workers.handoff import Runner, where
 from seamline_workers.job import Job
 from seamline_workers.lapsing import Lapsing
 from seamline_workers.log import log
+from seamline_workers.mirror import Mirror
 from seamline_workers.outbound import Outbound
+from seamline_workers.outbox import Outbox
 from seamline_workers.outside import Outside
 from seamline_workers.plan import Plan
 from seamline_workers.process import Process, load_process
@@ -116,12 +119,19 @@ class Engine:
         self.plan = Plan(roster, self.clock)
         self.outbound = outbound or Outbound.of(config, roster, self.clock)
         transport = transport or Transport()
+        secrets = {name: seat.secret for name, seat in config.seats.items() if seat.secret is not None}
+        self.elsewhere = Elsewhere(store, config.folder, secrets, transport, config.company.event_prefix)
         outside = Outside(self.outbound, transport)
         self.translator = Translator(
             store, self.plan, config.company.public_url.rstrip("/"), frozenset(config.company.domains), outside.decide
         )
         self.runner = Runner(
-            store, roster, max_attempts=config.worker.max_attempts, clock=self.clock, ours=self.outbound.ours
+            store,
+            roster,
+            max_attempts=config.worker.max_attempts,
+            clock=self.clock,
+            ours=self.outbound.ours,
+            elsewhere=self.elsewhere,
         )
         self.completer = Completer(store, roster, self.plan, config.worker.max_attempts, self.clock, self.outbound)
         self.dispatcher = Dispatcher(store, self.outbound, transport)
@@ -135,9 +145,14 @@ class Engine:
             "check": Examiner(store, self.plan, self.sources, self.clock, transport),
             "deadline": self.deadlines,
             "drafts": Lapsing(store, self.outbound),
+            "outbox": Outbox(store, roster.seats, config.folder),
+            **self._mirror(),
             "answers": outside,
             **self.dispatcher.jobs(),
         }
+        if self.process.broken:
+            # A roster that cannot be trusted ends nothing and alarms nobody.
+            del self.jobs["deadline"]
         self.worker_id = 0
         self._counter = itertools.count(1)
         self._stuck: set[tuple[str, int]] = set()
@@ -145,12 +160,20 @@ class Engine:
         self._orphans = Orphans()
         self._alone: Run | None = None
 
+    def _mirror(self) -> dict[str, Job]:
+        # A configuration that was read from no file has no folder.
+        if not self.config.bus.mirror or not self.config.path.is_absolute():
+            return {}
+        return {"mirror": Mirror(self.store, self.roster.seats, self.config.folder / self.config.bus.folder)}
+
     @classmethod
-    def open(cls, store: Store, config: Config, transport: Transport | None = None) -> Engine:
+    def open(
+        cls, store: Store, config: Config, transport: Transport | None = None, clock: Clock | None = None
+    ) -> Engine:
         """An engine of a configuration: its roster imported, its sources entered. ``transport`` is its network."""
         process = load_process(config)
         boundary.propose(store, process)
-        return cls(store, config, process.roster, register_sources(store, config), transport, process=process)
+        return cls(store, config, process.roster, register_sources(store, config), transport, clock, process=process)
 
     def _served(self, sources: Mapping[str, Source]) -> dict[int, Source]:
         """The sources that are translated: none while nobody could say whom events are handed to."""
@@ -160,9 +183,11 @@ class Engine:
 
     def enter(self, name: str) -> None:
         """Enter this process among the workers; its leases stand while it beats."""
+        self.elsewhere.make(self.seats)
         with self.store.begin() as connection:
             self.worker_id = processes.register(connection, name)
-        self.deadlines.arm()
+        if not self.process.broken:
+            self.deadlines.arm()
 
     def leave(self) -> None:
         """Give everything back."""

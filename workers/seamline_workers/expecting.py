@@ -260,16 +260,25 @@ UPDATE flags SET state = 'cleared', cleared_at = :now, cleared_by = 'engine', re
 WHERE state = 'open' AND account_id IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group)
 AND seat = :seat AND evidence LIKE :evidence
 """)
+_DISMISS = text("""
+UPDATE tasks SET state = 'dismissed', done_at = :now, done_by = 'engine'
+WHERE state = 'open' AND account_id IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group)
+AND seat = :seat AND cause = :said
+""")
 _SEQ = text("SELECT seq FROM events WHERE id = :id")
 
 
 def resolve(connection: Connection, row: Deadline, group: int, *, in_time: bool, reason: str) -> None:
-    """Clear the flags that rest on what was said when a row fired; ``in_time``: nobody need hear of it any more."""
+    """Clear the flags and tasks that rest on what was said when a row fired.
+
+    ``in_time``: it should not have been said, and who has not heard of it need not.
+    """
     if row.event is None:
         return
     said, now = str(UUID(bytes=row.event)), now_us()
     binds = {"now": now, "reason": reason, "seat": row.seat, "group": group, "evidence": f'%"{said}"%'}
     connection.execute(_CLEAR, binds)
+    connection.execute(_DISMISS, {"now": now, "seat": row.seat, "group": group, "said": said})
     seq = connection.execute(_SEQ, {"id": row.event}).scalar()
     if in_time and seq is not None:
         with contextlib.suppress(Conflict, NoSuch):  # it has been handled

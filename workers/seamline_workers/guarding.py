@@ -68,12 +68,14 @@ class Guarding:
         if refusal.awaits and parking.newer(connection, waiting, locked) is not None:
             return Result(waiting)
         stage = self.roster.stage(locked[asked.account_id].projection.stage)
-        patience = PATIENCE if stage is None else stage.patience
-        shown = parking.since(connection, waiting) + int(patience.total_seconds() * 1_000_000)
+        patience = int((PATIENCE if stage is None else stage.patience).total_seconds() * 1_000_000)
+        shown = parking.since(connection, waiting) + patience
         if now_us() < shown:
             waiting = waiting._replace(due=shown)
         else:
-            waiting = waiting._replace(effects=(_shown(waiting.event_seq, waiting.seat, asked, refusal),))
+            # Asked again from time to time, too: what held it may have been another account's.
+            row = _shown(waiting.event_seq, waiting.seat, asked, refusal)
+            waiting = waiting._replace(due=now_us() + patience, effects=(row,))
         return Result(waiting, refused(connection, asked, refusal))
 
 

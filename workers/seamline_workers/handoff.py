@@ -17,11 +17,12 @@ from seamline.boundary import Roster
 from seamline.context import Account, Context, Log, SyncContext, Task
 from seamline.errors import NeedsHuman, Park, PayloadError, RetryLater
 from seamline.events.base import Event, catalogue
-from seamline.seat import Handler, Seat
+from seamline.seat import FIELDS, Handler, Seat
 from seamline_workers.asking import Asking, NotAllowed, Result
 from seamline_workers.audience import Ours
+from seamline_workers.elsewhere import Elsewhere
 from seamline_workers.interpret import from_us
-from seamline_workers.knowledge import FIELDS, Knowledge
+from seamline_workers.knowledge import Knowledge
 from seamline_workers.loops import Loops, Running
 from seamline_workers.parking import since
 from seamline_workers.placed import event_of
@@ -76,7 +77,9 @@ class Runner:
         max_attempts: int,
         clock: Callable[[], int] = now_us,
         ours: Ours | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
+        self.elsewhere = elsewhere
         self._store = store
         self._roster = roster
         self._asking = Asking(roster, clock, ours)
@@ -156,6 +159,8 @@ class Runner:
         reader: LedgerReader,
         started: Callable[[Running], None] | None,
     ) -> list[Any]:
+        if seat.elsewhere and self.elsewhere is not None:
+            return list(self.elsewhere.handle(seat, handoff, event, reader))
         if seat.kind == "human" or handler is None:
             if seat.kind == "agent" and handoff.type == STAGE_CHANGED:
                 return [Log("Took the account over: what it must know is in its message.")]

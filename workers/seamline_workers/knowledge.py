@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
-#: What may be required besides event types.
-FIELDS = ("contact.email", "contact.phone", "account.name", "account.manager")
+from seamline.seat import FIELDS
 
 _ACCOUNT = text("SELECT name, manager FROM accounts WHERE id = :group")
 _CONTACTS = text("""

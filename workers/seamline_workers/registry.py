@@ -16,6 +16,7 @@ from seamline.boundary import Roster
 from seamline.errors import ConfigError
 from seamline.seat import Seat
 from seamline.signature.choice import check
+from seamline.signature.standard_webhooks import StandardWebhooks
 from seamline_workers.config import Config, SourceSection, live_from_us
 from seamline_workers.store.sources import SourceRow, register_source
 from seamline_workers.store.store import Store
@@ -149,7 +150,21 @@ def load_roster(config: Config) -> Roster:
         if name not in known:
             raise ConfigError(f"seats.{name}: there is no such seat; there are: {', '.join(sorted(known)) or 'none'}")
     seats = [_override(seat, config) for seat in roster.seats]
+    for seat in seats:
+        if seat.endpoint is not None and seat.kind == "agent":
+            _check_endpoint(seat, config)
     return replace(roster, seats=seats, timezone=config.company.timezone)
+
+
+def _check_endpoint(seat: Seat, config: Config) -> None:
+    """Raise ConfigError where nothing could be signed for a seat that lives at an address."""
+    told = config.seats.get(seat.name)
+    if told is None or told.secret is None:
+        raise ConfigError(f"seats.{seat.name}.secret: what is posted there is signed; write env:NAME or file:PATH")
+    try:
+        StandardWebhooks().check({"signing": (told.secret,)})
+    except ConfigError as error:
+        raise ConfigError(f"seats.{seat.name}.secret: {error}") from None
 
 
 def _import_roster(config: Config) -> Roster:
@@ -187,6 +202,12 @@ def _override(seat: Seat, config: Config) -> Seat:
     if wanted is None:
         return seat
     try:
-        return replace(seat, kind=wanted.kind or seat.kind, assignee=wanted.assignee or seat.assignee)
+        return replace(
+            seat,
+            kind=wanted.kind or seat.kind,
+            assignee=wanted.assignee or seat.assignee,
+            inbox=wanted.inbox or seat.inbox,
+            endpoint=wanted.endpoint or seat.endpoint,
+        )
     except ConfigError as error:
         raise ConfigError(f"seats.{seat.name}: {error}") from error

@@ -19,6 +19,7 @@ from seamline_agency.seats.pepper import pepper
 TABLE: Mapping[str, tuple[str | None, set[str]]] = {
     "ad.* audience.* campaign.* pixel.*": ("dash", {"crystal"}),
     "lead.received": ("pepper", set()),
+    "lead.untriaged": ("coo", set()),
     "lead.triaged lead.qualified": ("dirk", {"pulse"}),
     "email.* chat.* response.sent": ("pepper", {"dirk", "crystal", "pulse"}),
     "call.completed": ("arin", {"pulse", "dirk"}),
@@ -39,6 +40,7 @@ TABLE: Mapping[str, tuple[str | None, set[str]]] = {
 #: Who makes a judgement that another seat owns.
 MADE_ELSEWHERE = {
     "lead.triaged": "pepper",
+    "lead.untriaged": "pepper",
     "expansion.recommended": "pulse",
     "expansion.clearance_requested": "dirk",
     "briefing.issued": "radar",
@@ -52,7 +54,7 @@ def expected(event_type: str) -> tuple[str | None, set[str]]:
 
 
 @pytest.mark.parametrize("event_type", sorted(catalogue()))
-def test_r22_every_event_has_the_owner_of_the_table_and_no_other(event_type: str) -> None:
+def test_r22_r29_every_event_has_the_owner_of_the_table_and_no_other(event_type: str) -> None:
     owner = roster.owner(event_type)
     assert (None if owner is None else owner.name) == expected(event_type)[0]
 

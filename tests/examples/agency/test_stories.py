@@ -110,14 +110,14 @@ def test_r87_a_lead_that_is_told_twice_is_triaged_once(agency: Agency) -> None:
     agency.work()
     assert agency.send("leads", sample)
     agency.work()
-    assert agency.types() == ["lead.received", "lead.triaged"]
+    assert [kind for kind in agency.types() if kind.startswith("lead.")] == ["lead.received", "lead.triaged"]
     assert len(agency.rows("tasks")) == 1
 
 
 def test_r94_a_seat_that_a_human_has_taken_over_gets_tasks_instead(start: Callable[..., Agency]) -> None:
     agency = start(SEATS__PEPPER__KIND="human", SEATS__PEPPER__ASSIGNEE="robin@northwind.example.com")
     told(agency, a_lead())
-    assert agency.types() == ["lead.received"]
+    assert [kind for kind in agency.types() if kind.startswith("lead.")] == ["lead.received"]
     [task] = agency.rows("tasks")
     assert (task.seat, task.assignee) == ("pepper", "robin@northwind.example.com")
 

@@ -32,7 +32,7 @@ PROMISED = {
         ad.clicked audience.engaged campaign.status_changed
     """,
     "inquiry": """
-        lead.received lead.triaged lead.qualified email.received email.delivery_changed call.completed
+        lead.received lead.triaged lead.untriaged lead.qualified email.received email.delivery_changed call.completed
         email.triaged email.sent chat.received chat.sent response.sent contact.changed contact.merged
         contact.erased
     """,

@@ -96,6 +96,19 @@ messages = table(
     Index("messages_to", "to_seat", "id"),
 )
 
+#: What seats that live elsewhere replied to handoffs, by file; a handoff that is run again finds it here.
+replies = table(
+    "replies",
+    row_id(),
+    col("event_seq", BigInteger),
+    col("seat", Text),
+    col("envelope", Text),  # its id: replied again, it is one reply
+    col("body", Text),  # JSON: effects
+    col("at", BigInteger),
+    Index("replies_envelope", "seat", "envelope", unique=True),
+    Index("replies_handoff", "event_seq", "seat", "id"),
+)
+
 #: A slow lane below live traffic that runs chosen handoffs or items again.
 replays = table(
     "replays",

@@ -49,7 +49,7 @@ def settle_identities(connection: Connection, resolved: Resolved, entries: Seque
         }
         event = _about(control("identity.conflict", fields, cause, str(conflict.other_id)), conflict.account_id)
         said.append(event)
-        give_task(
+        task = give_task(
             connection,
             Task("Two customers, or one?", words),
             kind="identity",
@@ -58,7 +58,15 @@ def settle_identities(connection: Connection, resolved: Resolved, entries: Seque
             cause=_hex(cause),
             now=now,
         )
+        connection.execute(_CONFLICT, {"account": conflict.account_id, "other": conflict.other_id, "task": task})
     return said
+
+
+# Guards look at both while nobody has said whether they are one.
+_CONFLICT = text("""
+INSERT INTO conflicts (account_id, other_id, task_id) VALUES (:account, :other, :task)
+ON CONFLICT (account_id, other_id) DO UPDATE SET task_id = excluded.task_id
+""")
 
 
 _ASKED = text("SELECT 1 FROM tasks WHERE account_id = :account AND kind = 'identity' AND text = :text")

@@ -25,7 +25,7 @@ def won(event: DealWon, ctx: SyncContext) -> None:
     if first.id != event.id:
         ctx.log(f"Deal {event.deal_id} was won before: it has its project.")
         return
-    project = f"project-{engagement[:_LONGEST]}"
+    project = project_id_of(event)
     ctx.emit(
         ProjectCreated(
             project_id=project,
@@ -41,7 +41,7 @@ def won(event: DealWon, ctx: SyncContext) -> None:
 @crystal.on(EmailTriaged)
 def email_triaged(event: EmailTriaged, ctx: SyncContext) -> None:
     """A customer's mail is part of what happened in their project."""
-    if event.outcome in ("client_urgent", "client_routine", "lead"):
+    if event.outcome in ("client_urgent", "client_routine", "lead") and project_of(ctx) is not None:
         note(f"The customer wrote ({event.outcome.replace('_', ' ')}).", ctx, key=event.message_id)
 
 
@@ -52,6 +52,11 @@ def note(text: str, ctx: SyncContext, *, key: str) -> None:
         ctx.log(text)
     else:
         ctx.emit(ProjectNoted(project_id=project.project_id, text=text), key=key)
+
+
+def project_id_of(deal: DealWon) -> str:
+    """The id of the project of a deal's engagement."""
+    return f"project-{engagement_of(deal)[:_LONGEST]}"
 
 
 def engagement_of(deal: DealWon) -> str:

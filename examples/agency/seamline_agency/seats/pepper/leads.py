@@ -18,7 +18,15 @@ PATIENCE = timedelta(minutes=5)
 ANSWER = timedelta(hours=1)
 
 # R17: that Pepper fails or is late is noticed by the clock, not by Pepper.
-pepper.expect(LeadTriaged, after=LeadReceived, within=PATIENCE, otherwise=LeadUntriaged, rule="R17", same=("lead_id",))
+pepper.expect(
+    LeadTriaged,
+    after=LeadReceived,
+    within=PATIENCE,
+    otherwise=LeadUntriaged,
+    rule="R17",
+    each=("lead_id",),
+    same=("lead_id",),
+)
 
 
 @pepper.on(LeadReceived)

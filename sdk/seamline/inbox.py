@@ -1,0 +1,223 @@
+"""Inbox files: a folder a seat, a file a message, for seats that live elsewhere and for people who look. No locks.
+
+``<folder>/<seat>/{tmp,new,cur,done,dead}``. A writer makes a file in ``tmp`` and moves it to ``new`` when it is
+durable. A reader claims it by moving it to ``cur``: of several, one wins. It moves it to ``done`` when it has done the
+work; until then it has a lease, by the file's time. What outlives its lease goes back to ``new``, counted in its name,
+and at last to ``dead``; so does at once what is no envelope. Whoever reads may see a message twice, and none is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from seamline.envelope import Envelope, read_envelope, ulid
+from seamline.errors import ConfigError, PayloadError
+
+#: Folders of an inbox. Readers never look into the first.
+TMP, NEW, CUR, DONE, DEAD = FOLDERS = ("tmp", "new", "cur", "done", "dead")
+#: A file in ``tmp`` that is so old was left by a writer that died.
+ABANDONED = timedelta(hours=1)
+
+_SEAT = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+#: ``<ULID>.<pid>.<host>.json``, and ``<ULID>.<pid>.<host>,<n>.json`` when it is delivered for the n-th time.
+_NAME = re.compile(r"(?P<ulid>[0-9A-HJKMNP-TV-Z]{26})\.(?P<pid>\d+)\.(?P<host>[\w-]+)(,(?P<n>\d{1,4}))?\.json")
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A message that this reader has, until its lease is over."""
+
+    inbox: Inbox
+    name: str
+    envelope: Envelope
+    delivery: int = 1
+
+    def ack(self) -> bool:
+        """Say that the work is done; False: the lease was over, and somebody else may have the message."""
+        return self.inbox.move(self.name, CUR, DONE)
+
+    def renew(self) -> bool:
+        """Begin the lease anew; False: it was over."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self.inbox.path(CUR, self.name), (self.inbox.now(), self.inbox.now()))
+            return True
+        return False
+
+    def give_back(self) -> bool:
+        """Let the next reader have it, as if it had never been claimed."""
+        return self.inbox.move(self.name, CUR, NEW)
+
+    def fail(self, reason: str) -> bool:
+        """Say that it cannot be done: it lies with the dead, with the reason beside it."""
+        return self.inbox.bury(self.name, CUR, reason)
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """The inbox of a seat below a folder. ``to`` is whom its messages are for, where that is not the seat.
+
+    ``lease`` is how long a reader may take, ``most`` how often a message is delivered before it is dead. ``now`` is the
+    wall clock in seconds, as the file system writes it.
+    """
+
+    folder: Path
+    seat: str
+    lease: timedelta = timedelta(minutes=10)
+    most: int = 5
+    to: str | None = None
+    now: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        if not _SEAT.fullmatch(self.seat):
+            raise ConfigError(f"an inbox is named as a seat: [a-z][a-z0-9_-]{{0,31}}, not {self.seat[:40]!r}")
+
+    def path(self, folder: str, name: str = "") -> Path:
+        return self.folder / self.seat / folder / name
+
+    def make(self) -> Inbox:
+        """Make the folders that are not there yet, for nobody but their owner."""
+        for name in FOLDERS:
+            self.path(name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.chmod(self.folder / self.seat, 0o700)
+        return self
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def put(self, envelope: Envelope) -> Path | None:
+        """Deliver an envelope: it is durable when this returns. None: one of this id is there already, or was.
+
+        Raises PayloadError for what its reader would not take.
+        """
+        content = envelope.to_json()
+        read_envelope(content, to=self.to or self.seat)
+        mark = ulid(envelope.created_at, f"{envelope.sender}\n{envelope.id}")
+        if self._has(mark):
+            return None
+        host = re.sub(r"[^\w-]", "-", socket.gethostname(), flags=re.ASCII) or "host"
+        name = f"{mark}.{os.getpid()}.{host}.json"
+        written = self.path(TMP, name)
+        descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(written, self.path(NEW, name))
+        self._sync(NEW)
+        return self.path(NEW, name)
+
+    def _has(self, mark: str) -> bool:
+        # In the order in which a message moves: whoever looks behind it still meets it.
+        return any(name.startswith(mark) for folder in (NEW, CUR, DONE, DEAD) for name in self._names(folder))
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def claim(self) -> Claimed | None:
+        """Take the oldest message; None: there is none. What is no envelope of this inbox goes to the dead."""
+        self.recover()
+        for name in self._names(NEW):
+            with contextlib.suppress(FileNotFoundError):
+                # Its lease begins before it is claimed: nobody may find it claimed with an old time.
+                os.utime(self.path(NEW, name), (self.now(), self.now()))
+                if not self.move(name, NEW, CUR):
+                    continue
+                try:
+                    envelope = read_envelope(self.path(CUR, name).read_bytes(), to=self.to or self.seat)
+                except PayloadError as error:
+                    self.bury(name, CUR, str(error))
+                    continue
+                return Claimed(self, name, envelope, _deliveries(name))
+        return None
+
+    def recover(self) -> int:
+        """Give back what outlived its lease. Returns how many that were."""
+        found = 0
+        for name in self._names(CUR):
+            with contextlib.suppress(FileNotFoundError):
+                if self._age(CUR, name) > self.lease.total_seconds():
+                    found += self._again(name)
+        return found
+
+    def _again(self, name: str) -> bool:
+        n = _deliveries(name) + 1
+        if n > self.most:
+            return self.bury(name, CUR, f"delivered {self.most} times, and never done")
+        parts = _NAME.fullmatch(name)
+        assert parts is not None
+        return self.move(name, CUR, NEW, f"{parts['ulid']}.{parts['pid']}.{parts['host']},{n}.json")
+
+    def move(self, name: str, source: str, target: str, renamed: str | None = None) -> bool:
+        """Move a message; False: it is not there any more."""
+        try:
+            os.rename(self.path(source, name), self.path(target, renamed or name))
+        except FileNotFoundError:
+            return False
+        self._sync(target)
+        return True
+
+    def bury(self, name: str, source: str, reason: str) -> bool:
+        """Move a message to the dead, and write beside it why."""
+        if not self.move(name, source, DEAD):
+            return False
+        self.path(DEAD, f"{name}.reason").write_text(reason + "\n", encoding="utf-8")
+        return True
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    def waiting(self) -> int:
+        """How many messages nobody has claimed."""
+        return sum(1 for _ in self._names(NEW))
+
+    def dead(self) -> Iterator[tuple[str, str]]:
+        """What lies with the dead and nobody was told of: the file's name, and why."""
+        for name in self._names(DEAD):
+            if not self.path(DEAD, f"{name}.told").exists():
+                reason = self.path(DEAD, f"{name}.reason")
+                yield name, reason.read_text(encoding="utf-8").strip() if reason.exists() else "nobody wrote why"
+
+    def told(self, name: str) -> None:
+        """Note that somebody was told of a dead message."""
+        self.path(DEAD, f"{name}.told").touch()
+
+    def prune(self, age: timedelta) -> int:
+        """Delete what was done so long ago, and what writers left behind that died. Returns how many files."""
+        found = 0
+        for folder, limit in ((DONE, age), (TMP, ABANDONED)):
+            for name in self._names(folder):
+                with contextlib.suppress(FileNotFoundError):
+                    if self._age(folder, name) > limit.total_seconds():
+                        os.unlink(self.path(folder, name))
+                        found += 1
+        return found
+
+    def _age(self, folder: str, name: str) -> float:
+        return self.now() - os.stat(self.path(folder, name)).st_mtime
+
+    def _names(self, folder: str) -> list[str]:
+        try:
+            found = os.listdir(self.path(folder))
+        except FileNotFoundError:
+            raise ConfigError(f"there is no inbox {self.path(folder)}; Inbox.make() makes it") from None
+        return sorted(name for name in found if _NAME.fullmatch(name))
+
+    def _sync(self, folder: str) -> None:
+        descriptor = os.open(self.path(folder), os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _deliveries(name: str) -> int:
+    found = _NAME.fullmatch(name)
+    return int(found["n"] or 1) if found else 1
+
+
+__all__ = ["CUR", "DEAD", "DONE", "FOLDERS", "NEW", "TMP", "Claimed", "Inbox"]

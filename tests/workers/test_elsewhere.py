@@ -1,0 +1,329 @@
+"""Seats that live elsewhere: by files and by requests; what they ask for is judged as any handler's."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seamline import Seat, SyncContext
+from seamline.delivery import Request
+from seamline.envelope import ENGINE, Envelope, read_envelope
+from seamline.events import ProposalViewed
+from seamline.inbox import DEAD, DONE, NEW, Inbox
+from seamline.signature.standard_webhooks import StandardWebhooks
+from seamline.ssrf import Guard
+from seamline.transport import Limits, Transport
+from seamline_workers.elsewhere import Elsewhere
+from seamline_workers.mirror import Mirror
+from seamline_workers.outbox import Outbox
+from support.certificate import certificate
+from support.loopback import Loopback, loopback
+from support.works import Works, viewed
+
+MakeWorks = Callable[..., Works]
+SECRET = "whsec_c2VjcmV0IG9mIGEgc2VhdCB0aGF0IGxpdmVzIGVsc2V3aGVyZQ=="
+RISK = {"kind": "emit", "type": "risk.flagged", "data": {"flag_id": "F1", "severity": "watch"}}
+
+
+@dataclass
+class Office:
+    """A company whose Pulse lives elsewhere, by files in a folder."""
+
+    company: Works
+    inbox: Inbox
+    out: Inbox
+    outbox: Outbox
+
+    def claim(self) -> Any:
+        found = self.inbox.claim()
+        assert found is not None
+        return found
+
+    def reply(self, to: str, *effects: Any, id: str = "r1", **more: Any) -> None:
+        """Reply as the seat does, and let the engine take it."""
+        body = {"schema": "effects.v1", "effects": list(effects)}
+        told = {
+            "id": id,
+            "type": "RESPONSE",
+            "from": "pulse",
+            "to": ENGINE,
+            "in_reply_to": to,
+            "conversation": to,
+            "body": body,
+            "created_at": datetime(2026, 11, 20, 12, tzinfo=UTC),
+        }
+        self.out.put(Envelope.model_validate(told | more))
+        while self.outbox.some():
+            pass
+        self.company.work()
+
+
+@pytest.fixture
+def office(works: MakeWorks, tmp_path: Path) -> Office:
+    pulse = Seat("pulse", owns=["proposal.*", "risk.*"], inbox="dir:elsewhere")
+    company = works(pulse, Seat("dirk", owns=["deal.*"]))
+    company.engine.runner.elsewhere = Elsewhere(company.store, tmp_path, {}, Transport())
+    company.engine.runner.elsewhere.make(company.engine.seats)
+    inbox = Inbox(tmp_path / "elsewhere", "pulse")
+    out = Inbox(tmp_path / "elsewhere" / "pulse", "out", to=ENGINE)
+    return Office(company, inbox, out, Outbox(company.store, company.roster.seats, tmp_path))
+
+
+def test_r64_a_handoff_by_file_is_done_when_the_file_is_durable_and_says_all_that_is_needed(office: Office) -> None:
+    office.company.tell(viewed())
+    office.company.work()
+    assert office.company.states() == [("proposal.viewed", "pulse", "done")]
+    claimed = office.claim()
+    assert claimed.envelope.id == "1.pulse"
+    body = claimed.envelope.body
+    assert body["schema"] == "handoff.v1"
+    assert body["event"]["type"] == "seamline.proposal.viewed.v1"
+    assert body["event"]["data"]["proposal_id"] == "P1"
+    assert body["account"]["contacts"][0]["email"] == "dana@acme.example"
+    assert body["account"]["facts"] == {"proposal.viewed": 1}
+
+
+def test_r64_a_reply_by_file_is_its_handler_s_result_once_however_often_it_comes(office: Office) -> None:
+    office.company.tell(viewed())
+    office.company.work()
+    effects = [
+        {"kind": "flag", "name": "unhappy", "text": "They look again and again"},
+        {"kind": "message", "to": "dirk", "topic": "risk", "body": "Careful"},
+        {"kind": "log", "text": "noted"},
+        RISK,
+    ]
+    office.reply("1.pulse", *effects)
+    office.reply("1.pulse", *effects, created_at="2026-11-20T13:00:00Z")
+    company = office.company
+    assert company.types() == ["proposal.viewed", "risk.flagged", "message.delivered"]
+    assert company.one("SELECT count FROM flags") == 1
+    assert company.one("SELECT count(*) FROM replies") == 1
+    assert company.one("SELECT to_seat FROM messages") == "dirk"
+    assert company.states() == [("proposal.viewed", "pulse", "done"), ("risk.flagged", "pulse", "done")]
+    assert len(list(office.out.path(DONE).iterdir())) == 2
+    office.reply("1.pulse", {"kind": "task", "title": "Call them"}, id="r2")
+    assert company.one("SELECT title FROM tasks") == "Call them"
+    assert company.one("SELECT count FROM flags") == 1
+
+
+def test_r64_r71_what_a_seat_elsewhere_may_not_ask_for_is_dead_and_a_human_is_told_once(office: Office) -> None:
+    office.company.tell(viewed())
+    office.company.work()
+    for n, (effect, reason) in enumerate(
+        [
+            ({"kind": "approve", "draft": "1"}, "effects.0"),
+            ({"kind": "emit", "type": "deal.imagined"}, "there is no event type"),
+            ({"kind": "flag", "name": "x", "text": "y", "approved": True}, "approved"),
+        ]
+    ):
+        office.reply("1.pulse", effect, id=f"bad{n}")
+        assert any(reason in path.read_text() for path in office.out.path(DEAD).glob("*.reason"))
+    for to, sender in (("2.pulse", "pulse"), ("1.dirk", "pulse"), ("1.pulse", "dirk"), ("nothing", "pulse")):
+        office.reply(to, RISK, id=f"astray {to} {sender}", **{"from": sender})
+    company = office.company
+    assert company.types() == ["proposal.viewed"]
+    assert company.one("SELECT count(*) FROM tasks WHERE kind = 'incident' AND seat = 'pulse'") == 7
+    office.outbox._swept = 0.0
+    office.outbox.some()
+    assert company.one("SELECT count(*) FROM tasks") == 7
+
+
+def test_a_judgement_that_is_not_the_seat_s_to_make_kills_its_handoff(office: Office) -> None:
+    office.company.tell(viewed())
+    office.company.work()
+    office.reply("1.pulse", {"kind": "emit", "type": "deal.won", "data": {"deal_id": "D1"}})
+    assert office.company.states() == [("proposal.viewed", "pulse", "dead")]
+    assert "no judgement of its own" in office.company.one("SELECT reason FROM handoffs")
+
+
+def test_a_seat_elsewhere_may_give_a_case_to_a_human(office: Office) -> None:
+    office.company.tell(viewed())
+    office.company.work()
+    office.reply("1.pulse", body={"schema": "effects.v1", "needs_human": "I cannot tell"})
+    assert office.company.states() == [("proposal.viewed", "pulse", "needs_human")]
+    office.reply("1.pulse", RISK, id="r2")
+    assert office.company.states()[0] == ("proposal.viewed", "pulse", "done")
+    assert "risk.flagged" in office.company.types()
+
+
+def test_a_reply_to_a_handoff_that_runs_waits_until_it_has_ended(office: Office) -> None:
+    office.company.tell(viewed())
+    office.reply("1.pulse", RISK)
+    assert office.company.one("SELECT count(*) FROM replies") == 0
+    assert len(list(office.out.path(NEW).iterdir())) == 1
+    while office.outbox.some():
+        pass
+    office.company.work()
+    assert office.company.types() == ["proposal.viewed", "risk.flagged"]
+
+
+def test_r64_a_message_to_a_seat_elsewhere_is_a_file_from_its_sender(works: MakeWorks, tmp_path: Path) -> None:
+    pepper, pulse = Seat("pepper", owns=["proposal.*"]), Seat("pulse", inbox="dir:bus")
+
+    @pepper.on(ProposalViewed)
+    def ask(_: ProposalViewed, ctx: SyncContext) -> None:
+        ctx.message("pulse", topic="mood", body="How are they?", kind="REQUEST")
+
+    heard: list[str] = []
+
+    @pepper.on_message("mood")
+    def hear(message: Any, ctx: SyncContext) -> None:
+        heard.append(f"{message.in_reply_to}: {message.body}")
+
+    company = works(pepper, pulse)
+    company.engine.runner.elsewhere = Elsewhere(company.store, tmp_path, {}, Transport())
+    company.engine.runner.elsewhere.make(company.engine.seats)
+    company.tell(viewed())
+    company.work()
+    claimed = Inbox(tmp_path / "bus", "pulse").claim()
+    assert claimed is not None
+    asked = claimed.envelope
+    assert (asked.sender, asked.type, asked.topic, asked.exchange) == ("pepper", "REQUEST", "mood", 1)
+    assert asked.body["text"] == "How are they?"
+    out = Inbox(tmp_path / "bus" / "pulse", "out", to=ENGINE)
+    desk = Office(company, Inbox(tmp_path / "bus", "pulse"), out, Outbox(company.store, company.roster.seats, tmp_path))
+    desk.reply(asked.id, {"kind": "message", "to": "pepper", "topic": "mood", "body": "Good", "type": "RESPONSE"})
+    company.work()
+    assert heard == [f"{asked.body['message']}: Good"]
+
+
+# --- by request ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Remote:
+    company: Works
+    server: Loopback
+
+    def answer(self, status: int, body: Any = None) -> None:
+        content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.server.answers["/pulse"] = (status, {"content-type": "application/json"}, content)
+
+    def tell(self) -> list[tuple[str, str, str]]:
+        self.company.tell(viewed())
+        self.company.work()
+        return self.company.states()
+
+
+@pytest.fixture
+def remote(works: MakeWorks, tmp_path: Path) -> Iterator[Remote]:
+    trusted, serving = certificate(tmp_path, "pulse.example.com")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(serving)
+    with loopback(tls) as server:
+        pulse = Seat("pulse", owns=["*"], endpoint=f"https://pulse.example.com:{server.port}/pulse")
+        company = works(pulse)
+        guard = Guard(allow=["pulse.example.com"], resolve=lambda _host, _port: ["127.0.0.1"])
+        transport = Transport(guard, Limits(attempts=1), tls=ssl.create_default_context(cafile=str(trusted)))
+        company.engine.runner.elsewhere = Elsewhere(company.store, tmp_path, {"pulse": SECRET}, transport)
+        yield Remote(company, server)
+        transport.close()
+
+
+def test_a_handoff_by_request_is_signed_and_its_answer_is_the_result(remote: Remote) -> None:
+    remote.answer(200, {"schema": "effects.v1", "effects": [RISK]})
+    assert remote.tell()[0] == ("proposal.viewed", "pulse", "done")
+    assert remote.company.types()[:2] == ["proposal.viewed", "risk.flagged"]
+    (path, headers), body = remote.server.seen[0], remote.server.bodies[0]
+    request = Request.build("POST", f"https://pulse.example.com{path}", body, headers)
+    proof = StandardWebhooks().verify(request, {"signing": (SECRET,)}, datetime.now(UTC), {})
+    assert proof.scheme == "standard-webhooks"
+    assert (headers["webhook-id"], headers["idempotency-key"]) == ("1-pulse", "1-pulse")
+    assert read_envelope(body, to="pulse").body["event"]["data"]["proposal_id"] == "P1"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "state", "reason"),
+    [
+        (204, None, "done", None),
+        (200, b"", "done", None),
+        (200, b"thanks", "dead", "no JSON"),
+        (200, {"effects": [{"kind": "send"}]}, "dead", "no effects"),
+        (200, {"needs_human": "odd"}, "needs_human", "odd"),
+        (200, {"retry_after_s": 5}, "retrying", "the seat asked"),
+        (400, {"detail": "no"}, "dead", "refused it: 400"),
+        (401, {}, "dead", "refused it: 401"),
+        (404, {}, "dead", "refused it: 404"),
+        (429, {}, "retrying", "429"),
+        (500, {}, "retrying", "500"),
+        (503, {}, "retrying", "503"),
+    ],
+)
+def test_what_an_answer_means(remote: Remote, status: int, body: Any, state: str, reason: str | None) -> None:
+    remote.answer(status, body)
+    assert remote.tell() == [("proposal.viewed", "pulse", state)]
+    found = remote.company.one("SELECT reason FROM handoffs")
+    assert found is None if reason is None else reason in found
+
+
+def test_a_seat_s_address_may_not_lead_into_our_own_network(works: MakeWorks, tmp_path: Path) -> None:
+    company = works(Seat("pulse", owns=["*"], endpoint="https://inside.example.com/pulse"))
+    transport = Transport(Guard(resolve=lambda _host, _port: ["10.0.0.7"]))
+    company.engine.runner.elsewhere = Elsewhere(company.store, tmp_path, {"pulse": SECRET}, transport)
+    company.tell(viewed())
+    company.work()
+    assert company.states() == [("proposal.viewed", "pulse", "dead")]
+
+
+# --- the mirror ------------------------------------------------------------------------------------------------------
+
+
+def test_r64_every_seat_inside_has_an_inbox_folder_that_mirrors_its_messages(works: MakeWorks, tmp_path: Path) -> None:
+    pepper, dirk = Seat("pepper", owns=["proposal.*"]), Seat("dirk")
+
+    @pepper.on(ProposalViewed)
+    def tell(seen: ProposalViewed, ctx: SyncContext) -> None:
+        ctx.message("dirk", topic="price", body=f"They read {seen.proposal_id}")
+
+    @dirk.on_message()
+    def hear(_: Any, ctx: SyncContext) -> None:
+        ctx.log("heard")
+
+    company = works(pepper, dirk)
+    company.tell(viewed(1), viewed(2))
+    company.engine.do(_pepper())
+    mirror, other = (Mirror(company.store, company.roster.seats, tmp_path / "bus") for _ in range(2))
+    for one in (mirror, other, mirror):
+        one.some()
+    inbox = Inbox(tmp_path / "bus", "dirk")
+    told = [read_envelope(path.read_bytes(), to="dirk") for path in sorted(inbox.path(NEW).iterdir())]
+    assert sorted(envelope.body["text"] for envelope in told) == ["They read P1", "They read P2"]
+    assert list(Inbox(tmp_path / "bus", "pepper").path(NEW).iterdir()) == []
+    company.work()
+    mirror._tidied = 0.0
+    mirror.some()
+    assert [len(list(inbox.path(folder).iterdir())) for folder in (NEW, DONE)] == [0, 2]
+    with company.store.read() as connection:
+        assert not mirror.due(connection)
+
+
+def test_a_mirror_that_died_before_it_noted_how_far_it_was_writes_nothing_twice(
+    works: MakeWorks, tmp_path: Path
+) -> None:
+    pepper = Seat("pepper", owns=["proposal.*"])
+
+    @pepper.on(ProposalViewed)
+    def tell(seen: ProposalViewed, ctx: SyncContext) -> None:
+        ctx.message("dirk", topic="price", body=f"They read {seen.proposal_id}")
+
+    company = works(pepper, Seat("dirk"))
+    company.tell(viewed(1), viewed(2))
+    company.work()
+    mirror = Mirror(company.store, company.roster.seats, tmp_path / "bus")
+    mirror.some()
+    (tmp_path / "bus" / ".mirrored").write_text("1")
+    mirror.some()
+    assert Inbox(tmp_path / "bus", "dirk").waiting() == 2
+
+
+def _pepper() -> Any:
+    from seamline_workers.run import Run, Work
+
+    return Run(Work("seat", "pepper"))
