@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -22,8 +22,8 @@ _BUSY = (
     ("handoffs", "retrying"),
     ("dispatches", "dispatching"),
 )
-#: What is under way once its time has come.
-_DUE = (("deadlines", "armed"), ("dispatches", "approved"))
+#: What is under way once its time has come. At the very moment of its deadline nothing is late yet.
+_DUE = (("deadlines", "armed", timedelta(0)), ("dispatches", "approved", timedelta(microseconds=1)))
 #: Looks one after another that must find nothing: what one kind of work leads to may be of a kind looked at before.
 _QUIET_LOOKS = 2
 #: Seconds between two looks.
@@ -129,9 +129,9 @@ class Api:
 
     def busy(self, now: datetime) -> str:
         """Something that is under way; empty: nothing is."""
-        for what, state in _DUE:
+        for what, state, slack in _DUE:
             for one in self._page(what, {"state": state, "limit": "1000"})["items"]:
-                if one["due_at"] is None or datetime.fromisoformat(one["due_at"]) <= now:
+                if one["due_at"] is not None and datetime.fromisoformat(one["due_at"]) < now + slack:
                     return f"{what} {one['id']}"
         for what, state in _BUSY:
             if found := self._page(what, {"state": state, "limit": "1"})["items"]:
