@@ -9,19 +9,20 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Table, text
 
 from benchmarks import ours
+from benchmarks.bulk import move_sequences, settle
 from benchmarks.contestant import Running, Site
 from benchmarks.cpu import spent, usage
 from benchmarks.load import Load, prepared
 from benchmarks.workload import Workload
 from seamline_workers.store import desk_schema, schema
-from seamline_workers.store.store import Store, connect_sqlite, open_store, sqlite_path
+from seamline_workers.store.store import Store, open_store
 from support.servers import Postgres, Redis
 
 SMALL, LARGE, MEASURED = 10_000, 1_000_000, 4_000
@@ -30,6 +31,7 @@ FEW, MANY, STEP = 20_000, 200_000, 20_000
 FILL_S, SEND_S = 90.0, 50.0
 MOST_CPU, MOST_MEMORY, MOST_MIB = 1.3, 1.1, 30.0
 SETTLE_S = 0.5
+WARM_UP = 500
 
 #: Which number of a copied row is moved by the size of what; other columns are copied, but for ``_OTHERS``.
 _MOVED: Mapping[Table, Mapping[str, str]] = {
@@ -76,38 +78,39 @@ class Growth:
 
 def measure(servers: tuple[Postgres, Redis], *, postgres: bool) -> Growth:
     """Measure a small store, fill it, measure it again; then the memory of a server in a store of its own."""
-    with _place(servers, postgres) as (site, store):
+    with place(servers, postgres) as (site, store):
         with ours.start(site, True, postgres=postgres, store=store) as running:
-            _send(running, SMALL, "base", drained=0)
-            small_us = _cost(running, "small", SMALL)
+            send(running, Workload(SMALL, run="base"), drained=0)
+            small_us = cost(running, Workload(MEASURED, run="small"), SMALL)
         stored = fill(open_store(store, pool=1), LARGE)
         with ours.start(site, True, postgres=postgres, store=store) as running:
-            large_us = _cost(running, "large", stored)
-    with _place(servers, postgres) as (site, store), ours.start(site, False, postgres=postgres, store=store) as running:
+            large_us = cost(running, Workload(MEASURED, run="large"), stored)
+    with place(servers, postgres) as (site, store), ours.start(site, False, postgres=postgres, store=store) as running:
         few, many, sent = _memory(running)
     return Growth("PostgreSQL" if postgres else "SQLite", small_us, large_us, stored, few, many, sent)
 
 
 @contextmanager
-def _place(servers: tuple[Postgres, Redis], postgres: bool) -> Iterator[tuple[Site, str]]:
+def place(servers: tuple[Postgres, Redis], postgres: bool) -> Iterator[tuple[Site, str]]:
     with tempfile.TemporaryDirectory(prefix="seamline-bench-") as folder, ExitStack() as stack:
         site = Site(*servers, Path(folder))
         yield site, stack.enter_context(site.database()) if postgres else f"sqlite:///{site.folder / 'seamline.db'}"
 
 
-def _cost(running: Running, run: str, stored: int) -> float:
-    """Microseconds an event of all parts together, after a warm-up."""
-    stored += _send(running, 500, f"{run}-warm", drained=stored)
+def cost(running: Running, workload: Workload, stored: int) -> float:
+    """Microseconds an event of all parts together, after a warm-up; ``stored`` events are done already."""
+    stored += send(running, replace(workload, count=WARM_UP, run=f"{workload.run}-warm", among=workload.among), stored)
     time.sleep(SETTLE_S)
     before = usage(running.trees)
-    accepted = _send(running, MEASURED, run, drained=stored)
+    accepted = send(running, workload, stored)
     time.sleep(SETTLE_S)
     return sum(spent(before, usage(running.trees)).values()) * 1e6 / accepted
 
 
-def _send(running: Running, count: int, run: str, drained: int | None = None) -> int:
+def send(running: Running, workload: Workload, drained: int | None = None) -> int:
     """Send a load; with ``drained`` events done before, wait until its own are done too. RuntimeError where not."""
-    with prepared(Load(running.url, Workload(count, run=run))) as sender:
+    count = workload.count
+    with prepared(Load(running.url, workload)) as sender:
         outcome = sender.run()
     if outcome.accepted != count:
         raise RuntimeError(f"accepted {outcome.accepted} of {count}: {outcome.statuses}")
@@ -123,7 +126,7 @@ def _memory(running: Running) -> tuple[float, float, int]:
     """MiB after FEW deliveries and after MANY, and how many there were in the end."""
     sent, few, end = 0, 0.0, time.monotonic() + SEND_S
     while sent < MANY and (time.monotonic() < end or sent < FEW):
-        sent += _send(running, STEP, f"memory-{sent}")
+        sent += send(running, Workload(STEP, run=f"memory-{sent}"))
         if sent == FEW:
             few = usage(running.trees)["server"].rss / 2**20
     return few, usage(running.trees)["server"].rss / 2**20, sent
@@ -146,8 +149,8 @@ def fill(store: Store, wanted: int) -> int:
         with store.begin() as connection:
             connection.execute(text("UPDATE ledger_head SET seq = seq * :n"), {"n": copies + 1})
             if store.postgres:
-                _move_sequences(connection)
-        _settle(store)
+                move_sequences(connection)
+        settle(store)
         return (copies + 1) * sizes["events"]
     finally:
         store.close()
@@ -174,22 +177,6 @@ def _copy(table: Table, n: int, sizes: Mapping[str, int], postgres: bool) -> str
         f"INSERT INTO {table.name} ({names}) SELECT {', '.join(given)} FROM {table.name}"
         f" WHERE {first} <= {sizes[size]}{kind}"
     )
-
-
-def _move_sequences(connection: Connection) -> None:
-    for name in ("deliveries", "accounts", "contacts", "flags"):
-        connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT max(id) FROM {name}))"))
-
-
-def _settle(store: Store) -> None:
-    """Leave the store as time would: statistics are known, and the log is written back."""
-    if store.postgres:
-        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for command in ("SET statement_timeout = 0", "VACUUM ANALYZE", "CHECKPOINT"):
-                connection.execute(text(command))
-        return
-    with closing(connect_sqlite(sqlite_path(store.url))) as file:
-        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 # --- the page -------------------------------------------------------------------------------------------------------

@@ -16,6 +16,15 @@ PACKAGES = (
     *("fastapi", "celery", "asyncpg", "redis", "msgspec"),
 )
 
+#: Checkpoints would fall into one run and not into another; autovacuum is to keep up within a run.
+POSTGRES_SETTINGS: dict[str, str | int] = {
+    "max_connections": 100,
+    "shared_buffers": "512MB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "30min",
+    "autovacuum_naptime": "5s",
+}
+
 
 def describe(postgres: Postgres, redis: Redis) -> list[str]:
     """Lines about processor, memory, kernel, interpreter, servers and libraries."""

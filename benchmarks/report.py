@@ -29,9 +29,13 @@ events, and proportionally fewer where a run is shorter, so that the same share 
 
 
 def results(
-    machine: Sequence[str], contestants: Sequence[Contestant], claims: Sequence[Claim], runs: Sequence[Run]
+    machine: Sequence[str],
+    contestants: Sequence[Contestant],
+    claims: Sequence[Claim],
+    runs: Sequence[Run],
+    beside: Sequence[Verdict] = (),
 ) -> str:
-    """The whole page."""
+    """The page; ``beside``: verdicts on what was measured apart from the rounds."""
     rounds = 1 + max((run.round for run in runs), default=0)
     head = ["# Results", "", f"Written by `make bench`; interleaved rounds: {rounds}.", ""]
     blocks = [
@@ -39,7 +43,7 @@ def results(
         METHOD,
         "\n".join(f"- **{contestant.name}**: {contestant.what}" for contestant in contestants),
         *_problems(runs),
-        *_verdicts([verdict for claim in claims if (verdict := claim.judge(runs)) is not None]),
+        *_verdicts([*(verdict for claim in claims if (verdict := claim.judge(runs)) is not None), *beside]),
     ]
     for phase in ABOUT:
         blocks.extend(_table(phase, contestants, [run for run in runs if run.phase == phase]))

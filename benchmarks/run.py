@@ -6,31 +6,27 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from benchmarks import growth, isolation
-from benchmarks.claims import CLAIMS
+from benchmarks import growth, isolation, population
+from benchmarks.claims import CLAIMS, Verdict
 from benchmarks.contestant import AS_SHIPPED, END_TO_END, HALF_LOAD, HOT, INGEST, Contestant
 from benchmarks.contestants import CONTESTANTS
-from benchmarks.machine import describe
+from benchmarks.machine import POSTGRES_SETTINGS, describe
 from benchmarks.measure import Run, failed, measure
 from benchmarks.report import results
 from support.servers import Postgres, Redis
 
+T = TypeVar("T")
+
 FOLDER = Path(__file__).parent
 PHASES = (INGEST, HALF_LOAD, END_TO_END, HOT, AS_SHIPPED)
-#: No round is begun that could not end within this time; growth and isolation take some ten minutes beside.
+#: No round is begun that could not end within this time; what is measured beside takes some half an hour.
 LIMIT_S = 13 * 60
-#: Checkpoints would fall into one run and not into another; autovacuum is to keep up within a run.
-POSTGRES_SETTINGS: dict[str, str | int] = {
-    "max_connections": 100,
-    "shared_buffers": "512MB",
-    "max_wal_size": "8GB",
-    "checkpoint_timeout": "30min",
-    "autovacuum_naptime": "5s",
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,17 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for run in _rounds(contestants, options.rounds, (postgres, redis)):
             runs.append(run)
             _say(run)
-        more = [] if options.only or options.quick else _beside((postgres, redis))
+        more, beside = ([], []) if options.only or options.quick else _beside((postgres, redis))
     raw = FOLDER / "raw" / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     raw.parent.mkdir(exist_ok=True)
     raw.write_text(json.dumps({"machine": machine, "runs": [asdict(run) for run in runs]}, indent=1))
-    parts = [results(machine, contestants, CLAIMS, runs), *more, (FOLDER / "remarks.md").read_text()]
+    parts = [results(machine, contestants, CLAIMS, runs, beside), *more, (FOLDER / "remarks.md").read_text()]
     page = "\n\n".join(part.rstrip() for part in parts) + "\n"
     if options.only or options.quick:
         print(page)
     else:
         (FOLDER / "RESULTS.md").write_text(page)
-    verdicts = [verdict for claim in CLAIMS if (verdict := claim.judge(runs)) is not None]
+    verdicts = [*(verdict for claim in CLAIMS if (verdict := claim.judge(runs)) is not None), *beside]
     for verdict in verdicts:
         print(f"{'reached' if verdict.reached else 'MISSED '}  {verdict.claim}: {verdict.measured} ({verdict.wanted})")
     failed = any(run.problems for run in runs) or (options.strict and not all(each.reached for each in verdicts))
@@ -93,25 +89,33 @@ def _rounds(contestants: Sequence[Contestant], rounds: int, servers: tuple[Postg
                 yield run
 
 
-def _beside(servers: tuple[Postgres, Redis]) -> list[str]:
-    """Growth and isolation, on both stores; what goes wrong is said on the page."""
+def _beside(servers: tuple[Postgres, Redis]) -> tuple[list[str], list[Verdict]]:
+    """Growth, population and isolation, on both stores: their pages and verdicts; what goes wrong is on the page."""
     grown: list[growth.Growth] = []
+    peopled: list[population.Population] = []
     late: list[isolation.Lateness] = []
-    wrong: dict[str, list[str]] = {"growth": [], "isolation": []}
+    wrong: dict[str, list[str]] = {"growth": [], "population": [], "isolation": []}
+
+    def try_one(what: str, of: str, measured: Callable[[], T], found: list[T]) -> None:
+        try:
+            found.append(measured())
+            print(found[-1], flush=True)
+        except RuntimeError as error:
+            wrong[what].append(f"{of}: {error}")
+
     for postgres in (False, True):
         store = "PostgreSQL" if postgres else "SQLite"
-        try:
-            grown.append(growth.measure(servers, postgres=postgres))
-            print(grown[-1], flush=True)
-        except RuntimeError as error:
-            wrong["growth"].append(f"{store}: {error}")
+        try_one("growth", store, partial(growth.measure, servers, postgres=postgres), grown)
+        try_one("population", store, partial(population.measure, servers, postgres=postgres), peopled)
         for handler in isolation.SLEEPERS:
-            try:
-                late.append(isolation.measure(servers, postgres=postgres, handler=handler))
-                print(late[-1], flush=True)
-            except RuntimeError as error:
-                wrong["isolation"].append(f"{store}, {handler}: {error}")
-    return [growth.page(grown, wrong["growth"]), isolation.page(late, wrong["isolation"])]
+            one = partial(isolation.measure, servers, postgres=postgres, handler=handler)
+            try_one("isolation", f"{store}, {handler}", one, late)
+    pages = [
+        growth.page(grown, wrong["growth"]),
+        population.page(peopled, wrong["population"]),
+        isolation.page(late, wrong["isolation"]),
+    ]
+    return pages, [one.verdict for one in peopled]
 
 
 def _say(run: Run) -> None:

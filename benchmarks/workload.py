@@ -10,7 +10,8 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from itertools import cycle, islice
 from urllib.parse import urlsplit
 
 from benchmarks import signature
@@ -51,6 +52,8 @@ class Workload:
     """``count`` webhooks; ``hot`` is the share of them that is about one and the same account.
 
     ``run`` tells the ids of one load from those of another on the same database; the accounts are the same in all.
+    ``among``: so many accounts, whatever the count. ``in_turn``: each of them once, in an order by chance, before any
+    of them comes again. ``begun_ms``: when the first one happens; 0: when they are made.
     """
 
     count: int
@@ -59,10 +62,13 @@ class Workload:
     signer: str = "standard_webhooks"
     secret: str = SECRET
     seed: int = 1
+    among: int = 0
+    in_turn: bool = False
+    begun_ms: int = 0
 
     @property
     def accounts(self) -> int:
-        return max(1, round(ACCOUNTS * self.count / EVENTS))
+        return self.among or max(1, round(ACCOUNTS * self.count / EVENTS))
 
     def requests(self, url: str) -> Iterator[bytes]:
         """Whole HTTP/1.1 requests, ready to be sent."""
@@ -75,30 +81,44 @@ class Workload:
 
     def bodies(self) -> Iterator[tuple[bytes, bytes]]:
         """Message ids and bodies, about 700 bytes each."""
-        chance = random.Random(self.seed)
-        begun = datetime.now(UTC)
-        for number in range(self.count):
-            account = 0 if chance.random() < self.hot else chance.randrange(self.accounts)
-            message_id = f"{self.run}-{number:07d}"
-            occurred_at = (begun + timedelta(milliseconds=number)).isoformat(timespec="milliseconds")
-            yield (
-                message_id.encode(),
-                json.dumps(
-                    _lead(message_id, account, occurred_at.replace("+00:00", "Z")), separators=(",", ":")
-                ).encode(),
-            )
+        for message_id, account, at_ms in self.leads():
+            value = lead(message_id, account, written(at_ms))
+            yield message_id.encode(), json.dumps(value, separators=(",", ":")).encode()
+
+    def leads(self) -> Iterator[tuple[str, int, int]]:
+        """Message id, account, and milliseconds since 1970 of each, one a millisecond."""
+        begun_ms = self.begun_ms or time.time_ns() // 1_000_000
+        for number, account in enumerate(self._whom()):
+            yield f"{self.run}-{number:07d}", account, begun_ms + number
+
+    def _whom(self) -> Iterator[int]:
+        chance, accounts = random.Random(self.seed), self.accounts
+        if self.in_turn:
+            order = list(range(accounts))
+            chance.shuffle(order)
+            return islice(cycle(order), self.count)
+        return (0 if chance.random() < self.hot else chance.randrange(accounts) for _ in range(self.count))
 
 
-def _lead(message_id: str, account: int, occurred_at: str) -> dict[str, object]:
+def written(at_ms: int) -> str:
+    """Milliseconds since 1970 as a body says them."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def contact(account: int) -> str:
+    """What tells an account's domain from all others."""
+    return hashlib.sha256(b"%d" % account).hexdigest()[:12]
+
+
+def lead(message_id: str, account: int, occurred_at: str) -> dict[str, object]:
     """A form's lead: the body of a relay, with the two identities that make an account."""
-    contact = hashlib.sha256(b"%d" % account).hexdigest()[:12]
     return {
         "id": message_id,
         "type": "lead.received",
         "occurred_at": occurred_at,
         "party": {
             "name": f"Robin Example {account}",
-            "email": f"robin@{contact}.example.com",  # a company is known by its domain too
+            "email": f"robin@{contact(account)}.example.com",  # a company is known by its domain too
             "company": f"Example Works {account} Ltd",
             "refs": [{"of": "person", "kind": "crm_contact", "id": str(65_000_000_000 + account)}],
         },

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from seamline.errors import ConfigError
 from seamline.events.base import Event, catalogue
 from seamline.gate import Gate, StageRow, gate_for
-from seamline.guard import Asked, Guard, Refusal, Requires
+from seamline.guard import Asked, Guard, Refusal, Requires, guard_id
 from seamline.seat import Seat, matching
 from seamline.stages import GATE_TRUST
 
@@ -114,7 +114,7 @@ class Roster:
         """Why this may not happen, by the first guard that is against it; None: none is."""
         for guard in self.guards:
             if asked.type in guard.guards and (refusal := guard.refuse(asked)) is not None:
-                return refusal
+                return refusal._replace(row=guard_id(guard))
         return None
 
     def gate(self, seat: str, channel: str, audience: str, stage: str | None) -> Gate | None:

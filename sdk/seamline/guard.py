@@ -19,7 +19,8 @@ class Refusal(NamedTuple):
     """Why not, for a human, and what would change that.
 
     ``awaits`` is the type of the fact after which it is worth asking again; ``missing`` and ``evidence`` are names and
-    ids to show. ``says`` is the control event by which the engine tells of it, besides ``guard.refused``.
+    ids to show. ``says`` is the control event by which the engine tells of it, besides ``guard.refused``. ``row`` is
+    that of the guard in the boundary map.
     """
 
     rule: str
@@ -29,6 +30,7 @@ class Refusal(NamedTuple):
     missing: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     says: str | None = None
+    row: str | None = None
 
 
 @dataclass(frozen=True)
@@ -195,4 +197,12 @@ class Trusted:
         return None
 
 
-__all__ = ["Asked", "Guard", "Holds", "Refusal", "Requires", "Settled", "Trusted"]
+def guard_id(guard: Guard) -> str:
+    """The id of a guard's row: of its rule, of what it guards, and of what that waits for."""
+    if isinstance(guard, Holds):
+        return f"priority.{guard.winner}.{guard.rule}"
+    events = "+".join(sorted(guard.guards))
+    return f"guard.{guard.rule}.{events}" + (f"<{guard.fact.event_type}" if isinstance(guard, Requires) else "")
+
+
+__all__ = ["Asked", "Guard", "Holds", "Refusal", "Requires", "Settled", "Trusted", "guard_id"]

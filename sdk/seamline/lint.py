@@ -14,7 +14,7 @@ from typing import Literal
 from seamline.boundary import Roster, TwoOwners
 from seamline.events.base import STAGES, catalogue
 from seamline.gate import Gate, StageRow
-from seamline.map import guard_id
+from seamline.guard import guard_id
 from seamline.seat import Seat
 
 #: What a stage or a handler may require besides event types.

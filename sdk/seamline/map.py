@@ -12,7 +12,7 @@ from seamline.errors import ConfigError
 from seamline.events.base import STAGES, Stage, catalogue
 from seamline.expectation import Expectation
 from seamline.gate import Gate, StageRow
-from seamline.guard import Guard, Holds, Requires, Settled
+from seamline.guard import Guard, Holds, Requires, Settled, guard_id
 from seamline.mapping import (
     BoundaryMap,
     Capability,
@@ -98,14 +98,6 @@ def gate_of(row: GateRow) -> Gate:
         escalates_to=row.escalates_to,
         four_eyes=row.four_eyes,
     )
-
-
-def guard_id(guard: Guard) -> str:
-    """The id of a guard's row: of its rule, of what it guards, and of what that waits for."""
-    if isinstance(guard, Holds):
-        return f"priority.{guard.winner}.{guard.rule}"
-    events = "+".join(sorted(guard.guards))
-    return f"guard.{guard.rule}.{events}" + (f"<{guard.fact.event_type}" if isinstance(guard, Requires) else "")
 
 
 def _run(seat: Seat, roster: Roster) -> RunRow:
@@ -215,4 +207,4 @@ def _seconds(span: timedelta) -> int:
     return int(span.total_seconds())
 
 
-__all__ = ["BoundaryMap", "boundary_map", "chart_row", "difference", "gate_of", "gate_row", "guard_id"]
+__all__ = ["BoundaryMap", "boundary_map", "chart_row", "difference", "gate_of", "gate_row"]

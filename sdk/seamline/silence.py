@@ -46,6 +46,9 @@ _ANSWERS = (
     ProposalDeclined,
 )
 
+#: All that attempts, answers and bounces are told by.
+LISTENED: tuple[type[Event], ...] = (OutreachSent, CallCompleted, EmailReceived, EmailDeliveryChanged, *_ANSWERS)
+
 
 class Contact(NamedTuple):
     """One attempt of ours, or one answer of theirs, whoever of either side it was. ``id``: the event's."""
@@ -122,13 +125,18 @@ def _undelivered(event: EmailDeliveryChanged) -> bool:
     return event.status == "bounced" and event.permanent is not False
 
 
-def _pair(facts: Iterable[Contact]) -> tuple[Contact, Contact] | None:
-    """The first two attempts after the last answer. At one and the same moment the answer counts as the later."""
+def waiting(facts: Iterable[Contact]) -> tuple[Contact, ...]:
+    """The attempts since the last answer, in their order. At one and the same moment the answer counts as the later."""
     known: dict[str, Contact] = {}
     for fact in facts:
         known[fact.id] = min(fact, known.get(fact.id, fact))
     answered = max((fact.at for fact in known.values() if fact.kind == "answer"), default=None)
-    waiting = sorted(
-        fact for fact in known.values() if fact.kind == "attempt" and (answered is None or fact.at > answered)
+    return tuple(
+        sorted(fact for fact in known.values() if fact.kind == "attempt" and (answered is None or fact.at > answered))
     )
-    return (waiting[0], waiting[1]) if len(waiting) > 1 else None
+
+
+def _pair(facts: Iterable[Contact]) -> tuple[Contact, Contact] | None:
+    """The first two attempts that wait for an answer."""
+    attempts = waiting(facts)
+    return (attempts[0], attempts[1]) if len(attempts) > 1 else None

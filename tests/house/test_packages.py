@@ -37,10 +37,10 @@ HEAVY = (
 )
 #: The extras that a package may rest on besides the base dependencies.
 EXTRAS = {
-    "seamline": ("asymmetric",),
+    "seamline": ("asymmetric", "oos"),
     "seamline_adapters": (),
     "seamline_workers": ("server", "postgres", "redis", "rabbitmq"),
-    "seamline_webhooks": ("server", "postgres"),
+    "seamline_webhooks": ("server", "postgres", "mcp"),
     "seamline_agency": ("server",),
 }
 #: What one declared dependency brings and its own users import beside it.

@@ -67,6 +67,12 @@ def marks(projection: Projection) -> list[tuple[str, str]]:
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
+def test_r14_clicks_and_engagement_are_awareness_and_a_form_that_was_filled_is_an_inquiry() -> None:
+    assert life(("ad.clicked", {}), ("audience.engaged", {})).stage == "awareness"
+    assert life(("ad.clicked", {}), ("lead.received", {})).stage == "inquiry"
+    assert {row.event for row in TRANSITIONS if row.to == "awareness"} == {"ad.clicked", "audience.engaged"}
+
+
 def test_there_are_eight_stages_in_their_order() -> None:
     assert STAGES == (
         "awareness", "inquiry", "proposal", "onboarding", "delivery", "retention", "expansion", "exit",

@@ -1,6 +1,7 @@
-"""The roster of the crash tests: two seats, one flag each for a lead, one for a view.
+"""The roster of the crash tests: two seats, one flag each for a lead, one for a view; a human at the way out.
 
-A lead called deadly kills the process that reads it; one called held stays there while the file "hold" is beside this.
+A lead called answer is answered by a draft; one called deadly kills the process that reads it; one called held stays
+there while the file "hold" is beside this.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import time
 from pathlib import Path
 
 from seamline import Roster, Seat, SyncContext
-from seamline.events import LeadReceived, ProposalViewed
+from seamline.events import LeadReceived, ProposalViewed, ResponseSent
+from seamline.gate import Gate
 
 first = Seat("first", owns=["lead.*"])
 second = Seat("second")
+coo = Seat("coo", kind="human")
 
 
 def _wait() -> None:
@@ -32,6 +35,8 @@ def note(event: LeadReceived, ctx: SyncContext) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if event.lead_id.startswith("held"):
         _wait()
+    if event.lead_id.startswith("answer"):
+        ctx.draft("mail", to=[event.party.email or ""], body=event.lead_id, sends=ResponseSent, key=event.lead_id)
     ctx.flag("seen", key=event.lead_id, text=f"first saw it in {os.getpid()}")
 
 
@@ -45,4 +50,4 @@ def note_view(event: ProposalViewed, ctx: SyncContext) -> None:
     ctx.flag("viewed", key=event.proposal_id, text="second saw it")
 
 
-roster = Roster([first, second])
+roster = Roster([first, second, coo], gates=[Gate("mail", ("coo",), channel="mail")])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
@@ -31,6 +31,7 @@ from seamline_workers.desk.draft import ordered
 from seamline_workers.desk.handoff import replay_handoff
 from seamline_workers.desk.once import Order
 from seamline_workers.engine import Engine
+from seamline_workers.interpret import from_us
 from seamline_workers.outbound import Human, Outbound
 from seamline_workers.registry import Source
 from seamline_workers.run import Run, Work
@@ -239,6 +240,16 @@ class Works:
 
     def edit(self, id: int, by: Human = COO, **more: Any) -> str:
         return self.order(lambda c: draft.edit(c, self.outbound, str(id), draft.Edit(**more), by))
+
+    def reject(self, id: int, by: Human = COO, reason: str = "no") -> str:
+        return self.order(lambda c: draft.reject(c, self.outbound, str(id), reason, by))
+
+    def snooze(self, id: int, until: int, by: Human = COO) -> str:
+        """Put a draft aside until a time in microseconds."""
+        return self.order(lambda c: draft.snooze(c, self.outbound, str(id), from_us(until), by))
+
+    def resolve(self, id: int, result: Literal["sent", "failed"], by: Human = COO) -> str:
+        return self.order(lambda c: draft.resolve(c, self.outbound, str(id), result, "looked at the outbox", by))
 
     def dispatch_some(self) -> None:
         """Look after the drafts whose time has come, and send what is approved."""

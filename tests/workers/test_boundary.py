@@ -6,8 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from seamline import Gate, Roster, Seat
+from seamline.lint import Finding
 from seamline_workers.boundary import confirm, in_force, may_confirm, propose, standing
 from seamline_workers.desk.refusal import Conflict, NoSuch
+from seamline_workers.outbound import Outbound
 from seamline_workers.plan import Plan
 from seamline_workers.process import Process
 from seamline_workers.store.company import company_account
@@ -77,6 +79,21 @@ def test_r77_a_changed_map_takes_effect_when_it_is_confirmed_and_not_before(stor
     assert _said(store) == ["boundary.changed"]
 
 
+def test_r77_drafts_pass_the_gates_of_the_map_in_force(store: Store) -> None:
+    """Whatever the code says by now: a gate that it opened anew is closed until the COO says so."""
+    coaching = Gate("coaching", ("coo",), channel="slack", audience="team")
+    mail = Gate("mail", ("coo",), channel="mail")
+    _propose(store, _process(mail))
+    opened = Outbound(_process(mail, coaching).roster)
+    changed = _propose(store, _process(mail, coaching))
+    with store.read() as connection:
+        assert opened.gate(connection, "dirk", "slack", "team", None) is None
+        assert opened.gate(connection, "dirk", "mail", "customer", None) == mail
+    _confirm(store, changed)
+    with store.read() as connection:
+        assert opened.gate(connection, "dirk", "slack", "team", None) == coaching
+
+
 def test_r77_confirmed_twice_it_is_said_once(store: Store) -> None:
     _propose(store, ONE)
     changed = _propose(store, TWO)
@@ -105,8 +122,6 @@ def test_nobody_confirms_what_they_have_not_seen(store: Store) -> None:
 
 
 def test_r13_a_broken_process_proposes_no_map(store: Store) -> None:
-    from seamline.lint import Finding
-
     broken = Process(ONE.roster, (Finding("error", "gate", "gates.all", "has no approver", "Name one."),))
     assert propose(store, broken) is None
     with store.read() as connection:

@@ -15,6 +15,7 @@ import pytest
 from seamline import Seat, SyncContext
 from seamline.delivery import Request
 from seamline.envelope import ENGINE, Envelope, read_envelope
+from seamline.errors import ConfigError
 from seamline.events import ProposalViewed
 from seamline.inbox import DEAD, DONE, NEW, Inbox
 from seamline.signature.standard_webhooks import StandardWebhooks
@@ -321,6 +322,20 @@ def test_a_mirror_that_died_before_it_noted_how_far_it_was_writes_nothing_twice(
     (tmp_path / "bus" / ".mirrored").write_text("1")
     mirror.some()
     assert Inbox(tmp_path / "bus", "dirk").waiting() == 2
+
+
+def test_a_folder_that_cannot_be_written_holds_nothing_up_and_is_tried_again_later(
+    works: MakeWorks, tmp_path: Path
+) -> None:
+    company = works(Seat("dirk"))
+    (tmp_path / "bus").write_text("no folder")
+    mirror = Mirror(company.store, company.roster.seats, tmp_path / "bus")
+    assert not mirror.some()
+    with company.store.read() as connection:
+        assert not mirror.due(connection)
+    elsewhere = Elsewhere(company.store, tmp_path, {}, Transport())
+    with pytest.raises(ConfigError, match=r"seats\.pulse\.inbox: .* cannot be made"):
+        elsewhere.make({"pulse": Seat("pulse", inbox="dir:bus")})
 
 
 def _pepper() -> Any:

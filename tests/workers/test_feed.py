@@ -34,6 +34,9 @@ class ToDirk:
     def routes(self, entry: Entry) -> list[tuple[str, int]]:
         return [("dirk", 1)]
 
+    def mover(self, entry: Entry) -> str:
+        return entry.source
+
     def follow(self, connection: Connection, new: object, locked: object) -> list[Entry]:
         return []
 

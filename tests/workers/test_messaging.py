@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from seamline import Context, Seat, SyncContext
 from seamline.events import DealCreated, EmailReceived, MessageDelivered, ProposalViewed
 from seamline_workers.store.reading.query import Query
 from seamline_workers.store.reading.record import list_record
+from support.clocks import SetClock
 from support.works import Works, event, viewed
 
 MakeWorks = Callable[..., Works]
@@ -217,3 +219,75 @@ def test_a_handoff_that_is_run_again_says_nothing_twice(works: MakeWorks) -> Non
     assert company.states() == [("proposal.viewed", "pepper", "done")]
     assert len(rows(company)) == 1
     assert company.types().count("message.delivered") == 1
+
+
+# --- answers that are needed by a time --------------------------------------------------------------------------------
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+BY = NOON + timedelta(hours=2)
+TASKS = "SELECT title, assignee, state FROM tasks ORDER BY id"
+
+
+def urgent(_: ProposalViewed, ctx: SyncContext) -> None:
+    ctx.message("dirk", topic="price", body="May I?", kind="REQUEST", needs_response_by=BY)
+
+
+def asking(works: MakeWorks, dirk: Seat) -> tuple[Works, SetClock]:
+    clock = SetClock(NOON)
+    pepper = Seat("pepper", owns=["proposal.*"])
+    pepper.on(ProposalViewed)(urgent)
+    coo = Seat("coo", kind="human", assignee="robin")
+    company = works(pepper, dirk, coo, clock=clock)
+    company.tell(viewed())
+    company.work()
+    return company, clock
+
+
+def test_r67_a_question_that_nobody_answers_in_time_is_a_dead_letter_and_a_human_s_once(works: MakeWorks) -> None:
+    company, clock = asking(works, Seat("dirk", reports_to="coo"))
+    company.sweep()
+    assert [row[6] for row in rows(company)] == ["delivered"]
+    clock.set(NOON + timedelta(hours=2, seconds=1))
+    company.sweep()
+    company.sweep()
+    assert [row[6] for row in rows(company)] == ["dead"]
+    assert [tuple(row) for row in company.all(TASKS)] == [("dirk has not answered pepper: price", "robin", "open")]
+    assert company.types()[-2:] == ["deadline.fired", "message.dead_lettered"]
+    assert "message.dead_lettered" in [row[0] for row in company.all("SELECT action FROM record")]
+
+
+def test_a_question_that_was_answered_in_time_disturbs_nobody(works: MakeWorks) -> None:
+    dirk = Seat("dirk", reports_to="coo")
+
+    @dirk.on_message()
+    def answer(message: MessageDelivered, ctx: SyncContext) -> None:
+        assert message.needs_response_by == BY
+        ctx.message(message.from_seat, topic="price", body="Yes", kind="RESPONSE")
+
+    company, clock = asking(works, dirk)
+    clock.set(NOON + timedelta(days=1))
+    company.sweep()
+    assert [row[6] for row in rows(company)] == ["answered", "delivered"]
+    assert company.all(TASKS) == []
+    assert company.one("SELECT state FROM deadlines") == "cancelled"
+    assert "message.dead_lettered" not in company.types()
+
+
+def test_an_answer_that_comes_late_takes_the_task_back(works: MakeWorks) -> None:
+    dirk = Seat("dirk", owns=["deal.*"], reports_to="coo")
+
+    @dirk.on(DealCreated)
+    def answer(_: DealCreated, ctx: SyncContext) -> None:
+        asked = ctx.messages.last("price")
+        assert asked is not None
+        ctx.message("pepper", topic="price", body="Yes", kind="RESPONSE", reply_to=asked.message_id)
+
+    company, clock = asking(works, dirk)
+    clock.set(NOON + timedelta(hours=3))
+    company.sweep()
+    assert [row[2] for row in company.all(TASKS)] == ["open"]
+    company.tell(event("deal.created", deal_id="D1"))
+    company.work()
+    assert [row[6] for row in rows(company)] == ["answered", "delivered"]
+    assert [row[2] for row in company.all(TASKS)] == ["done"]
+    assert company.one("SELECT state FROM deadlines") == "resolved"

@@ -24,6 +24,8 @@ from seamline_webhooks.api import EXCEPTION_HANDLERS, Api, api_routers, openapi_
 from seamline_webhooks.door import MOUNT
 from seamline_webhooks.frontdoor import FrontDoor
 from seamline_webhooks.group import InlineGroup, Interruptible, ThreadGroup
+from seamline_webhooks.mcp.mount import Mount
+from seamline_webhooks.mcp.view import View
 from seamline_webhooks.refusal import Refusals
 from seamline_webhooks.remotekey import RemoteKeys
 from seamline_workers import boundary
@@ -75,14 +77,15 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with _open(app, config, process, worker_alive, fetch_key):
+        async with _open(app, config, process, worker_alive, fetch_key), mcp.running():
             yield
 
     state = State({"config": config})
     process = load_process(config)
     api = Api(state, config, process)
+    mcp = Mount(View(config, process, lambda: api.store), api)
     app = App(
-        [webhooks, health.live, health.ready, metrics.metrics, *api_routers(api), *route_handlers],
+        [webhooks, health.live, health.ready, metrics.metrics, *api_routers(api), mcp.route, *route_handlers],
         lifespan=[lifespan],
         state=state,
         openapi_config=openapi_config(version("seamline")),

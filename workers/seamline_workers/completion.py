@@ -139,7 +139,7 @@ class Completer:
 
     def _append(self, connection: Connection, results: Sequence[Result], locked: Locked, now: int) -> None:
         entries = [entry for result in results for entry in result.entries]
-        entries += [*self._drafting.requested(results), *self._messaging.said(results)]
+        entries += [*self._drafting.requested(results), *self._messaging.said(connection, results)]
         entries += self._timed(connection, results, now)
         ledger.append(connection, entries, self.plan, locked, now)
         waits = [r.outcome for r in results if r.outcome.state == PARKED and r.outcome.awaits]

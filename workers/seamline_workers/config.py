@@ -191,6 +191,7 @@ class ChannelSection(Section):
 
 class SeatOverride(Section):
     kind: Literal["agent", "human"] | None = None
+    facing: Literal["customer_facing", "internal_operations"] | None = None
     assignee: str | None = None
     inbox: Annotated[str, StringConstraints(pattern=r"^dir:.+$")] | None = None
     endpoint: Annotated[str, StringConstraints(pattern=r"^https://[^\s/?#]+(/[^\s?#]*)?(\?[^\s#]*)?$")] | None = None

@@ -17,7 +17,7 @@ from seamline.cloudevents import NOT_DATA
 from seamline.context import Task
 from seamline.events.base import event_id
 from seamline.expectation import Known, too_late
-from seamline_workers import expecting, taking
+from seamline_workers import expecting, replying, taking
 from seamline_workers.clock import Clock
 from seamline_workers.crashpoint import reach
 from seamline_workers.daily import key_of
@@ -114,7 +114,13 @@ class Deadlines:
 
     @property
     def _by_kind(self) -> dict[str, Callable[[Connection, Sequence[Deadline], Locked, int], list[Entry]]]:
-        return {"expect": self._expected, "due": self._set, "daily": self._daily, "handoff": self._handoff}
+        return {
+            "expect": self._expected,
+            "due": self._set,
+            "daily": self._daily,
+            "handoff": self._handoff,
+            replying.KIND: self._reply,
+        }
 
     # --- what is expected ---------------------------------------------------------------------------------------------
 
@@ -269,6 +275,21 @@ class Deadlines:
             deadlines.write(connection, [row._replace(state="fired", fired_at=now, event=event.id)])
             self.plan.taking.late(connection, row, event, now_us())
             found.append(event)
+        return found
+
+    # --- messages that need an answer ---------------------------------------------------------------------------------
+
+    def _reply(self, connection: Connection, rows: Sequence[Deadline], locked: Locked, now: int) -> list[Entry]:
+        causes = deadlines.named(connection, [row.cause for row in rows])
+        found: list[Entry] = []
+        for row in rows:
+            message = replying.message_of(connection, row)
+            if message is None:
+                found += self._drop(connection, row, locked, now, known=True)
+                continue
+            event = self._said("deadline.fired", row, _cause(row, causes.get(row.cause)), locked, now, to=(), late=True)
+            deadlines.write(connection, [row._replace(state="fired", fired_at=now, event=event.id)])
+            found += [event, replying.late(connection, self.plan.roster, row, message, event, now, now_us())]
         return found
 
     # --- saying it ----------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from seamline.events.base import event_id
 from seamline.gate import Gate, StageRow
 from seamline.guard import Refusal
 from seamline_workers.asking import DraftAsked, Result
+from seamline_workers.boundary import in_force
 from seamline_workers.guarding import refused
 from seamline_workers.interpret import from_us, to_us
 from seamline_workers.outbound import Outbound
@@ -50,14 +51,15 @@ class Drafting:
                 continue
             group = locked[row.account_id]
             asked: DraftAsked = row.what
-            gate = self.outbound.gate(row.seat, asked.draft.channel, asked.audience, group.projection.stage)
+            gate = self.outbound.gate(connection, row.seat, asked.draft.channel, asked.audience, group.projection.stage)
             if gate is None:
                 refusal = _closed(row.seat, asked)
                 entries += refused(connection, _entry(row, asked, self.outbound.clock()), refusal)
                 rows.append(_shown(row, asked, refusal))
             else:
-                row = row._replace(what=self._prepared(row, asked, gate, group.id, group.projection.stage))
-                rows.append(row)
+                prepared = self._prepared(row, asked, gate, group.id, group.projection.stage)
+                prepared.values["map_version"] = in_force(connection).version
+                rows.append(row._replace(what=prepared))
         return replace(result, outcome=result.outcome._replace(effects=tuple(rows)), entries=entries)
 
     def _prepared(self, row: EffectRow, asked: DraftAsked, gate: Gate, group: int, stage: str | None) -> Prepared:

@@ -20,7 +20,7 @@ from seamline.call import Call
 from seamline.delivery import Request
 from seamline.effect import Effect
 from seamline.envelope import ENGINE
-from seamline.errors import NeedsHuman, PayloadError, TransportError, Uncertain
+from seamline.errors import ConfigError, NeedsHuman, PayloadError, TransportError, Uncertain
 from seamline.events.base import Event
 from seamline.inbox import Inbox
 from seamline.remote import handed, read_effects
@@ -57,11 +57,17 @@ class Elsewhere:
     prefix: str = "seamline"
 
     def make(self, seats: Mapping[str, Seat]) -> None:
-        """Make the folders of the seats that have some."""
+        """Make the folders of the seats that have some. Raises ConfigError."""
         for seat in seats.values():
             if seat.elsewhere and seat.inbox:
                 for inbox in inboxes(seat, self.folder):
-                    inbox.make()
+                    try:
+                        inbox.make()
+                    except OSError as error:
+                        where = inbox.folder / inbox.seat
+                        raise ConfigError(
+                            f"seats.{seat.name}.inbox: {where} cannot be made: {error.strerror}"
+                        ) from None
 
     def handle(self, seat: Seat, handoff: Handoff, event: Event, reader: LedgerReader) -> list[Effect]:
         """What the seat asks for. Raises what a handler raises."""

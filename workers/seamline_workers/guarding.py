@@ -97,7 +97,7 @@ def refused(connection: Connection, asked: Entry, refusal: Refusal, map_row: str
         "cause": str(UUID(bytes=asked.cause or asked.id)),
         "actor": asked.source,
         "reason": refusal.reason,
-        "map_row": map_row,
+        "map_row": map_row or refusal.row,
         "missing": list(refusal.missing),
     }
     # What tells refusals of one thing apart is their place in the ledger.

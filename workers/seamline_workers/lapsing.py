@@ -73,7 +73,7 @@ class Lapsing:
             values: dict[str, Any] = {"state": "pending"} if row.state == "snoozed" else {}
             left = row.remind_at
             if row.remind_at is not None and row.remind_at <= now:
-                asked = [give_task(connection, *one, **_about(row)) for one in self._reminders(held)]
+                asked = [give_task(connection, *one, **_about(row)) for one in self._reminders(connection, held)]
                 values["reminders"] = json.dumps([*json.loads(row.reminders), *asked])
                 values["remind_at"] = left = None
             values["wake_at"] = min((at for at in (left, row.expires_at) if at is not None), default=None)
@@ -86,10 +86,10 @@ class Lapsing:
         change(connection, row, state="expired", wake_at=None, reason="nobody decided in time")
         ledger.append(connection, [Settling(self.outbound).lapsed(row, now)], self.outbound.plan, held.locked, now)
 
-    def _reminders(self, held: Held) -> Iterator[tuple[Task]]:
+    def _reminders(self, connection: Connection, held: Held) -> Iterator[tuple[Task]]:
         """Ask the approver, and whom the gate escalates to."""
         row = held.row
-        gate = self.outbound.gate(row.seat, row.channel, row.audience, held.group.projection.stage)
+        gate = self.outbound.gate(connection, row.seat, row.channel, row.audience, held.group.projection.stage)
         due = "" if row.due_at is None else f" It is due at {from_us(row.due_at):%Y-%m-%d %H:%M} UTC."
         title = f"Decide on a text of {row.seat} to a {row.audience} (draft {row.id})"
         for name, assignee in self._asked(gate):

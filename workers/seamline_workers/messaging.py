@@ -19,15 +19,16 @@ from seamline.context import Task
 from seamline.effect import Message
 from seamline.events import MessageAnswered, MessageDeadLettered, MessageDelivered
 from seamline.events.base import event_id
-from seamline.seat import Seat
+from seamline_workers import replying
 from seamline_workers.asking import MessageAsked, Result
 from seamline_workers.clock import Clock
 from seamline_workers.store.desk_schema import MESSAGE, TASK
 from seamline_workers.store.effects import EffectRow
-from seamline_workers.store.entry import ENGINE, Entry
+from seamline_workers.store.entry import ENGINE, Cause, Entry
 from seamline_workers.store.ledger import Locked
 from seamline_workers.store.messages import Known, Prepared, find_message
 from seamline_workers.store.schema import DEAD
+from seamline_workers.store.store import now_us
 
 #: Exchanges on one matter between seats; the next one is a human's.
 MOST_EXCHANGES = 3
@@ -71,26 +72,35 @@ class Messaging:
         if prepared.state == "escalated":
             title = f"{row.seat} and {message.to} do not come to an end: {message.topic}"
             said = f"{row.seat} to {message.to}, exchange {prepared.exchange}: {message.body}"
-            above = self._above(receiver) or self._above(self.roster.seat(row.seat))
-            return Task(title, said, assignee=above, rule="R67")
+            return Task(title, said, assignee=self._above(message.to, row.seat), rule="R67")
         if receiver.kind == "human":
             title = f"{row.seat} to {receiver.role or receiver.name}: {message.topic}"
             return Task(title, message.body, assignee=receiver.assignee, due_at=message.needs_response_by)
         return None
 
-    def _above(self, seat: Seat) -> str | None:
-        above = seat.escalates_to or seat.reports_to
-        known = next((one for one in self.roster.seats if one.name == above), None)
-        return above if known is None else known.assignee or known.name
+    def _above(self, *seats: str) -> str | None:
+        human = next((found for name in seats if (found := self.roster.human_above(name)) is not None), None)
+        return None if human is None else human.assignee or human.name
 
-    def said(self, results: Iterable[Result]) -> list[Entry]:
-        """What the engine says of the messages that were written, and to whom."""
+    def said(self, connection: Connection, results: Iterable[Result]) -> list[Entry]:
+        """What the engine says of the messages that were written, and to whom; and their answers are waited for."""
         found = []
         for result in results:
             for row in result.outcome.effects:
                 if isinstance(row.what, Prepared) and row.what.id is not None:
                     found += self._said(row, row.what)
+                    found += self._waited(connection, row, row.what)
         return found
+
+    def _waited(self, connection: Connection, row: EffectRow, prepared: Prepared) -> list[Entry]:
+        """Wait for the answer of an agent; a human has a task with its time. What is answered is waited for no more."""
+        now, cause = self.clock(), UUID(row.cause).bytes
+        if prepared.state == "delivered" and self.roster.seat(prepared.message.to).kind == "agent":
+            replying.wait(connection, prepared, cause, now)
+        if prepared.answers is None or prepared.message.kind != "RESPONSE":
+            return []
+        because = Cause(cause, prepared.correlation, prepared.hops)
+        return replying.answered(connection, prepared.answers.id, because, now, now_us())
 
     def _said(self, row: EffectRow, prepared: Prepared) -> list[Entry]:
         message, answers = prepared.message, prepared.answers

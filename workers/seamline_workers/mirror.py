@@ -27,11 +27,14 @@ from seamline.inbox import DONE, NEW, Inbox
 from seamline.remote import MESSAGE
 from seamline.seat import Seat
 from seamline_workers.interpret import from_us
+from seamline_workers.log import log
 from seamline_workers.store.schema import RETRYING
 from seamline_workers.store.store import Store, now_us
 
 #: Entries of the record that one look takes, and seconds between looks at what has been handled.
 BATCH, TIDY_S = 500, 5.0
+#: Seconds until a folder that could not be written is tried again.
+AGAIN_S = 60.0
 #: How long a file is kept after its message was handled.
 KEPT = timedelta(days=30)
 
@@ -51,12 +54,26 @@ class Mirror:
     folder: Path
     _known: int = field(default=0, init=False)
     _tidied: float = field(default=0.0, init=False)
+    _not_before: float = field(default=0.0, init=False)
 
     def due(self, connection: Connection) -> bool:
+        if now_us() / 1e6 < self._not_before:
+            return False
         return int(connection.execute(_HEAD).scalar_one()) > self._known or self._tidy_due()
 
     def some(self, token: int = 0) -> bool:
-        """Write what is not written yet. Returns whether there is likely more."""
+        """Write what is not written yet. Returns whether there is likely more.
+
+        A folder that cannot be written holds nothing up: it is tried again a minute later.
+        """
+        try:
+            return self._mirrored()
+        except OSError as error:
+            self._not_before = now_us() / 1e6 + AGAIN_S
+            log.warning("mirror_unwritable", folder=str(self.folder), error=type(error).__name__, reason=error.strerror)
+            return False
+
+    def _mirrored(self) -> bool:
         with self._alone() as mine:
             if not mine:
                 return False

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import formataddr
 
+from sqlalchemy import Connection
+
 from seamline.boundary import Roster
 from seamline.errors import ConfigError
 from seamline.gate import Gate
 from seamline.seat import Seat
 from seamline_workers.audience import Ours
+from seamline_workers.boundary import in_force
 from seamline_workers.channel import Channel, build_channels
 from seamline_workers.clock import Clock, business_clock
 from seamline_workers.config import Config, Person
@@ -53,9 +56,13 @@ class Outbound:
 
     # --- who may decide ---------------------------------------------------------------------------------------------
 
-    def gate(self, seat: str, channel: str, audience: str, stage: str | None) -> Gate | None:
-        """The gate of such a draft; None: the way out is closed, or no human stands at it."""
-        found = self.roster.gate(seat, channel, audience, stage)
+    def gate(self, connection: Connection, seat: str, channel: str, audience: str, stage: str | None) -> Gate | None:
+        """The gate of such a draft; None: the way out is closed, or no human stands at it.
+
+        It is that of the map in force: what the roster says anew waits until it is confirmed.
+        """
+        version, gates = in_force(connection)
+        found = (self.roster if version is None else gates).gate(seat, channel, audience, stage)
         return found if found is not None and self.approvers(found) else None
 
     def approvers(self, gate: Gate) -> tuple[Seat, ...]:

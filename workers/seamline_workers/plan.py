@@ -58,6 +58,11 @@ class Plan:
             self._routes[event_type] = known
         return known
 
+    def mover(self, entry: Entry) -> str:
+        """The seat that owns an event logs the move that it causes; of an event that nobody owns its source does."""
+        owner = self.roster.owner(entry.type)
+        return entry.source if owner is None else f"/seats/{owner.name}"
+
     def listen(self, types: Iterable[str] = ()) -> None:
         """Know of types that end what seats have set."""
         self._ending = (self._ending or frozenset()) | frozenset(types)

@@ -205,6 +205,7 @@ def _override(seat: Seat, config: Config) -> Seat:
         return replace(
             seat,
             kind=wanted.kind or seat.kind,
+            facing=wanted.facing or seat.facing,
             assignee=wanted.assignee or seat.assignee,
             inbox=wanted.inbox or seat.inbox,
             endpoint=wanted.endpoint or seat.endpoint,

@@ -28,7 +28,7 @@ from seamline_workers.store.entry import Entry
 def against(connection: Connection, outbound: Outbound, held: Held, now: int) -> Refusal | None:
     """The first thing that stands against sending a draft, whoever approves it; None: nothing does."""
     row = held.row
-    for refusal in (_lapsed(row, now), _closed(outbound, held), _stale(connection, held), _changed(row)):
+    for refusal in (_lapsed(row, now), _closed(connection, outbound, held), _stale(connection, held), _changed(row)):
         if refusal is not None:
             return refusal
     fields = {**json.loads(row.fields), "figures": json.loads(row.figures)}
@@ -59,9 +59,9 @@ def _lapsed(row: Row[Any], now: int) -> Refusal | None:
     )
 
 
-def _closed(outbound: Outbound, held: Held) -> Refusal | None:
+def _closed(connection: Connection, outbound: Outbound, held: Held) -> Refusal | None:
     row = held.row
-    if outbound.gate(row.seat, row.channel, row.audience, held.group.projection.stage) is not None:
+    if outbound.gate(connection, row.seat, row.channel, row.audience, held.group.projection.stage) is not None:
         return None
     way = f"{row.channel} to a {row.audience}"
     return Refusal("R71", "AGENT_MAY_NOT_SEND", f"no gate with a human opens {way} for {row.seat} any more")

@@ -12,6 +12,8 @@ from seamline.calendar import BusinessHours, zone
 from seamline.errors import ConfigError
 
 PREFIX = "SEAMLINE_AGENCY_"
+#: A note for a shift is written on the shift's own day.
+EARLIEST_SHIFT = time(2)
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Settings:
             days = tuple(int(day) for day in told["shift_days"].split(",")) if "shift_days" in told else cls.shift_days
         except ValueError:
             raise ConfigError(f"{PREFIX}SHIFT_START is such as 08:00, {PREFIX}SHIFT_DAYS such as 0,1,2,3,4") from None
+        if start < EARLIEST_SHIFT:
+            raise ConfigError(f"{PREFIX}SHIFT_START is {EARLIEST_SHIFT} or later: its note is written two hours before")
         if not days or not set(days) <= set(range(7)):
             raise ConfigError(f"{PREFIX}SHIFT_DAYS are days from 0 (Monday) to 6 (Sunday), at least one")
         return cls(

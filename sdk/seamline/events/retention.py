@@ -43,11 +43,12 @@ class OutreachAnswered(Event, type="outreach.answered", stage="retention"):
 
 
 class RiskFlagged(Event, type="risk.flagged", stage="retention", nature="judgement"):
-    """A customer may leave. Expansion is held until the flag is cleared."""
+    """A customer may leave. Expansion is held until the flag is cleared. ``evidence``: ids of its signals."""
 
     flag_id: Id
     signals: tuple[str, ...] = ()
     severity: Literal["watch", "at_risk"]
+    evidence: EvidenceIds = NO_EVIDENCE
 
 
 class RiskCleared(Event, type="risk.cleared", stage="retention", nature="control"):

@@ -171,6 +171,14 @@ def test_an_old_reading_that_comes_late_is_graded_by_itself() -> None:
     assert (found.snapshot_id, found.grade) == (id_of("s1"), "trusted")
 
 
+def test_r40_what_was_told_before_the_company_was_connected_is_graded_in_the_night_without_an_alarm() -> None:
+    history = [snapshot("h1", date(2026, 11, 17)), snapshot("h2", date(2026, 11, 18)), snapshot("s1"), graded("s1")]
+    effects = run_timer(dash, "figures", history, now=NOW + timedelta(days=3), account=CLIENT, roster=roster)
+    found = said(effects, MetricsTrustAssessed)
+    assert [(one.snapshot_id, one.grade) for one in found] == [(id_of("h1"), "trusted"), (id_of("h2"), "trusted")]
+    assert not [one for one in effects if isinstance(one, Flag)]
+
+
 # --- R36: missing ----------------------------------------------------------------------------------------------------
 
 

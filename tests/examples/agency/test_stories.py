@@ -22,6 +22,7 @@ from seamline.events import (
     ProjectCreated,
     ProposalAccepted,
     ProposalCommented,
+    ProposalSent,
     ProposalViewed,
 )
 from seamline.testing import Sample
@@ -157,6 +158,16 @@ def test_r25_views_that_come_at_once_count_as_those_that_come_one_by_one(agency:
 
 
 # --- projects -------------------------------------------------------------------------------------------------------
+
+
+def test_r23_a_proposal_that_goes_out_moves_the_stage_once_and_dirk_is_who_logs_it(agency: Agency) -> None:
+    lead = LeadReceived(party=DANA, occurred_at=at(1), fact="l1", lead_id="L1", channel="form")
+    sent = ProposalSent(party=DANA, occurred_at=at(20), fact="s1", proposal_id="P1")
+    told(agency, lead, sent, sent)
+    [move] = [one for one in agency.ledger("stage.changed") if one.model_dump()["to_stage"] == "proposal"]
+    [cause] = agency.ledger("proposal.sent")
+    said = move.model_dump()
+    assert (said["from_stage"], said["actor"], said["cause"]) == ("inquiry", "/seats/dirk", str(cause.id))
 
 
 def test_r30_one_project_however_often_the_deal_is_told_and_whatever_is_replayed(agency: Agency) -> None:

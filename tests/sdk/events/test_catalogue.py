@@ -124,6 +124,13 @@ def fields() -> Iterator[tuple[str, type[BaseModel], str]]:
             yield name, event, field
 
 
+def test_r31_a_project_without_a_kickoff_milestone_cannot_be_made() -> None:
+    with pytest.raises(ValueError, match="kickoff_milestone_id"):
+        catalogue()["project.created"].model_validate({"project_id": "P1", "engagement_id": "E1"})
+    with pytest.raises(PayloadError):
+        Event.load("project.created", 1, {"project_id": "P1", "engagement_id": "E1", "kickoff_milestone_id": ""})
+
+
 def test_money_goes_with_a_currency() -> None:
     alone = [
         (name, field)

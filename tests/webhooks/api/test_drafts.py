@@ -134,3 +134,100 @@ def test_r71_r75_a_draft_is_approved_over_http_and_sent_in_the_name_of_whoever_d
         f"m-{sent['key']}",
         ["***"],
     )
+
+
+def test_r49_r71_the_text_that_was_seen_is_the_one_that_is_approved(desk: Desk) -> None:
+    draft = desk.draft()
+    edited = desk.post(draft["id"], "edit", body="By hand").json()
+    assert (edited["body"], edited["edited"], edited["edits"][0]["body"]) == ("By hand", True, draft["body"])
+    assert code(desk.approve(draft)) == (409, "stale-draft")
+    assert desk.approve(edited).status_code == 200
+    assert code(desk.approve(edited)) == (409, "conflict")
+
+
+@pytest.mark.parametrize("who", ["carl", "pepper", "olga", "vic"])
+def test_r71_r72_whoever_the_gate_does_not_name_is_forbidden(desk: Desk, who: str) -> None:
+    draft = desk.draft()
+    orders: dict[str, dict[str, Any]] = {
+        "approve": {"sha256": draft["sha256"]},
+        "edit": {"body": "mine"},
+        "reject": {"reason": "mine"},
+        "snooze": {"until": "2099-01-01T00:00:00Z"},
+    }
+    for action, body in orders.items():
+        assert code(desk.post(draft["id"], action, who, **body)) == (403, "forbidden")
+    assert desk.show(draft["id"])["state"] == "pending"
+
+
+def test_an_admin_may_decide(desk: Desk) -> None:
+    draft = desk.draft()
+    assert desk.approve(draft, "boss").json()["decided_by"] == "boss"
+
+
+def test_r2_a_guards_refusal_is_a_problem_that_names_the_row_of_the_map_and_what_stands_against_it(desk: Desk) -> None:
+    draft = desk.draft()
+    desk.works.tell(event("email.received", message_id="M1", sender="dana@acme.example", subject="Wait"))
+    refused = desk.approve(draft)
+    problem = refused.json()
+    assert (refused.status_code, problem["code"], problem["type"]) == (
+        409, "STALE_CONTEXT", "urn:seamline:problem:STALE_CONTEXT",
+    )  # fmt: skip
+    assert (problem["map_row"], problem["rule"]) == ("mail-to-customers", "R2")
+    [news] = [item for item in desk.show(draft["id"])["packet"]["thread"] if item["new"]]
+    assert problem["evidence"] == [news["id"]]
+    events = desk.client.get("/api/v1/events?type=guard.refused", headers=bearer("anna")).json()["items"]
+    assert [one["data"]["code"] for one in events] == ["STALE_CONTEXT"]
+    seen = desk.show(draft["id"])["packet"]["read_to"]
+    assert desk.post(draft["id"], "edit", seen=seen).status_code == 200
+    assert desk.approve(draft).status_code == 200
+
+
+def test_an_order_with_a_key_is_carried_out_once(desk: Desk) -> None:
+    draft = desk.draft()
+    answers = [desk.post(draft["id"], "approve", key="once", sha256=draft["sha256"]) for _ in range(3)]
+    assert [one.status_code for one in answers] == [200, 200, 200]
+    assert code(desk.post(draft["id"], "reject", key="once", reason="no")) == (409, "conflict")
+    desk.works.dispatch_some()
+    assert desk.post(draft["id"], "approve", key="once", sha256=draft["sha256"]).json()["state"] == "sent"
+    assert len(desk.mailbox.sent) == 1
+
+
+def test_r75_rejected_or_put_aside_nothing_is_sent(desk: Desk) -> None:
+    first, second = desk.draft("L1"), desk.draft("L2")
+    assert code(desk.post(first["id"], "reject")) == (400, "invalid")
+    assert code(desk.post(first["id"], "reject", reason=" ")) == (400, "invalid")
+    rejected = desk.post(first["id"], "reject", reason="wrong tone").json()
+    assert (rejected["state"], rejected["reason"], rejected["decided_by"]) == ("rejected", "wrong tone", "anna")
+    assert code(desk.post(second["id"], "snooze", until="soon")) == (400, "invalid")
+    assert code(desk.post(second["id"], "snooze", until="2020-01-01T00:00:00Z")) == (409, "conflict")
+    assert code(desk.post(second["id"], "resolve", result="sent", reason="x")) == (409, "conflict")
+    assert code(desk.post("999", "reject", reason="x")) == (404, "not-found")
+    desk.works.dispatch_some()
+    assert desk.mailbox.sent == []
+
+
+def test_what_does_not_fit_is_named(desk: Desk) -> None:
+    draft = desk.draft()
+    for body in ({}, {"sha256": "x"}, {"sha256": draft["sha256"], "confirm": ["all"]}, {"sha256": 1}):
+        assert code(desk.post(draft["id"], "approve", **body)) == (400, "invalid")
+    assert desk.show(draft["id"])["state"] == "pending"
+
+
+def test_the_timeline_of_the_customer_shows_the_draft_and_the_decision(desk: Desk) -> None:
+    draft = desk.draft()
+    desk.approve(draft)
+    path = f"/api/v1/accounts/{draft['account']}/timeline"
+    items = desk.client.get(path, headers=bearer("anna")).json()["items"]
+    kinds = {item["kind"]: item for item in items}
+    assert kinds["draft"]["text"] == f"mail to a customer (approved): {draft['subject']}"
+    assert (kinds["decision"]["id"], kinds["decision"]["text"]) == (
+        draft["id"], f"draft {draft['id']} approved by anna",
+    )  # fmt: skip
+
+
+def test_a_viewer_sees_the_queue_without_what_is_personal(desk: Desk) -> None:
+    draft = desk.draft()
+    [seen] = desk.client.get("/api/v1/drafts?state=pending", headers=bearer("vic")).json()["items"]
+    assert (seen["id"], seen["sha256"], seen["body"], seen["recipients"]) == (
+        draft["id"], draft["sha256"], "***", ["***"],
+    )  # fmt: skip

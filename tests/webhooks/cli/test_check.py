@@ -12,9 +12,12 @@ import pytest
 from seamline_webhooks.health import Health
 from seamline_workers.config import load_config
 from seamline_workers.store import intake_sqlite, schema
+from seamline_workers.store.desk_schema import deadlines
+from seamline_workers.store.store import now_us
 from support.seed import Seed
 
 Run = Callable[..., Any]
+DAY_US = 86_400_000_000
 
 
 def codes(told: Any) -> set[tuple[str, str]]:
@@ -140,3 +143,39 @@ def test_a_seat_that_is_gone_is_named_with_what_waits_for_it(run: Run, seed: See
 def test_a_broker_that_cannot_be_reached_is_found(run: Run, company: Path) -> None:
     edit(company, "[store]", '[queue]\nurl = "redis://127.0.0.1:1/0"\n[store]')
     assert ("error", "queue") in codes(run("check", "--json"))
+
+
+def test_r70_a_seat_that_is_handed_nothing_although_there_are_events_has_no_traffic(run: Run, seed: Seed) -> None:
+    account = seed.account()
+    seed.event(account, received_at=now_us())
+    assert ("warning", "no-traffic") not in codes(run("check", "--json"))
+    with seed.store.begin() as connection:
+        connection.execute(schema.events.update().values(received_at=now_us() - 8 * DAY_US))
+    found = [one for one in run("check", "--json").json["findings"] if one["code"] == "no-traffic"]
+    assert [one["subject"] for one in found] == ["seats.sales"]
+    seed.lane(account, "sales")
+    assert ("warning", "no-traffic") not in codes(run("check", "--json"))
+
+
+def test_deadlines_that_nobody_fired_are_found(run: Run, seed: Seed) -> None:
+    row = {"kind": "due", "seat": "sales", "name": "x", "account_id": seed.account(), "cause": b"1", "created_at": 1}
+    seed.put(deadlines, key="soon", due_at=now_us() - 1, **row)
+    assert ("warning", "overdue") not in codes(run("check", "--json"))
+    seed.put(deadlines, key="late", due_at=now_us() - DAY_US, **row)
+    found = next(one for one in run("check", "--json").json["findings"] if one["code"] == "overdue")
+    assert found["message"].startswith("1 are past due")
+
+
+def test_r12_a_channel_that_no_gate_opens_is_an_error(run: Run, company: Path) -> None:
+    config = company / "seamline.toml"
+    channel = '[channels.mail]\nadapter = "postmark"\n[channels.mail.secrets]\nserver = ["literal:0123456789abcdef"]\n'
+    config.write_text(config.read_text() + channel)
+    assert ("error", "no-gate") in codes(run("check", "--json"))
+
+
+def test_r82_the_configuration_says_the_side_of_a_seat_that_nobody_classified(run: Run, company: Path) -> None:
+    seats(company, 'roster = Roster([Seat("team", kind="human", facing="unclassified", does_not_own=["deal.*"])])\n')
+    assert ("error", "unclassified") in codes(run("check", "--json"))
+    config = company / "seamline.toml"
+    config.write_text(config.read_text() + '[seats.team]\nfacing = "customer_facing"\n')
+    assert run("check", "--json").json["ok"]

@@ -11,16 +11,19 @@ from seamline.errors import SeamlineError
 from seamline_webhooks.cli import (
     account,
     adapter,
+    boundary,
     check,
     database,
     drafts,
     folder,
     lists,
+    mcp,
     pause,
     queue,
     record,
     replay,
     run,
+    seats,
     send,
     tail,
     why,
@@ -92,5 +95,8 @@ app.add_typer(queue.flags, name="flags")
 app.add_typer(record.app, name="record")
 app.command("replay")(replay.replay)
 app.command("why")(why.why)
+app.add_typer(boundary.app, name="boundary")
+app.add_typer(seats.app, name="seats")
+app.command("mcp")(mcp.mcp)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)

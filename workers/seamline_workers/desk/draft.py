@@ -98,7 +98,7 @@ def approve(connection: Connection, outbound: Outbound, id: str, approval: Appro
     held, now = _held(connection, id), outbound.clock()
     row = held.row
     _demand_open(row)
-    gate = _gate(outbound, held, by)
+    gate = _gate(connection, outbound, held, by)
     _demand_seen(row, approval.sha256)
     if row.state == "incomplete":
         _refuse(row, Refusal("R1", "INCOMPLETE", "without recipient, channel and text it cannot be sent: edit it"))
@@ -136,7 +136,7 @@ def edit(connection: Connection, outbound: Outbound, id: str, wanted: Edit, by: 
     subject = row.subject if wanted.subject is None else (wanted.subject or None)
     body = row.body if wanted.body is None else wanted.body
     audience = outbound.ours.audience(row.channel, recipients)
-    _gate(outbound, held, by, audience)
+    _gate(connection, outbound, held, by, audience)
     digest = content_sha256(row.channel, recipients, subject, body, attachments_of(row))
     before = {"by": by.name, "at": now, "sha256": row.sha256, "subject": row.subject, "body": row.body}
     before["recipients"] = json.loads(row.recipients)
@@ -169,7 +169,7 @@ def reject(connection: Connection, outbound: Outbound, id: str, reason: str, by:
     """Decide that a draft is never sent."""
     held, now = _held(connection, id), outbound.clock()
     _demand_open(held.row)
-    _gate(outbound, held, by)
+    _gate(connection, outbound, held, by)
     values = {"state": "rejected", "decided_by": by.name, "decided_at": now, "reason": reason, "wake_at": None}
     return _done(connection, outbound, held, values, [_decided(held.row, "reject", by, now, reason)], now)
 
@@ -179,7 +179,7 @@ def snooze(connection: Connection, outbound: Outbound, id: str, until: datetime,
     held, now = _held(connection, id), outbound.clock()
     row, at = held.row, to_us(until)
     _demand_open(row)
-    _gate(outbound, held, by)
+    _gate(connection, outbound, held, by)
     if at <= now:
         raise Conflict("the time is past; name one that is to come")
     if row.expires_at is not None and at >= row.expires_at:
@@ -195,7 +195,7 @@ def resolve(
     held, now = _held(connection, id), outbound.clock()
     if held.row.state != "unknown":
         raise Conflict(f"draft {held.row.id} is {held.row.state}; only one that is unknown is to be resolved")
-    _gate(outbound, held, by)
+    _gate(connection, outbound, held, by)
     Settling(outbound).settle(connection, held, Sent(result, reason=reason), now, by.name)
     return f"drafts/{held.row.id}"
 
@@ -234,10 +234,10 @@ def _refuse(row: Row[Any], refusal: Refusal, *, told: bool = True) -> NoReturn:
     raise Refused(refusal, draft=row.id, map_row=row.gate, told=told)
 
 
-def _gate(outbound: Outbound, held: Held, by: Human, audience: str | None = None) -> Gate:
+def _gate(connection: Connection, outbound: Outbound, held: Held, by: Human, audience: str | None = None) -> Gate:
     """The gate of a draft as the map is now. Raises Refused where there is none, Forbidden where it is not theirs."""
     row = held.row
-    gate = outbound.gate(row.seat, row.channel, audience or row.audience, held.group.projection.stage)
+    gate = outbound.gate(connection, row.seat, row.channel, audience or row.audience, held.group.projection.stage)
     if gate is None:
         way = f"{row.channel} to a {audience or row.audience}"
         reason = f"no gate with a human opens {way} for {row.seat}: declare one in the roster's gates"

@@ -47,12 +47,12 @@ def folds(event_type: str) -> bool:
     return not event_type.startswith(_UNFOLDED)
 
 
-def fold_in(
-    connection: Connection, entries: Sequence[Entry], locked: Locked, mover: Callable[[Entry], str]
-) -> list[Entry]:
-    """Fold entries into their groups. Returns them, with a ``stage.changed`` for each move of an account.
+#: Who stands behind a move: the seat that owns the event which caused it.
+Mover = Callable[[Entry], str]
 
-    ``mover`` says who moves an account by an entry.
+
+def fold_in(connection: Connection, entries: Sequence[Entry], locked: Locked, mover: Mover) -> list[Entry]:
+    """Fold entries into their groups. Returns them, with a ``stage.changed`` for each move of an account.
 
     From a late one on the rest of its group's entries are folded together: they share the stage that it then has.
     """
@@ -79,7 +79,7 @@ def fold_in(
     return found
 
 
-def _moved(group: Group, before: At, entries: Sequence[Entry], mover: Callable[[Entry], str]) -> list[Entry]:
+def _moved(group: Group, before: At, entries: Sequence[Entry], mover: Mover) -> list[Entry]:
     """Note the stage after these entries; if they moved the account, say so."""
     stage = group.projection.stage
     for entry in entries:

@@ -7,7 +7,6 @@ last and commits. So commit order is number order without gaps, and a reader of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, text
@@ -27,6 +26,10 @@ class Plan(Protocol):
 
     def routes(self, entry: Entry) -> Sequence[tuple[str, int]]:
         """Seats to hand an event to: (seat, 1 as owner or 0 as informed)."""
+        ...
+
+    def mover(self, entry: Entry) -> str:
+        """Who logs the move of an account that an event causes, as a source: ``/seats/dirk``."""
         ...
 
     def follow(self, connection: Connection, new: Sequence[Entry], locked: Locked) -> list[Entry]:
@@ -86,13 +89,12 @@ def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked:
 
     The accounts of ``entries`` are ``locked`` by the caller. Returns what was appended, with its numbers.
     """
-    mover = partial(_mover, plan)
-    new = fold_in(connection, _unknown(connection, entries), locked, mover)
+    new = fold_in(connection, _unknown(connection, entries), locked, plan.mover)
     if not new:
         return []
     said = plan.follow(connection, new, locked)
     if said:
-        new += fold_in(connection, _unknown(connection, said), locked, mover)
+        new += fold_in(connection, _unknown(connection, said), locked, plan.mover)
     _write_groups(connection, locked)
     chain = _number(connection, new)
     told = {
@@ -108,13 +110,6 @@ def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked:
     for group in locked.values():
         group.pending.clear()
     return new
-
-
-def _mover(plan: Plan, entry: Entry) -> str:
-    """Who moves an account by this event: the seat that owns what a source tells, else whoever says it."""
-    if entry.history or not entry.source.startswith("/sources/"):
-        return entry.source
-    return next((f"/seats/{seat}" for seat, owns in plan.routes(entry) if owns), entry.source)
 
 
 # --- what is new ----------------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from seamline.effect import Message
 if TYPE_CHECKING:
     from seamline_workers.store.effects import EffectRow
 
-#: What becomes of a message. escalated: a human has it instead of the seat that it was for.
+#: What becomes of a message. escalated: a human has it instead of the seat that it was for; dead: nobody answered in
+#: time, which one that comes late still does.
 MESSAGE_STATES = ("delivered", "answered", "escalated", "dead")
 
 
@@ -53,7 +54,7 @@ INSERT INTO messages (kind, from_seat, to_seat, account_id, topic, body, convers
 VALUES (:kind, :seat, :to, :account, :topic, :body, :conversation, :exchange, :reply, :by, :state, :now, :cause)
 RETURNING id
 """)
-_ANSWER = text("UPDATE messages SET state = 'answered' WHERE id = :id AND state = 'delivered'")
+_ANSWER = text("UPDATE messages SET state = 'answered' WHERE id = :id AND state IN ('delivered', 'dead')")
 
 
 def find_message(connection: Connection, id: str) -> Known | None:
