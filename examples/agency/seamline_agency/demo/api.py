@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -22,8 +22,8 @@ _BUSY = (
     ("handoffs", "retrying"),
     ("dispatches", "dispatching"),
 )
-#: What is under way once its time has come. At the very moment of its deadline nothing is late yet.
-_DUE = (("deadlines", "armed", timedelta(0)), ("dispatches", "approved", timedelta(microseconds=1)))
+#: What is under way once its time has come.
+_DUE = (("deadlines", "armed"), ("dispatches", "approved"))
 #: Looks one after another that must find nothing: what one kind of work leads to may be of a kind looked at before.
 _QUIET_LOOKS = 2
 #: Seconds between two looks.
@@ -117,11 +117,11 @@ class Api:
         found: dict[str, Any] = answer.json()
         return found
 
-    def settle(self, now: datetime, seconds: float) -> bool:
-        """Wait until nothing is under way at this business time. What is parked or waits for a human is at rest."""
+    def settle(self, clock: Callable[[], datetime], seconds: float) -> bool:
+        """Wait until nothing is under way by business time. What is parked or waits for a human is at rest."""
         until, quiet = time.monotonic() + seconds, 0
         while time.monotonic() < until:
-            quiet = 0 if self.busy(now) else quiet + 1
+            quiet = 0 if self.busy(clock()) else quiet + 1
             if quiet == _QUIET_LOOKS:
                 return True
             time.sleep(_LOOK_S)
@@ -129,9 +129,9 @@ class Api:
 
     def busy(self, now: datetime) -> str:
         """Something that is under way; empty: nothing is."""
-        for what, state, slack in _DUE:
+        for what, state in _DUE:
             for one in self._page(what, {"state": state, "limit": "1000"})["items"]:
-                if one["due_at"] is not None and datetime.fromisoformat(one["due_at"]) < now + slack:
+                if one["due_at"] is not None and datetime.fromisoformat(one["due_at"]) < now:
                     return f"{what} {one['id']}"
         for what, state in _BUSY:
             if found := self._page(what, {"state": state, "limit": "1"})["items"]:

@@ -35,6 +35,7 @@ def proposal(of: Customer, event: str, at: datetime, **more: Any) -> Sample:
         "timestamp": at.isoformat(timespec="seconds"),
         "data.proposal.id": of.proposal,
         "data.proposal.name": f"{of.company} - growth",
+        "data.client.id": 789 + of.number,
         "data.client.name": of.company,
         "data.client.contact": {"first_name": first, "last_name": last, "email": of.email},
     }

@@ -64,6 +64,6 @@ STORY = Story(
             noted("refused", ["CONFLICT"] * 2),
         ),
         Expected("summary.sent, once", counted("summary.sent")),
-        Expected("The customer saw one summary", mailed("Our call")),
+        Expected("The customer saw one summary", mailed("Our call: Calloway Solar")),
     ),
 )

@@ -17,9 +17,11 @@ def _play(scene: Scene) -> None:
     new_client(scene)
     scene.noted["before"] = len(scene.evidence().mails)
     scene.at(scene.world.clock.next(2, 9))
-    scene.send("proposals", "a proposal for a second office is sent", requests.proposal(OTIS, "sent", scene.now))
+    second = {"data.proposal.id": 999_002}
+    sent = requests.proposal(OTIS, "sent", scene.now, **second)
+    scene.send("proposals", "a proposal for a second office is sent", sent)
     scene.later(hours=1)
-    scene.send("proposals", "and viewed", requests.proposal(OTIS, "viewed", scene.now))
+    scene.send("proposals", "and viewed", requests.proposal(OTIS, "viewed", scene.now, **second))
     scene.later(hours=1)
     mail = requests.mail(OTIS, scene.now, "Your invoice", _MAIL)
     scene.send("mail", "the client complains about an invoice", mail)

@@ -32,15 +32,17 @@ def _play(scene: Scene) -> None:
     scene.send("relay", "figures of yesterday, and what they are called at Meta and Stripe", told)
     scene.at(scene.world.clock.next(3, 9))
     scene.state(ACCOUNT_MANAGER, "relationship.ended", initiated_by="customer", reason="moves to another city")
-    scene.later(seconds=1)
+    scene.until(lambda e: len(_items(e)) == 2, "Meta and Stripe are asked: pixel off, invoices none, campaign active")
     seen = scene.evidence()
     scene.noted["open"] = (seen.count("exit.logged"), sorted(_items(seen)))
     scene.noted["why"] = seen.refusals()
     scene.approve(COO, scene.draft("pepper"), confirm=["missing"])
     runs[_CAMPAIGNS] = {"data": []}
     scene.later(hours=2, why="the campaign is paused at Meta")
+    scene.until(lambda e: e.count("exit.logged") == 1, "Meta is asked again: paused")
     runs[_CAMPAIGNS] = _RUNS
     scene.later(hours=25, why="a day later the campaign runs again")
+    scene.until(lambda e: e.count("exit.item_reopened") == 1, "Meta is asked once more: active")
 
 
 def _items(e: Evidence) -> list[str]:
