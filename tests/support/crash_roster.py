@@ -16,7 +16,7 @@ from seamline.events import LeadReceived, ProposalViewed, ResponseSent
 from seamline.gate import Gate
 
 first = Seat("first", owns=["lead.*"])
-second = Seat("second")
+second = Seat("second", owns=["proposal.*"])
 coo = Seat("coo", kind="human")
 
 
