@@ -60,10 +60,12 @@ dash = Seat(
 @dash.on(MetricsSnapshot)
 def told(event: MetricsSnapshot, ctx: SyncContext) -> None:
     """R40: grade a snapshot before anybody relies on it; of campaigns, what they come to together."""
-    told, grades = ctx.timeline.all(MetricsSnapshot), grades_of(ctx.timeline.all(MetricsTrustAssessed))
+    told, assessed = ctx.timeline.all(MetricsSnapshot), ctx.timeline.all(MetricsTrustAssessed)
+    grades, by_hand = grades_of(assessed), {one.snapshot_id for one in assessed if one.override_by}
     parts, found = _assessed(ctx, event, told, grades, ctx.now)
-    # What was short of its total while the campaigns came one by one is whole with the last of them.
-    again = [] if found.failed_checks else [one for one in parts if grades.get(str(one.id)) != found.grade]
+    # What was short of its total while the campaigns came one by one is whole with the last of them. A human is final.
+    again = [one for one in parts if str(one.id) not in by_hand and grades.get(str(one.id)) != found.grade]
+    again = [] if found.failed_checks else again
     for one in {one.id: one for one in (event, *again)}.values():
         _grade(ctx, one, found)
     when = told_period(event.period)
@@ -188,6 +190,8 @@ def day_began(_: DeadlineFired, ctx: SyncContext) -> None:
 @dash.due("cutoff")
 def cut_off(event: DeadlineFired, ctx: SyncContext) -> None:
     """R36: say once of each platform that told before, and not of this day, that its figures are missing."""
+    if ctx.account.stage == "exit":
+        return
     day, told = date.fromisoformat(event.key), ctx.timeline.all(MetricsSnapshot)
     for platform in sorted({one.platform for one in told}):
         mine = [one for one in told if one.platform == platform]
