@@ -46,7 +46,7 @@ _ARMED = _keyed(
     f"""
 SELECT coalesce(a.group_id, a.id) AS of_group, {", ".join(f"d.{name}" for name in Deadline._fields)}
 FROM accounts a JOIN deadlines d ON d.account_id = a.id
-WHERE (a.id IN :groups OR a.group_id IN :groups) AND d.state IN ('armed', 'fired') AND d.state = 'armed'
+WHERE (a.id IN :groups OR a.group_id IN :groups) AND d.state = 'armed'
 AND d.kind IN :kinds
 """,
     "groups",
