@@ -20,9 +20,9 @@ from seamline.seat import Seat
 from seamline_workers.audience import Ours
 from seamline_workers.interpret import to_us
 from seamline_workers.store import desk_schema
-from seamline_workers.store.effects import EffectRow, Outcome
 from seamline_workers.store.entry import Entry
 from seamline_workers.store.lanes import Handoff
+from seamline_workers.store.outcome import EffectRow, Outcome
 
 
 class Want(NamedTuple):
