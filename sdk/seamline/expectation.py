@@ -20,12 +20,14 @@ from seamline.events.base import Event
 class Expectation:
     """After ``after``, ``fact`` must come within ``within``; else the seat says ``otherwise``.
 
-    ``started`` and ``done`` name the fields that tell when each of them happened (``closed_at``, ``booked_at``); where
-    a field is empty it is the event's own time. ``each``: fields that name what is waited for, the first that is told;
-    of several starts of one name the first counts. ``same``: fields that must be equal where both tell them. ``undone``
-    takes ``fact`` back, the one of the same ``which`` (a field of both) or all before it: then the time is the later of
-    the first deadline and ``grace`` after that. ``unless`` ends the waiting. ``when`` picks the events that start it.
-    ``fill`` gives the fields of ``otherwise`` that neither ``deadline`` nor a field of ``after`` of that name does.
+    It counts from when ``after`` happened, or with ``from_receipt`` from when it was received: nobody can be
+    quicker than the news. ``started`` and ``done`` name the fields that tell when each of them happened
+    (``closed_at``, ``booked_at``); where a field is empty it is the event's own time. ``each``: fields that name
+    what is waited for, the first that is told; of several starts of one name the first counts. ``same``: fields
+    that must be equal where both tell them. ``undone`` takes ``fact`` back, the one of the same ``which`` (a field
+    of both) or all before it: then the time is the later of the first deadline and ``grace`` after that. ``unless``
+    ends the waiting. ``when`` picks the events that start it. ``fill`` gives the fields of ``otherwise`` that
+    neither ``deadline`` nor a field of ``after`` of that name does.
     """
 
     seat: str
@@ -35,6 +37,7 @@ class Expectation:
     otherwise: type[Event]
     rule: str = ""
     started: str = ""
+    from_receipt: bool = False
     done: str = ""
     each: tuple[str, ...] = ()
     same: tuple[str, ...] = ()
@@ -128,7 +131,7 @@ class _Waiting:
     def __init__(self, expected: Expectation, start: Event) -> None:
         self._expected = expected
         self._start = start
-        self.began = moment(start, expected.started)
+        self.began = start.envelope.received_at if expected.from_receipt else moment(start, expected.started)
         self.due = self.began + expected.within
         self.met_by: set[Any] = set()
         self._standing: dict[str | None, Any] = {}

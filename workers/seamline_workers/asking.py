@@ -20,9 +20,9 @@ from seamline.seat import Seat
 from seamline_workers.audience import Ours
 from seamline_workers.interpret import to_us
 from seamline_workers.store import desk_schema
-from seamline_workers.store.effects import EffectRow, Outcome
 from seamline_workers.store.entry import Entry
 from seamline_workers.store.lanes import Handoff
+from seamline_workers.store.outcome import EffectRow, Outcome
 
 
 class Want(NamedTuple):
@@ -248,9 +248,11 @@ def unfit(event: type[Event], fields: Mapping[str, Any]) -> str | None:
 
 def _key(effect: Any) -> str:
     """What tells an effect apart from others of its kind; empty: its ordinal."""
-    if isinstance(effect, Flag):
+    if isinstance(effect, Flag | Deadline):
         name = effect.name.replace("~", "~0").replace("/", "~1")  # no other name and key read the same
         return f"{name}/{effect.key}"
+    if isinstance(effect, Check):
+        return f"{effect.item}/{effect.key or (effect.ref.id if effect.ref else '')}"
     if isinstance(effect, Message):
         return f"{effect.to}/{effect.key}" if effect.key else ""
     if isinstance(effect, Log):

@@ -14,9 +14,9 @@ from seamline.projection import Projection
 from seamline_workers.interpret import from_us, to_us
 from seamline_workers.placed import event_of
 from seamline_workers.store.desk_schema import drafts, flags, tasks
+from seamline_workers.store.reading.sources import list_sources
 from seamline_workers.store.schema import accounts, polls, sources
-from seamline_workers.store.schema import deliveries as delivered
-from seamline_workers.store.store import Store
+from seamline_workers.store.store import Store, now_us
 
 #: Most events and open things of one kind that are read; the newest of them count.
 MOST = 10_000
@@ -90,28 +90,17 @@ class CompanyReader:
 
     def sources(self) -> list[SourceState]:
         """Every source that was ever started, by name."""
-        newest = (
-            select(delivered.c.received_at)
-            .where(delivered.c.source_id == sources.c.id)
-            .order_by(delivered.c.id.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        failing = select(polls.c.source_id, polls.c.reason).where(polls.c.attempts >= FAILING)
+        failing = select(sources.c.name, polls.c.reason).join(polls, polls.c.source_id == sources.c.id)
         with self._store.read() as connection:
-            rows = connection.execute(select(sources.c.id, sources.c.name, newest.label("at"))).all()
-            fails = {row.source_id: row.reason for row in connection.execute(failing)}
-        return sorted(
-            (
-                SourceState(
-                    row.name,
-                    None if row.at is None else from_us(row.at),
-                    (fails[row.id] or "its poll does not get through") if row.id in fails else None,
-                )
-                for row in rows
-            ),
-            key=lambda one: one.name,
-        )
+            fails = {row.name: row.reason for row in connection.execute(failing.where(polls.c.attempts >= FAILING))}
+        return [
+            SourceState(
+                one["name"],
+                None if one["last_delivery_at"] is None else datetime.fromisoformat(one["last_delivery_at"]),
+                (fails[one["name"]] or "its poll does not get through") if one["name"] in fails else None,
+            )
+            for one in list_sources(self._store, {}, now_us())
+        ]
 
     def names(self, accounts_: Iterable[str]) -> dict[str, str]:
         """The names of accounts by id; those that have none are not there."""

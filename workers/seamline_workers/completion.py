@@ -29,10 +29,11 @@ from seamline_workers.parking import already_told
 from seamline_workers.plan import Plan, was_set
 from seamline_workers.store import lanes, ledger
 from seamline_workers.store.desk_schema import DEADLINE
-from seamline_workers.store.effects import Outcome, complete
+from seamline_workers.store.effects import complete
 from seamline_workers.store.entry import Entry
 from seamline_workers.store.lanes import LaneEnd
 from seamline_workers.store.ledger import Locked
+from seamline_workers.store.outcome import Outcome
 from seamline_workers.store.schema import DONE, PARKED, RETRYING
 from seamline_workers.store.store import Store, deadlocked, fault, now_us, transient
 from seamline_workers.taking import taken

@@ -35,8 +35,8 @@ from seamline_workers.process import Process, load_process
 from seamline_workers.registry import Source, register_sources
 from seamline_workers.run import Run, Work
 from seamline_workers.store import deliveries, lanes, processes
-from seamline_workers.store.effects import Outcome
 from seamline_workers.store.lanes import Lane, LaneEnd, Suspect
+from seamline_workers.store.outcome import Outcome
 from seamline_workers.store.processes import PER_LANE, TOKEN_BITS
 from seamline_workers.store.schema import DEAD, RETRYING, SOURCE_LANE
 from seamline_workers.store.store import Store, fault, now_us

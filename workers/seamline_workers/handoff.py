@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from seamline.boundary import Roster
+from seamline.cloudevents import NOT_DATA
 from seamline.context import Account, Context, Log, SyncContext, Task
 from seamline.errors import NeedsHuman, Park, PayloadError, RetryLater
 from seamline.events.base import Event, catalogue
@@ -28,8 +29,8 @@ from seamline_workers.parking import since
 from seamline_workers.placed import event_of
 from seamline_workers.reader import LedgerReader
 from seamline_workers.store import desk_schema, schema
-from seamline_workers.store.effects import ANYTHING, UNTIL_DUE, EffectRow, Outcome
 from seamline_workers.store.lanes import Handoff
+from seamline_workers.store.outcome import ANYTHING, UNTIL_DUE, EffectRow, Outcome
 from seamline_workers.store.store import Store, now_us
 from seamline_workers.taking import STAGE_CHANGED
 
@@ -39,6 +40,8 @@ FIRST_BACKOFF = 40.0
 LONGEST_HOLD = timedelta(minutes=15)
 #: Longest wait that a handler may ask for, in seconds.
 LONGEST_WAIT = 366 * 86_400.0
+#: Longest part of an event's fields that stands in a human's task, in characters.
+LONGEST_TOLD = 2000
 #: An event that was caused through more than so many others waits for a human.
 MAX_HOPS = 16
 #: How long a handler waits for what it requires where the roster does not say: at an inquiry, and later.
@@ -165,7 +168,8 @@ class Runner:
             if seat.kind == "agent" and handoff.type == STAGE_CHANGED:
                 return [Log("Took the account over: what it must know is in its message.")]
             title = f"{handoff.type} for {seat.role or seat.name}"
-            return [Task(title, "Read the account's timeline and do what the role asks for.", assignee=seat.assignee)]
+            text = f"Read the account's timeline and do what the role asks for.\n{_as_told(event)}".strip()
+            return [Task(title, text, assignee=seat.assignee)]
         now = from_us(self._clock())
         if _is_async(handler):
             ctx = Context(event, seat.name, reader, now)
@@ -266,3 +270,9 @@ def where(error: BaseException) -> str:
         trace = trace.tb_next
     place = "" if trace is None else f" at {trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
     return f"{type(error).__name__}{place}"
+
+
+def _as_told(event: Event) -> str:
+    """An event's own fields, a line each, for a human who has it as it came."""
+    told = event.model_dump(mode="json", exclude_defaults=True, exclude={*NOT_DATA, "party", "others"})
+    return "\n".join(f"{name}: {value}" for name, value in told.items())[:LONGEST_TOLD]

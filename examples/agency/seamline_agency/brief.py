@@ -97,6 +97,12 @@ def line(figure: Figure) -> str:
     )
 
 
+def said(figure: Figure) -> str:
+    """A figure for a customer: what, how much, and of when."""
+    period = "" if figure.period is None else f" ({told_period(figure.period)})"
+    return f"{figure.metric.replace('_', ' ')}: {spoken(figure)}{period}"
+
+
 def spoken(figure: Figure) -> str:
     """A figure's value as people say it."""
     if figure.unit != MINOR:
@@ -109,4 +115,4 @@ def _same_period(figure: Figure, snapshot: MetricsSnapshot) -> bool:
     return figure.source == snapshot.platform and figure.period == snapshot.period
 
 
-__all__ = ["as_told", "briefed", "by_id", "lacking", "line", "revised", "spoken", "told"]
+__all__ = ["as_told", "briefed", "by_id", "lacking", "line", "revised", "said", "spoken", "told"]

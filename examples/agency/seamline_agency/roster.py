@@ -16,6 +16,8 @@ from seamline.events import (
     ScoreUpdated,
 )
 from seamline_agency.gates import GATES
+from seamline_agency.guards import StillOpen
+from seamline_agency.leaving import ITEMS
 from seamline_agency.seats.arin import arin
 from seamline_agency.seats.crystal import crystal
 from seamline_agency.seats.dash import dash
@@ -41,7 +43,8 @@ roster = Roster(
             code="NO_CONTRACT",
         ),
         Holds((OfferSent, ExpansionRecommended), winner="pulse", look=ScoreUpdated, blocked=ExpansionBlocked),
-        Settled(ExitLogged, items=("pixel", "campaign", "invoice")),
+        StillOpen(),
+        Settled(ExitLogged, items=ITEMS),
         Trusted((BriefIssued, DraftDispatched)),
     ],
     gates=GATES,

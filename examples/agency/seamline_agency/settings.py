@@ -12,20 +12,22 @@ from seamline.calendar import BusinessHours, zone
 from seamline.errors import ConfigError
 
 PREFIX = "SEAMLINE_AGENCY_"
+#: A note for a shift is written on the shift's own day.
+EARLIEST_SHIFT = time(2)
 
 
 @dataclass(frozen=True)
 class Settings:
     """``timezone`` is that of the business hours and of the call center's shift, which starts at ``shift_start``.
 
-    ``shift_days``: 0 is Monday. ``coaching_channel`` is the recipient of coaching notes on Slack. ``writer`` names what
-    writes the drafts, as ``module:attribute``; empty: the templates.
+    ``shift_days``: 0 is Monday. ``coaching_channel`` is the id of the call center's room at Slack. ``writer`` names
+    what writes the drafts, as ``module:attribute``; empty: the templates.
     """
 
     timezone: str = "America/Chicago"
     shift_start: time = time(8)
     shift_days: tuple[int, ...] = (0, 1, 2, 3, 4)
-    coaching_channel: str = "call-center"
+    coaching_channel: str = "C0CALLCENTER"
     writer: str = ""
 
     @property
@@ -45,6 +47,8 @@ class Settings:
             days = tuple(int(day) for day in told["shift_days"].split(",")) if "shift_days" in told else cls.shift_days
         except ValueError:
             raise ConfigError(f"{PREFIX}SHIFT_START is such as 08:00, {PREFIX}SHIFT_DAYS such as 0,1,2,3,4") from None
+        if start < EARLIEST_SHIFT:
+            raise ConfigError(f"{PREFIX}SHIFT_START is {EARLIEST_SHIFT} or later: its note is written two hours before")
         if not days or not set(days) <= set(range(7)):
             raise ConfigError(f"{PREFIX}SHIFT_DAYS are days from 0 (Monday) to 6 (Sunday), at least one")
         return cls(

@@ -69,6 +69,14 @@ TEMPLATES: Mapping[str, Template] = {
             "it should bring. Would you like to see it?",
         ),
     ),
+    "summary": Template(
+        ("Our call: {company}", "Our call"),
+        ("The figures that we spoke about:\n{figures}", "If anything here is not as you remember it, tell us."),
+    ),
+    "outreach": Template(
+        ("How are things going?",),
+        ("How do you find what we do for {company}? We would like to hear it from you. When may we call?",),
+    ),
     "last letter": Template(
         ("The end of our work for {company}", "The end of our work together"),
         (

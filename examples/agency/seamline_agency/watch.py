@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
 from seamline.calendar import local_time_on, zone
-from seamline.detection import Day, Reading, calls_unbooked, cpl, lead_volume
+from seamline.detection import APART, Day, Level, Past, Read, Reading, calls_unbooked, confirm, cpl, lead_volume
 from seamline.events import (
     CampaignStatusChanged,
     MeetingBooked,
@@ -71,6 +71,24 @@ def readings(known: Sequence[Day]) -> tuple[Reading, ...]:
         return ()
     last = known[-1].day
     return tuple(detector(known, last=last) for detector in (lead_volume, cpl, calls_unbooked))
+
+
+def confirmed(known: Sequence[Day], past: Mapping[str, Sequence[Past]] | None = None) -> list[tuple[Reading, Level]]:
+    """The readings, each with its level: found again, days after it was found before, it is at risk.
+
+    Whether it was found before is read from the days themselves, too: figures that come all at once are confirmed as
+    they would have been day by day. ``past``: what was told before, by signal.
+    """
+    found = readings(known)
+    if not found:
+        return []
+    earlier = {one.signal: one for one in readings([day for day in known if day.day <= known[-1].day - APART])}
+    level = {}
+    for reading in found:
+        before: list[Read] = [*(past or {}).get(reading.signal, ())]
+        before += [earlier[reading.signal]] if reading.signal in earlier else []
+        level[reading.signal] = confirm(before, reading)
+    return [(reading, level[reading.signal]) for reading in found]
 
 
 def performance(known: Sequence[Day]) -> dict[str, int | float]:

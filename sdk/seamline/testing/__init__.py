@@ -2,7 +2,7 @@
 
 from seamline.testing.clock import FakeClock
 from seamline.testing.contract import adapter_contract, check_names, check_suite
-from seamline.testing.handling import ACCOUNT, MemoryReader, place, run_handler, run_timer
+from seamline.testing.handling import ACCOUNT, MemoryCompany, MemoryReader, place, run_handler, run_timer
 from seamline.testing.play import Feed, play, run_calls
 from seamline.testing.scaffold import Scaffold, new_adapter
 from seamline.testing.signer import Signer
@@ -38,6 +38,7 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "run_handler",
     "run_timer",
     "MemoryReader",
+    "MemoryCompany",
     "place",
     "ACCOUNT",
     # time

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from seamline.boundary import Roster
-from seamline.company import Company
+from seamline.company import Company, Exit, Open, SourceState
 from seamline.context import Account, Context, Effect, Emit, SyncContext
 from seamline.events.base import Envelope, Event, event_id
 from seamline.events.control import DeadlineFired
@@ -34,9 +34,12 @@ class MemoryReader:
     def account(self) -> Account:
         return self._account
 
-    def events(self, event_type: str, where: dict[str, Any], limit: int | None) -> list[Event]:
+    def events(
+        self, event_type: str, where: dict[str, Any], limit: int | None, since: datetime | None = None
+    ) -> list[Event]:
         """The events of a type whose data has these values, newest first."""
         found = [event for event in reversed(self._events) if event.event_type == event_type and _has(event, where)]
+        found = [event for event in found if since is None or event.envelope.time >= since]
         return found if limit is None else found[:limit]
 
     def count(self, event_type: str, where: dict[str, Any]) -> int:
@@ -44,6 +47,32 @@ class MemoryReader:
 
     def company(self) -> Company | None:
         return self._company
+
+
+@dataclass
+class MemoryCompany:
+    """A company in memory, for ``run_timer``: events of several accounts (``place`` them), and what waits."""
+
+    told: Sequence[Event] = ()
+    waiting: Sequence[Open] = ()
+    left: Sequence[Exit] = ()
+    known: Sequence[SourceState] = ()
+    named: Mapping[str, str] = field(default_factory=dict)
+
+    def events(self, *types: type[Event], since: datetime) -> list[Event]:
+        return [one for one in self.told if isinstance(one, types) and one.envelope.received_at >= since]
+
+    def open(self) -> Sequence[Open]:
+        return self.waiting
+
+    def exits(self) -> Sequence[Exit]:
+        return self.left
+
+    def sources(self) -> Sequence[SourceState]:
+        return self.known
+
+    def names(self, accounts: Iterable[str]) -> dict[str, str]:
+        return {one: self.named[one] for one in accounts if one in self.named}
 
 
 def place(event: Event, sequence: int, account: Account = ACCOUNT, received_at: datetime = NOW) -> Event:
@@ -79,7 +108,7 @@ def run_handler(
     is raised. Raises LookupError where the seat does not handle the type, and AssertionError where it emits what the
     engine would not take from it; ``roster`` says whose a judgement is, without it the seat is taken to be alone.
     """
-    handler = seat.handler(event.event_type)
+    handler = seat.handling(event)
     if handler is None:
         raise LookupError(f"seat {seat.name} does not handle {event.event_type}; it handles {', '.join(seat.handlers)}")
     return _run(seat, handler, event, history, now or event.occurred_at or NOW, account, roster, None)

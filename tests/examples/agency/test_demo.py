@@ -20,6 +20,7 @@ from seamline_agency.demo.outcome import Evidence, judged
 from seamline_agency.demo.stories import STORIES
 from seamline_agency.demo.story import Story
 from seamline_agency.demo.table import HEADINGS, Row, StoryTable
+from seamline_workers.clock import business_clock
 from support.process import tree
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -66,19 +67,24 @@ def test_where_nothing_happened_what_makes_a_story_is_not_seen(story: Story) -> 
     assert [one for one in judged(story.expected, Evidence()) if not one.seen and not one.found] == []
 
 
-def test_the_clock_goes_on_and_neither_back_nor_past_the_wall_clock(tmp_path: Path) -> None:
-    began = first_monday(datetime.now(UTC))
-    clock = Clock(tmp_path / "clock", began)
-    clock.to(clock.next(2, 14, 30))
-    assert (clock.now.astimezone(ZONE).strftime("%a %H:%M"), clock.now - began) == (
-        "Wed 14:30",
-        timedelta(days=2, hours=6, minutes=30),
-    )
-    assert int(clock.path.read_text()) == int(clock.now.timestamp() * 1_000_000)
+def test_the_clock_goes_on_and_neither_back_nor_past_the_wall_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(tmp_path / "clock", first_monday(datetime.now(UTC)))
+    monkeypatch.setenv("SEAMLINE_CLOCK", str(clock.path))
+    engine = business_clock()
+    began = clock.now
+    assert clock.now.astimezone(ZONE).strftime("%a %H:%M") == "Mon 08:00"
+    assert int(began.timestamp() * 1_000_000) - 1 <= engine() <= int(clock.now.timestamp() * 1_000_000) + 1
+    clock.tick()
+    assert (clock.now - began) > timedelta(0)
+    clock.to(clock.next(2, 14, 30), still=True)
+    assert clock.now.astimezone(ZONE).strftime("%a %H:%M:%S.%f") == "Wed 14:30:00.000000"
+    assert engine() == int(clock.now.timestamp() * 1_000_000)
     for moment in (began, datetime.now(UTC) + timedelta(seconds=1)):
         with pytest.raises(NotYet):
             clock.to(moment)
-    assert clock.now > began
+    assert engine() == int(clock.now.timestamp() * 1_000_000)
 
 
 def test_a_story_that_is_not_there_is_named(tmp_path: Path) -> None:

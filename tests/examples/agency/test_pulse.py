@@ -30,7 +30,7 @@ from seamline.events import (
 from seamline.testing import ACCOUNT, run_handler, run_timer
 from seamline_agency.roster import roster
 from seamline_agency.seats.pulse import pulse
-from support.figures import HALVED, LAST, MORNING, STEADY, day_of, graded, id_of, told
+from support.figures import FALLING, LAST, MORNING, STEADY, day_of, graded, id_of, told
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DANA = Party(name="Dana Whitfield", email="dana@example.com")
@@ -80,19 +80,19 @@ def placed(event: T, name: str) -> T:
 # --- R42 to R45, R50: figures ----------------------------------------------------------------------------------------
 
 
-def test_r42_r43_a_week_of_half_the_leads_is_one_signal_with_evidence_window_change_and_version() -> None:
-    [signal] = said(looked(told(HALVED)), SignalDetected)
+def test_r42_r43_fewer_leads_are_one_signal_with_evidence_window_change_and_version() -> None:
+    [signal] = said(looked(told(FALLING)), SignalDetected)
     assert (signal.signal, signal.level) == ("lead_volume_drop", "watch")
-    assert signal.change == pytest.approx(-0.5, abs=0.05)
+    assert signal.change == pytest.approx(-2 / 7)
     assert (signal.window.start, signal.window.end) == (LAST - timedelta(days=6), LAST)
-    assert signal.inputs["events_new"] == 68
+    assert signal.inputs["events_new"] == 100
     assert signal.evidence == (id_of(f"meta-{LAST}"),)
     assert signal.p_value < 0.01
     assert signal.detector_version
 
 
 def test_r42_the_first_signal_opens_the_risk_to_be_watched_in_the_same_moment_and_cites_it() -> None:
-    effects = looked(told(HALVED))
+    effects = looked(told(FALLING))
     first, second = (effect for effect in effects if isinstance(effect, Emit))
     assert isinstance(first.event, SignalDetected)
     assert isinstance(second.event, RiskFlagged)
@@ -108,15 +108,15 @@ def test_r42_steady_figures_are_no_signal() -> None:
 
 
 def test_r42_the_same_signal_is_not_told_again_while_it_stands() -> None:
-    history = told(HALVED)
+    history = told(FALLING)
     [signal], [risk] = said(looked(history), SignalDetected), said(looked(history), RiskFlagged)
     later = told([10], last=LAST + timedelta(days=1))
     assert not looked([*history, signal, risk, *later], account=replace(CLIENT, risks={risk.flag_id: "watch"}))
 
 
 def test_r42_found_again_three_days_later_it_is_at_risk_under_the_same_flag() -> None:
-    [signal] = said(looked(told(HALVED)), SignalDetected)
-    later = told([*HALVED, 10, 9, 10], last=LAST + timedelta(days=3))
+    [signal] = said(looked(told(FALLING)), SignalDetected)
+    later = told([*FALLING, 10, 9, 10], last=LAST + timedelta(days=3))
     before, last = [*later[:-1], signal], later[-1]
     effects = handed(last, before, account=replace(CLIENT, risks={"risk-account-1-1": "watch"}))
     [again] = said(effects, SignalDetected)
@@ -127,7 +127,7 @@ def test_r42_found_again_three_days_later_it_is_at_risk_under_the_same_flag() ->
 
 def test_r42_joined_by_a_second_signal_it_is_at_risk() -> None:
     one = SignalDetected(signal="calls_unbooked", level="watch", detector_version="rate-1")
-    *history, last = told(HALVED)
+    *history, last = told(FALLING)
     [risk] = said(handed(last, [*history, one]), RiskFlagged)
     assert (risk.severity, risk.signals) == ("at_risk", ("calls_unbooked", "lead_volume_drop"))
     assert len(risk.evidence) == 2
@@ -145,7 +145,7 @@ def test_r44_days_on_which_every_campaign_was_paused_say_nothing_of_the_customer
     paused = CampaignStatusChanged(
         campaign_id="1", platform="meta", status="paused", occurred_at=datetime(2026, 11, 12, 20, tzinfo=UTC)
     )
-    *history, last = told(HALVED)
+    *history, last = told(FALLING)
     assert not handed(last, [paused, *history])
 
 
@@ -158,9 +158,9 @@ def test_r45_calls_that_are_booked_less_often_are_a_signal_and_cancelled_ones_ar
 
 
 def test_r40_provisional_and_untrusted_figures_feed_no_detector() -> None:
-    settled, open_ = told(STEADY[:28], last=LAST - timedelta(days=7)), told(HALVED[28:], grade="provisional")
+    settled, open_ = told(STEADY[:28], last=LAST - timedelta(days=7)), told([10.0] * 7, grade="provisional")
     assert not timed("figures", [*settled, *open_]) or not said(timed("figures", [*settled, *open_]), SignalDetected)
-    assert not handed(graded(day_of(LAST, 3), "provisional"), told(HALVED))
+    assert not handed(graded(day_of(LAST, 3), "provisional"), told(FALLING))
 
 
 def test_r43_a_second_ad_account_that_is_late_makes_no_fall() -> None:
@@ -180,13 +180,13 @@ def test_r42_too_little_data_is_shown_and_never_fine() -> None:
 
 
 def test_r50_a_signal_is_found_in_the_morning_too_where_no_new_figure_came() -> None:
-    assert said(timed("figures", told(HALVED)), SignalDetected)
+    assert said(timed("figures", told(FALLING)), SignalDetected)
 
 
 def test_r42_what_a_human_cleared_is_not_raised_again_by_the_days_that_he_knew() -> None:
-    [signal] = said(looked(told(HALVED)), SignalDetected)
+    [signal] = said(looked(told(FALLING)), SignalDetected)
     cleared = RiskCleared(flag_id="risk-account-1-1", by="coo", reason="they moved office", occurred_at=MORNING)
-    history = [*told(HALVED), signal, cleared]
+    history = [*told(FALLING), signal, cleared]
     assert not said(timed("figures", history), SignalDetected)
     worse = told([4, 5, 4, 5, 4, 5, 4, 4], last=LAST + timedelta(days=8))
     [again] = said(timed("figures", [*history, *worse], now=NOW + timedelta(days=8)), RiskFlagged)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -117,11 +117,11 @@ class Api:
         found: dict[str, Any] = answer.json()
         return found
 
-    def settle(self, now: datetime, seconds: float) -> bool:
-        """Wait until nothing is under way at this business time. What is parked or waits for a human is at rest."""
+    def settle(self, clock: Callable[[], datetime], seconds: float) -> bool:
+        """Wait until nothing is under way by business time. What is parked or waits for a human is at rest."""
         until, quiet = time.monotonic() + seconds, 0
         while time.monotonic() < until:
-            quiet = 0 if self.busy(now) else quiet + 1
+            quiet = 0 if self.busy(clock()) else quiet + 1
             if quiet == _QUIET_LOOKS:
                 return True
             time.sleep(_LOOK_S)
@@ -131,7 +131,7 @@ class Api:
         """Something that is under way; empty: nothing is."""
         for what, state in _DUE:
             for one in self._page(what, {"state": state, "limit": "1000"})["items"]:
-                if one["due_at"] is None or datetime.fromisoformat(one["due_at"]) <= now:
+                if one["due_at"] is not None and datetime.fromisoformat(one["due_at"]) < now:
                     return f"{what} {one['id']}"
         for what, state in _BUSY:
             if found := self._page(what, {"state": state, "limit": "1"})["items"]:

@@ -30,7 +30,7 @@ class Sent:
 
 @dataclass
 class Books:
-    """The providers' side of the world. ``runs`` is what a status call is told, by the id of a thing."""
+    """The providers' side of the world. ``runs`` is what a look at something that runs is told, by its path."""
 
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     leads: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Books:
             return next((_deal(one) for one in CUSTOMERS if str(one.deal) == key), None)
         if folder == _GRAPH and key in self.leads:
             return self.leads[key]
-        return self.runs.get(key)
+        return self.runs.get(path)
 
     def _mailed(self, mail: Mapping[str, Any]) -> Answered:
         threads = {one["Name"]: one["Value"] for one in mail.get("Headers", ())}

@@ -60,6 +60,8 @@ CUSTOMERS = (DANA, ELIO, PRIYA, TOMAS, WREN, INES, HUGO, MABEL, OTIS, LEONA)
 COO, ACCOUNT_MANAGER, ONBOARDING = "anna", "mario", "sasha"
 PEOPLE = (COO, ACCOUNT_MANAGER, ONBOARDING)
 MAIL = {name: f"{name}@northwind.example.com" for name in PEOPLE}
+#: An agent that tries what only people may.
+AGENT = "pepper"
 #: What they are called by Slack, in whose workspace, and where the call center's team reads.
 WORKSPACE, CALL_CENTER = "T0NORTHWIND", "C0CALLCENTER"
 SLACK = {COO: "U0ANNA"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -24,7 +24,7 @@ class ProviderApi:
     gets the answer. ``down`` are the hosts that are out of order.
     """
 
-    def __init__(self, tokens: Mapping[str, str], books: Books, *, limited: bool = False) -> None:
+    def __init__(self, tokens: Mapping[str, Collection[str]], books: Books, *, limited: bool = False) -> None:
         self.calls: list[str] = []
         self.down: set[str] = set()
         self._tokens, self._books, self._limited, self._lock = tokens, books, limited, Lock()
@@ -85,7 +85,6 @@ class ProviderApi:
             return self._books.answer(method, path, dict(parse_qsl(asked.query)), json.loads(body) if body else None)
 
     def _known(self, host: str, headers: Any) -> bool:
-        token = self._tokens.get(host)
         named = _HEADERS.get(host)
         shown = headers.get(named) if named else (headers.get("Authorization") or "").removeprefix("Bearer ")
-        return token is not None and shown == token
+        return shown in self._tokens.get(host, ())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import date, time, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 
 from seamline import Seat, SyncContext
 from seamline.calendar import next_local, zone
@@ -22,12 +22,24 @@ from seamline.events import (
     RelationshipEnded,
     SummarySent,
 )
-from seamline.trust import assess
+from seamline.events.values import Grade
+from seamline.trust import Assessment, assess
+from seamline_agency.addressee import addressee
 from seamline_agency.agenda import Meeting, agenda, next_of
-from seamline_agency.brief import as_told, briefed, by_id, lacking, line, revised
+from seamline_agency.brief import as_told, briefed, by_id, lacking, line, revised, said
 from seamline_agency.clients import MEASURES, expected
-from seamline_agency.letters import summary
-from seamline_agency.totals import Total, grades_of, newest, series_of, summed, told_period, totals, usable
+from seamline_agency.totals import (
+    assessments,
+    grades_of,
+    newest,
+    series_of,
+    snapshots,
+    summed,
+    told_period,
+    totals,
+    usable,
+)
+from seamline_agency.writer import compose
 
 #: Stages in which an account is a client, and its meetings are Dash's; before that Dirk looks after them.
 CLIENT_STAGES = ("onboarding", "delivery")
@@ -58,37 +70,14 @@ dash = Seat(
 @dash.on(MetricsSnapshot)
 def told(event: MetricsSnapshot, ctx: SyncContext) -> None:
     """R40: grade a snapshot before anybody relies on it; of campaigns, what they come to together."""
-    told, grades = ctx.timeline.all(MetricsSnapshot), grades_of(ctx.timeline.all(MetricsTrustAssessed))
-    parts = newest([one for one in told if series_of(one) == series_of(event)])
-    if event.id not in {one.id for one in parts}:  # an older reading, which came late
-        parts = (event.model_copy(update={"platform_spend": None}) if event.campaign_id else event,)
-    before = [one for one in told if one.id != event.id and grades.get(str(one.id)) != "untrusted"]
-    whole = summed(parts)
-    found = assess(
-        whole,
-        now=ctx.now,
-        expected=expected(whole, ctx.account.name, before),
-        previous=[total.snapshot for total in totals(before)],
-        freshness=MEASURES.freshness,
-        tolerance=MEASURES.tolerance,
-    )
-    # What was short of its total while the campaigns came one by one is whole with the last of them.
-    graded = [
-        one
-        for one in parts
-        if one.id == event.id or not (found.failed_checks or grades.get(str(one.id)) == found.grade)
-    ]
-    for one in graded:
-        ctx.emit(
-            MetricsTrustAssessed(
-                snapshot_id=str(one.id),
-                grade=found.grade,
-                check=found.check,
-                failed_checks=found.failed_checks,
-                deltas=dict(found.deltas),
-            ),
-            key=str(one.id),
-        )
+    told, assessed = snapshots(ctx), assessments(ctx)
+    grades, by_hand = grades_of(assessed), {one.snapshot_id for one in assessed if one.override_by}
+    parts, found = _assessed(ctx, event, told, grades, ctx.now)
+    # What was short of its total while the campaigns came one by one is whole with the last of them. A human is final.
+    again = [one for one in parts if str(one.id) not in by_hand and grades.get(str(one.id)) != found.grade]
+    again = [] if found.failed_checks else again
+    for one in {one.id: one for one in (event, *again)}.values():
+        _grade(ctx, one, found)
     when = told_period(event.period)
     if found.failed_checks:
         failed = ", ".join(found.failed_checks).replace("_", " ")
@@ -100,6 +89,41 @@ def told(event: MetricsSnapshot, ctx: SyncContext) -> None:
         ctx.flag("figures-moved", key=event.platform, text=text, evidence=[event])
 
 
+def _assessed(
+    ctx: SyncContext,
+    event: MetricsSnapshot,
+    told: Sequence[MetricsSnapshot],
+    grades: Mapping[str, Grade],
+    now: datetime,
+) -> tuple[tuple[MetricsSnapshot, ...], Assessment]:
+    """What a snapshot is worth, and the newest readings that it was judged together with."""
+    parts = newest([one for one in told if series_of(one) == series_of(event)])
+    if event.id not in {one.id for one in parts}:  # an older reading, which came late
+        parts = (event.model_copy(update={"platform_spend": None}) if event.campaign_id else event,)
+    before = [one for one in told if one.id != event.id and grades.get(str(one.id)) != "untrusted"]
+    whole = summed(parts)
+    found = assess(
+        whole,
+        now=now,
+        expected=expected(whole, ctx.account.name, before),
+        previous=[total.snapshot for total in totals(before)],
+        freshness=MEASURES.freshness,
+        tolerance=MEASURES.tolerance,
+    )
+    return parts, found
+
+
+def _grade(ctx: SyncContext, snapshot: MetricsSnapshot, found: Assessment) -> None:
+    said = MetricsTrustAssessed(
+        snapshot_id=str(snapshot.id),
+        grade=found.grade,
+        check=found.check,
+        failed_checks=found.failed_checks,
+        deltas=dict(found.deltas),
+    )
+    ctx.emit(said, key=str(snapshot.id))
+
+
 @dash.on(MetricsTrustAssessed)
 def graded(event: MetricsTrustAssessed, ctx: SyncContext) -> None:
     """R39: what was briefed before may be wrong by what has just been graded."""
@@ -108,7 +132,7 @@ def graded(event: MetricsTrustAssessed, ctx: SyncContext) -> None:
 
 
 @dash.on(BriefIssued)
-def issued(event: BriefIssued, ctx: SyncContext) -> None:
+def brief_issued(event: BriefIssued, ctx: SyncContext) -> None:
     """R39: what was graded while this brief was being written."""
     _correct(ctx, [event], None)
 
@@ -117,7 +141,7 @@ def _correct(ctx: SyncContext, briefs: Sequence[BriefIssued], snapshot_id: str |
     """Say what usable figures, all or those with this snapshot, revise of these briefs."""
     if not any(brief.figures for brief in briefs):
         return
-    told, grades = ctx.timeline.all(MetricsSnapshot), grades_of(ctx.timeline.all(MetricsTrustAssessed))
+    told, grades = snapshots(ctx), grades_of(assessments(ctx))
     corrected, sources = ctx.timeline.all(MetricsCorrected), by_id(told)
     for total in totals(usable(told, grades), grades):
         if snapshot_id is not None and snapshot_id not in {str(one.id) for one in total.parts}:
@@ -139,7 +163,7 @@ def _correct(ctx: SyncContext, briefs: Sequence[BriefIssued], snapshot_id: str |
 @dash.on(MetricsCorrected)
 def corrected(event: MetricsCorrected, ctx: SyncContext) -> None:
     """R39: everyone who has the old figure gets the new one, before their next call; urgent if that is today."""
-    sources = by_id(ctx.timeline.all(MetricsSnapshot))
+    sources = by_id(snapshots(ctx))
     tz = _tz(sources.values())
     ahead = next_of(_agenda(ctx), ctx.now)
     today = ahead is not None and ahead.starts_at.astimezone(zone(tz)).date() == ctx.now.astimezone(zone(tz)).date()
@@ -159,8 +183,16 @@ def corrected(event: MetricsCorrected, ctx: SyncContext) -> None:
 
 @dash.daily("figures", at=time(0), tz="UTC", after=MetricsSnapshot, until=(RelationshipEnded,))
 def day_began(_: DeadlineFired, ctx: SyncContext) -> None:
-    """R36: look for yesterday's figures at the cut-off, which is in the account's own time."""
-    tz = _tz(ctx.timeline.all(MetricsSnapshot))
+    """R36: look for yesterday's figures at the cut-off, which is in the account's own time.
+
+    What was told before the company was connected woke nobody. It is graded now, as it was when it was read, so that
+    there is something to compare with.
+    """
+    told, grades = snapshots(ctx), grades_of(assessments(ctx))
+    for one in reversed(told):
+        if str(one.id) not in grades:
+            _grade(ctx, one, _assessed(ctx, one, told, grades, one.as_of)[1])
+    tz = _tz(told)
     at = next_local(ctx.now, MEASURES.cutoff, tz)
     ctx.deadline("cutoff", at=at, key=f"{at.astimezone(zone(tz)).date() - timedelta(days=1)}", rule="R36")
 
@@ -168,20 +200,22 @@ def day_began(_: DeadlineFired, ctx: SyncContext) -> None:
 @dash.due("cutoff")
 def cut_off(event: DeadlineFired, ctx: SyncContext) -> None:
     """R36: say once of each platform that told before, and not of this day, that its figures are missing."""
-    day, told = date.fromisoformat(event.key), ctx.timeline.all(MetricsSnapshot)
+    if ctx.account.stage == "exit":
+        return
+    day, told = date.fromisoformat(event.key), snapshots(ctx)
     for platform in sorted({one.platform for one in told}):
         mine = [one for one in told if one.platform == platform]
         if any(one.period.start <= day <= one.period.end for one in mine) or _paused(ctx, platform):
             continue
         last = max(mine, key=lambda one: one.period.end)
-        said = MetricsMissing(
+        absent = MetricsMissing(
             platform=platform,
             day=day,
             cutoff=event.due_at,
             snapshot_id=str(last.id),
             reason=f"the last figures are of {last.period.end}",
         )
-        ctx.emit(said, key=f"{platform}/{day}", once=True)
+        ctx.emit(absent, key=f"{platform}/{day}", once=True)
         text = f"{platform} had told nothing of {day} by {MEASURES.cutoff:%H:%M}"
         ctx.flag("figures-missing", key=platform, text=text, evidence=[last])
 
@@ -217,18 +251,18 @@ def cancelled(event: MeetingCancelled, ctx: SyncContext) -> None:
 
 
 @dash.due("brief")
-def brief(event: DeadlineFired, ctx: SyncContext) -> None:
+def call_ahead(event: DeadlineFired, ctx: SyncContext) -> None:
     """R38: the account's manager has the figures before the call, or is told why there are none that can be trusted."""
     meeting = _agenda(ctx).get(event.key)
     if meeting is None or meeting.starts_at - MEASURES.ahead > ctx.now:
         ctx.log("No brief: the meeting was called off or moved.")
         return
-    told, assessed = ctx.timeline.all(MetricsSnapshot), ctx.timeline.all(MetricsTrustAssessed)
+    told, assessed = snapshots(ctx), assessments(ctx)
     known = briefed(told, grades_of(assessed))
     reason = lacking(told, assessed, ctx.timeline.all(MetricsMissing))
     manager = ctx.account.manager or "coo"
-    said = BriefIssued(call_id=meeting.id, figures=known, recipient=manager, reason=reason)
-    ctx.emit(said, key=f"{meeting.id}/{meeting.starts_at.isoformat()}", once=True)
+    issued = BriefIssued(call_id=meeting.id, figures=known, recipient=manager, reason=reason)
+    ctx.emit(issued, key=f"{meeting.id}/{meeting.starts_at.isoformat()}", once=True)
     lines = [line(figure) for figure in known]
     if reason is not None:
         lines.insert(0, f"There is no figure that can be trusted: {reason}. Say none without saying so.")
@@ -245,22 +279,23 @@ def brief(event: DeadlineFired, ctx: SyncContext) -> None:
 @dash.on(CallNoted)
 def noted(event: CallNoted, ctx: SyncContext) -> None:
     """R3: draft a summary of the call, with trusted figures only; the human sees the notes, or that there are none."""
-    told, grades = ctx.timeline.all(MetricsSnapshot), grades_of(ctx.timeline.all(MetricsTrustAssessed))
+    told, grades = snapshots(ctx), grades_of(assessments(ctx))
     known = tuple(figure for figure in briefed(told, grades) if figure.grade == "trusted")
-    addresses = [contact["email"] for contact in ctx.account.contacts if contact.get("email")]
     missing = [] if event.text or event.notes_ref else ["no call notes"]
     missing += [] if known else ["no figure that can be trusted"]
-    letter = summary(known)
+    whom = addressee(event, ctx.account)
+    figures = "\n".join(f"- {said(figure)}" for figure in known)
+    letter = compose("summary", stage="delivery", name=whom.name, company=ctx.account.name, figures=figures)
     ctx.draft(
         "mail",
-        to=[event.party.email] if event.party.email else addresses[:1],
+        to=whom.to,
         subject=letter.subject,
         body=letter.body,
         sends=SummarySent,
         key=event.call_id,
         figures=known,
         sources=[event],
-        missing=missing,
+        missing=(*whom.missing, *missing),
     )
 
 
@@ -273,6 +308,3 @@ def _tz(told: Iterable[MetricsSnapshot]) -> str:
     """The account's time zone: that of its newest figures."""
     newest_of = max(told, key=lambda one: one.as_of, default=None)
     return "UTC" if newest_of is None else newest_of.period.tz
-
-
-__all__ = ["CLIENT_STAGES", "Total", "dash"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 from seamline import Seat, SyncContext
-from seamline.detection import Level, Past, Reading, confirm, severity
+from seamline.detection import Day, Level, Past, severity
 from seamline.events import (
     CallCompleted,
     CampaignStatusChanged,
@@ -33,9 +33,10 @@ from seamline.events import (
 from seamline.events.values import Period
 from seamline.score import Part, account_score, from_reading, rising
 from seamline.silence import LISTENED, Contact, contacts, unanswered, waiting, when_due
-from seamline_agency.letters import outreach
-from seamline_agency.totals import grades_of
-from seamline_agency.watch import Told, days, performance, readings, responsiveness
+from seamline_agency.addressee import addressee
+from seamline_agency.totals import assessments, grades_of, snapshots
+from seamline_agency.watch import Told, confirmed, days, performance, readings, responsiveness
+from seamline_agency.writer import compose
 
 #: Who is no customer of ours yet, or any more, cannot be lost.
 NO_CLIENT = ("awareness", "inquiry", "proposal", "exit")
@@ -105,16 +106,16 @@ def won(event: DealWon, ctx: SyncContext) -> None:
 def figures_told(event: MetricsTrustAssessed, ctx: SyncContext) -> None:
     """R42, R50: look at every figure that can be trusted, as soon as it can."""
     if event.grade == "trusted":
-        _detect(ctx, readings(days(_told(ctx))))
+        _detect(ctx, days(_told(ctx)))
 
 
 @pulse.daily("clients", at=time(6), after=DealWon, until=(RelationshipEnded,))
 @pulse.daily("figures", at=time(6), after=MetricsSnapshot, until=(RelationshipEnded,))
 def morning(event: DeadlineFired, ctx: SyncContext) -> None:
     """R50, R51: look at each client every day, also where nothing new came, and say how well it is doing."""
-    found = readings(days(_told(ctx)))
-    heard = _contacts(ctx)
-    _detect(ctx, found)
+    known = days(_told(ctx))
+    found, heard = readings(known), _contacts(ctx)
+    _detect(ctx, known)
     _listen(ctx, heard)
     parts = {reading.signal: from_reading(reading) for reading in found}
     scored = account_score(
@@ -136,19 +137,21 @@ def morning(event: DeadlineFired, ctx: SyncContext) -> None:
         ctx.emit(said, key=event.key, once=True)
 
 
-def _detect(ctx: SyncContext, found: Sequence[Reading]) -> None:
+def _detect(ctx: SyncContext, known: Sequence[Day]) -> None:
     """R42 to R45: tell each signal once for as long as it stands, and once more when it is confirmed."""
     standing, cleared, number = _episode(ctx)
-    known = {one.signal for one in ctx.timeline.all(SignalDetected)}
+    before = {one.signal for one in ctx.timeline.all(SignalDetected)}
+    past: dict[str, list[Past]] = {}
+    for one in standing:
+        if one.window is not None:
+            past.setdefault(one.signal, []).append(Past(one.window.end, one.level))
     new: list[SignalDetected] = []
-    for reading in found:
-        mine = [one for one in standing if one.signal == reading.signal]
-        past = [Past(one.window.end, one.level) for one in mine if one.window is not None]
-        level = confirm(past, reading)
-        if level not in ("watch", "at_risk") or any(one.level in (level, "at_risk") for one in mine):
+    for reading, level in confirmed(known, past):
+        mine = {one.level for one in standing if one.signal == reading.signal}
+        if level not in ("watch", "at_risk") or mine & {level, "at_risk"}:
             continue
         # A human has cleared it, knowing those days: days that come after it are another matter.
-        if cleared is not None and reading.signal in known and reading.window[0] <= cleared.date():
+        if cleared is not None and reading.signal in before and reading.window[0] <= cleared.date():
             continue
         start, end = reading.window
         new.append(
@@ -261,18 +264,18 @@ def flagged(event: RiskFlagged, ctx: SyncContext) -> None:
     if any(one.severity == event.severity for one in before):
         ctx.log(f"The risk goes on: {', '.join(event.signals)}.")
         return
-    letter = outreach(ctx.account.name)
-    addresses = [contact["email"] for contact in ctx.account.contacts if contact.get("email")]
+    whom = addressee(event, ctx.account)
+    letter = compose("outreach", stage="retention", name=whom.name, company=ctx.account.name)
     ctx.draft(
         "mail",
-        to=addresses[:1],
+        to=whom.to,
         subject=letter.subject,
         body=letter.body,
         sends=OutreachSent,
         fields={"channel": "mail"},
         key=event.flag_id,
         sources=[event, *event.evidence],
-        missing=() if addresses else ("contact.email",),
+        missing=whom.missing,
     )
     if "expansion" in ctx.account.overlays:
         text = f"While this client is at risk nothing is sold to them. {hold}"
@@ -326,8 +329,8 @@ def held(event: ExpansionHeld, ctx: SyncContext) -> None:
 def _told(ctx: SyncContext) -> Told:
     timeline = ctx.timeline
     return Told(
-        timeline.all(MetricsSnapshot),
-        grades_of(timeline.all(MetricsTrustAssessed)),
+        snapshots(ctx),
+        grades_of(assessments(ctx)),
         [*timeline.all(MeetingBooked), *timeline.all(MeetingCancelled), *timeline.all(MeetingNoShow)],
         timeline.all(CampaignStatusChanged),
     )

@@ -1,8 +1,16 @@
-"""Radar compiles the morning briefing from the record. It listens; until there is a briefing it says nothing."""
+"""Radar compiles the morning briefing from the record, for the COO."""
 
 from __future__ import annotations
 
-from seamline import Seat
+from datetime import date, time, timedelta
+
+from seamline import Seat, SyncContext
+from seamline.events import BriefingIssued, DeadlineFired
+from seamline_agency.briefing import Morning, sections, stale
+from seamline_agency.settings import settings
+
+#: How far back a briefing tells what happened, where there was none for longer.
+FARTHEST = timedelta(days=7)
 
 radar = Seat(
     "radar",
@@ -12,3 +20,17 @@ radar = Seat(
     informed=["briefing.issued", "guard.refused", "message.dead_lettered", "identity.conflict", "approval.expired"],
     reports_to="coo",
 )
+
+
+@radar.daily("briefing", at=time(7))
+def compile_briefing(event: DeadlineFired, ctx: SyncContext) -> None:
+    """R80: one briefing a day, of what happened since the last; what a source did not tell stops nothing."""
+    last = ctx.timeline.last(BriefingIssued)
+    since = ctx.now - timedelta(days=1) if last is None else max(last.envelope.time, ctx.now - FARTHEST)
+    found = BriefingIssued(
+        day=date.fromisoformat(event.key),
+        recipient="coo",
+        sections=sections(ctx.company, Morning(ctx.now, since, settings().hours)),
+        stale_sources=stale(ctx.company.sources(), ctx.now),
+    )
+    ctx.emit(found, key=event.key, once=True)

@@ -58,9 +58,13 @@ def item_verified(event: ExitItemVerified, ctx: SyncContext) -> None:
     if logged is not None and logged.envelope.sequence > end.envelope.sequence:
         ctx.log(f"{event.item} is settled again; the exit is logged already.")
         return
-    ctx.emit(_log(end, ctx), key=str(end.id))
+    ctx.emit(_log(end, ctx), key=str(end.id), once=True)
     for project in open_projects(ctx):
-        ctx.emit(ProjectClosed(project_id=project.project_id, reason=end.reason), key=project.project_id)
+        ctx.emit(
+            ProjectClosed(project_id=project.project_id, reason=end.reason),
+            key=f"{project.project_id}/{end.id}",
+            once=True,
+        )
 
 
 @crystal.on(ExitItemReopened)

@@ -108,5 +108,7 @@ def reach_kickoff(project_id: str | None, ctx: SyncContext) -> None:
     milestone = project.kickoff_milestone_id
     if ctx.timeline.count(MilestoneCompleted, project_id=project.project_id, milestone_id=milestone) == 0:
         ctx.emit(
-            MilestoneCompleted(project_id=project.project_id, milestone_id=milestone, name="Kickoff"), key=milestone
+            MilestoneCompleted(project_id=project.project_id, milestone_id=milestone, name="Kickoff"),
+            key=milestone,
+            once=True,
         )

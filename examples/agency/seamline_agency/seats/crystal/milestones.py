@@ -18,7 +18,7 @@ def task_changed(event: TaskChanged, ctx: SyncContext) -> None:
         return
     if ctx.timeline.count(MilestoneCompleted, project_id=project.project_id, milestone_id=event.task_id) == 0:
         done = MilestoneCompleted(project_id=project.project_id, milestone_id=event.task_id, name=event.name)
-        ctx.emit(done, key=event.task_id)
+        ctx.emit(done, key=f"{project.project_id}/{event.task_id}", once=True)
 
 
 @crystal.on(MilestoneCompleted)
@@ -33,6 +33,7 @@ def milestone_completed(event: MilestoneCompleted, ctx: SyncContext) -> None:
         ctx.emit(
             OnboardingCompleted(project_id=project.project_id, milestone_id=event.milestone_id),
             key=project.project_id,
+            once=True,
         )
 
 

@@ -14,6 +14,7 @@ from seamline.events import (
     EmailTriaged,
     LeadTriaged,
     MeetingBooked,
+    MessageDelivered,
     ProjectCreated,
     ProposalSent,
 )
@@ -59,6 +60,12 @@ async def contract_declined(event: ContractDeclined, ctx: Context) -> None:
 async def email_triaged(event: EmailTriaged, ctx: Context) -> None:
     if await _selling(ctx):
         ctx.log(f"Mail while a deal is open: {event.outcome}.")
+
+
+@dirk.on_message("mail")
+async def told_of_mail(event: MessageDelivered, ctx: Context) -> None:
+    """R62: what Pepper flagged while something is open is shown beside it."""
+    ctx.flag("mail-while-open", key=event.message_id, text=event.body, evidence=[event])
 
 
 @dirk.on(MeetingBooked)

@@ -6,6 +6,8 @@ something to follow up is asked of the ledger when they come.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from seamline import Context, Event
 from seamline.events import (
     CallCompleted,
@@ -41,34 +43,26 @@ def watch_unopened(event: ProposalSent, ctx: Context) -> None:
 
 async def open_window(look: Event, proposal: str, ctx: Context) -> None:
     """Open the window at the first view or comment; later ones do not push its end."""
-    views = await ctx.timeline.all(ProposalViewed, proposal_id=proposal)
-    comments = await ctx.timeline.all(ProposalCommented, proposal_id=proposal)
-    first = min((*views, *comments), key=lambda one: one.envelope.sequence)
-    opened = await ctx.timeline.last(FollowupWindowOpened, proposal_id=proposal)
-    if first.id == look.id and opened is None and not await _is_over(proposal, ctx):
-        _open(proposal, after_look(look.envelope.time, settings().hours), ctx)
+    since = await _since(proposal, ctx)
+    if since is None or await _windows(proposal, since, ctx):
+        return
+    looks = await _looks(proposal, since, ctx)
+    if min(looks, key=lambda one: one.envelope.sequence).id == look.id:
+        _open(proposal, since, after_look(look.envelope.time, settings().hours), ctx)
 
 
 @dirk.due("proposal-unopened")
 async def nobody_opened(event: DeadlineFired, ctx: Context) -> None:
     """Open a window of its own for a proposal that nobody has looked at."""
-    proposal = event.key
-    looks = [
-        await ctx.timeline.count(ProposalViewed, proposal_id=proposal),
-        await ctx.timeline.count(ProposalCommented, proposal_id=proposal),
-        await ctx.timeline.count(FollowupWindowOpened, proposal_id=proposal),
-    ]
-    if not any(looks) and not await _is_over(proposal, ctx):
-        _open(proposal, unopened(event.due_at, settings().hours), ctx)
+    since = await _since(event.key, ctx)
+    if since is None or await _looks(event.key, since, ctx) or await _windows(event.key, since, ctx):
+        return
+    _open(event.key, since, unopened(event.due_at, settings().hours), ctx)
 
 
 @dirk.on(FollowupWindowOpened)
 async def window_opened(event: FollowupWindowOpened, ctx: Context) -> None:
     """Set the two ends of the window, and prepare the letter that waits for its beginning."""
-    others = await ctx.timeline.all(FollowupWindowOpened, proposal_id=event.proposal_id)
-    if others[-1].id != event.id:
-        ctx.log(f"Proposal {event.proposal_id} has its window already.")
-        return
     ctx.deadline("followup-due", at=event.earliest, key=event.proposal_id, rule="R27")
     ctx.deadline("followup-missed", at=event.latest, key=event.proposal_id, rule="R27")
     await _draft(event, ctx)
@@ -76,8 +70,8 @@ async def window_opened(event: FollowupWindowOpened, ctx: Context) -> None:
 
 @dirk.due("followup-due")
 async def begun(event: DeadlineFired, ctx: Context) -> None:
-    """The window begins: now is the moment, unless it is over or done."""
-    window = await _window(event.key, ctx)
+    """The window begins: now is the moment, unless it is over, or somebody was quicker."""
+    window = await _window(event.key, ctx, until=event.due_at)
     if window is not None:
         ctx.emit(FollowupDue(proposal_id=event.key, earliest=window.earliest, latest=window.latest), key=event.key)
 
@@ -102,15 +96,27 @@ async def missed(event: FollowupMissed, ctx: Context) -> None:
     ctx.flag("followup-missed", key=event.proposal_id, text=text, evidence=[event])
 
 
-async def _window(proposal: str, ctx: Context) -> Window | None:
-    """The window of a proposal that is still to be followed up; None: it is over, or somebody has."""
-    windows = await ctx.timeline.all(FollowupWindowOpened, proposal_id=proposal)
-    if not windows or await _is_over(proposal, ctx) or await _was_followed_up(windows[-1], ctx):
+async def _window(proposal: str, ctx: Context, until: datetime | None = None) -> Window | None:
+    """The window of a proposal that is still to be followed up; None: it is over, or somebody has, before ``until``."""
+    since = await _since(proposal, ctx)
+    windows = [] if since is None else await _windows(proposal, since, ctx)
+    if not windows or await _was_followed_up(windows[0], ctx, until):
         return None
-    return Window(windows[-1].earliest, windows[-1].latest)
+    return Window(windows[0].earliest, windows[0].latest)
 
 
-async def _was_followed_up(window: FollowupWindowOpened, ctx: Context) -> bool:
+async def _windows(proposal: str, since: int, ctx: Context) -> list[FollowupWindowOpened]:
+    opened = await ctx.timeline.all(FollowupWindowOpened, proposal_id=proposal)
+    return [one for one in opened if one.envelope.sequence > since]
+
+
+async def _looks(proposal: str, since: int, ctx: Context) -> list[Event]:
+    views = await ctx.timeline.all(ProposalViewed, proposal_id=proposal)
+    comments = await ctx.timeline.all(ProposalCommented, proposal_id=proposal)
+    return [one for one in (*views, *comments) if one.envelope.sequence > since]
+
+
+async def _was_followed_up(window: FollowupWindowOpened, ctx: Context, until: datetime | None) -> bool:
     """Whether a human has written or spoken to them since the window opened, in whatever way."""
     calls = [
         one
@@ -118,18 +124,22 @@ async def _was_followed_up(window: FollowupWindowOpened, ctx: Context) -> bool:
         if one.direction == "outbound" and one.outcome == "answered"
     ]
     said: list[Event] = [*await ctx.timeline.all(EmailSent), *await ctx.timeline.all(ChatSent), *calls]
-    return any(one.envelope.time >= window.envelope.time for one in said)
+    times = [one.envelope.time for one in said if one.envelope.time >= window.envelope.time]
+    # What was approved leaves at the very moment at which the window begins.
+    return any(until is None or at < until for at in times)
 
 
-async def _is_over(proposal: str, ctx: Context) -> bool:
-    """Whether the proposal, or its deal, was settled since it was sent last."""
+async def _since(proposal: str, ctx: Context) -> int | None:
+    """The place in the ledger from which on a proposal is on the table; None: it, or its deal, is settled.
+
+    Sent again after that, it is on the table again, and has a window again.
+    """
     sent = await ctx.timeline.last(ProposalSent, proposal_id=proposal)
-    since = 0 if sent is None else sent.envelope.sequence
+    ends: list[int] = []
     for kind in CLOSING:
-        for one in await ctx.timeline.all(kind):
-            if one.envelope.sequence > since and _is_about(one, proposal, sent):
-                return True
-    return False
+        ends += [one.envelope.sequence for one in await ctx.timeline.all(kind) if _is_about(one, proposal, sent)]
+    last = max(ends, default=0)
+    return last if last == 0 or (sent is not None and sent.envelope.sequence > last) else None
 
 
 def _is_about(end: Event, proposal: str, sent: ProposalSent | None) -> bool:
@@ -138,8 +148,12 @@ def _is_about(end: Event, proposal: str, sent: ProposalSent | None) -> bool:
     return getattr(end, "proposal_id", None) == proposal
 
 
-def _open(proposal: str, window: Window, ctx: Context) -> None:
-    ctx.emit(FollowupWindowOpened(proposal_id=proposal, earliest=window.earliest, latest=window.latest), key=proposal)
+def _open(proposal: str, since: int, window: Window, ctx: Context) -> None:
+    ctx.emit(
+        FollowupWindowOpened(proposal_id=proposal, earliest=window.earliest, latest=window.latest),
+        key=f"{proposal}/{since}",
+        once=True,
+    )
 
 
 async def _draft(event: FollowupWindowOpened, ctx: Context) -> None:

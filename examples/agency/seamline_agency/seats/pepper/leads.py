@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from seamline import SyncContext
-from seamline.events import LeadReceived, LeadTriaged, LeadUntriaged, ResponseSent
+from seamline.events import LeadReceived, LeadTriaged, LeadUntriaged, MessageDelivered, ResponseSent
 from seamline_agency.addressee import addressee
 from seamline_agency.seats.pepper.seat import pepper
 from seamline_agency.settings import settings
@@ -26,6 +26,7 @@ pepper.expect(
     rule="R17",
     each=("lead_id",),
     same=("lead_id",),
+    from_receipt=True,
 )
 
 
@@ -54,6 +55,13 @@ def lead(event: LeadReceived, ctx: SyncContext) -> None:
         rule="R17",
     )
     _draft(event, ctx)
+
+
+@pepper.on_message("unknown caller")
+def unknown_caller(event: MessageDelivered, ctx: SyncContext) -> None:
+    """Arin tells of a caller whom nobody knows; where the call was told as a lead, too, it is triaged as one."""
+    if not ctx.timeline.count(LeadReceived):
+        ctx.task("Somebody unknown called", text=event.body, key=event.message_id, assignee="coo", rule="R15")
 
 
 def _draft(event: LeadReceived, ctx: SyncContext) -> None:
