@@ -16,6 +16,7 @@ from litestar import Litestar, asgi
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
+from sqlalchemy.exc import SQLAlchemyError
 
 from seamline.errors import SeamlineError
 from seamline.transport import Transport
@@ -35,7 +36,7 @@ from seamline_workers.process import Process, load_process
 from seamline_workers.registry import register_sources
 from seamline_workers.store.intake import open_intake
 from seamline_workers.store.migrate import demand_newest
-from seamline_workers.store.store import Store, open_store
+from seamline_workers.store.store import Store, fault, open_store
 
 #: So many objects may come to be before garbage is looked for; requests that wait for their group are none.
 MOST_NEW = 10_000
@@ -117,9 +118,14 @@ async def _open(
     transport = Transport()
     store = await asyncio.to_thread(open_store, config.store.url, base=config.folder)
     try:
-        await asyncio.to_thread(demand_newest, store)
-        sources = await asyncio.to_thread(register_sources, store, config)
-        await asyncio.to_thread(boundary.propose, store, process)
+        try:
+            await asyncio.to_thread(demand_newest, store)
+            sources = await asyncio.to_thread(register_sources, store, config)
+            await asyncio.to_thread(boundary.propose, store, process)
+        except SQLAlchemyError as error:
+            log.error("store_unreachable", **fault(error))
+            app.state.unreachable = True  # for the exit status of whoever serves
+            raise
         process.tell()
         refusals = Refusals(store)
         group = _group(store, config)

@@ -78,7 +78,7 @@ class FrontDoor:
             return
         exchange: Exchange | None = (scope.get("extensions") or {}).get(EXCHANGE)  # type: ignore[assignment]
         door = self._doors.get(scope["path"])
-        if door is None:
+        if door is None or _disguised(scope["raw_path"]):
             reply = self._refused(NOWHERE, self._unknown, "no such source", scope)
         elif len(scope["headers"]) > MOST_HEADERS:  # type: ignore[arg-type]
             reply = self._refused(door.name, self._crowded, "too many headers", scope)
@@ -170,6 +170,11 @@ class FrontDoor:
     def _refused(self, source: str, reply: Answer, reason: str, scope: Scope) -> Answer:
         self._refusals.note(source, reply.status, reason, scope["headers"])
         return reply
+
+
+def _disguised(path: bytes) -> bool:
+    """Whether slashes are written so that a proxy before us may have read another path."""
+    return b"//" in path or (b"%" in path and b"%2f" in path.lower())
 
 
 def _headers(pairs: Any) -> dict[str, str]:

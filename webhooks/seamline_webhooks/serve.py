@@ -24,6 +24,8 @@ from seamline_workers.store.store import open_store
 
 #: Longest wait for requests that are under way when the server is asked to end, in seconds.
 GRACE_S = 10
+#: Exit status where the store does not answer.
+NOT_REACHABLE = 3
 #: Connections that may wait to be taken.
 BACKLOG = 2048
 
@@ -73,7 +75,7 @@ def serve(
         log.info("serving", host=host, port=bound, sources=sorted(config.sources), workers=pids)
         server.run(sockets=[listener])
         if not server.started:
-            return 1
+            return NOT_REACHABLE if app.state.get("unreachable") else 1
         return MISCONFIGURED if workers is not None and workers.misconfigured else 0
     finally:
         listener.close()

@@ -50,7 +50,10 @@ class _Libraries(logging.Handler):
     """What libraries log that nobody listens to, as our own lines; of an error its class and where it was raised."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        said: dict[str, Any] = {"logger": record.name, "message": record.getMessage()}
+        message = record.getMessage()
+        if "Traceback (" in message:
+            message = "an error whose text is left out: it may hold values"
+        said: dict[str, Any] = {"logger": record.name, "message": message}
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             frames = extract_tb(error.__traceback__)
@@ -61,5 +64,10 @@ class _Libraries(logging.Handler):
         log.log(record.levelno, "library", **said)
 
 
+_libraries = _Libraries(logging.WARNING)
 # In the place of Python's own last resort, which writes plain lines: whoever sets up logging is not disturbed.
-logging.lastResort = _Libraries(logging.WARNING)
+logging.lastResort = _libraries
+# These log for us; some library's handler for all that is logged anywhere would print values and whole stacks.
+for _name in ("dramatiq", "uvicorn"):
+    logging.getLogger(_name).addHandler(_libraries)
+    logging.getLogger(_name).propagate = False
