@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, text
 
+from seamline_workers.store.outcome import EffectRow
 from seamline_workers.store.reading.moment import micros
-
-if TYPE_CHECKING:  # it writes these rows too
-    from seamline_workers.store.outcome import EffectRow
 
 #: Longest that a process has to look at the rows that it took, in microseconds; then another one takes them.
 LEASE_US = 30_000_000
