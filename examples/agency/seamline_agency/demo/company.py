@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seamline import Adapter
-from seamline_agency.demo.cast import AGENT, CALL_CENTER, PEOPLE
+from seamline_agency.demo.cast import AGENT, PEOPLE
 from seamline_workers.config import load_config
 from seamline_workers.registry import load_adapter
 from seamline_workers.store.migrate import upgrade
@@ -94,7 +94,6 @@ class Company:
         live = {f"SEAMLINE_SOURCES__{source.upper()}__LIVE_FROM": since for source in _tree()["sources"]}
         # No company gives an agent a token; the demo does, to show that it opens nothing.
         tokens = [*_tree()["api"]["tokens"], f"literal:{AGENT}:approver:{self.tokens[AGENT]}"]
-        live["SEAMLINE_AGENCY_COACHING_CHANNEL"] = CALL_CENTER
         live["SEAMLINE_API__TOKENS"] = json.dumps(tokens)
         return kept | live | ({"SEAMLINE_CLOCK": str(self.clock)} if self.clock else {})
 
