@@ -1,6 +1,6 @@
 """Deadlines: the sweep. Rows whose time has come are judged once more by the ledger; then they fire, each once.
 
-Any number of processes may sweep. A row is taken for half a minute, judged under its account's lock, and changed in
+Any number of processes may sweep. A row is taken for some seconds, judged under its account's lock, and changed in
 the transaction that says so; a process that was down for a week does what it missed once, and says how late it is.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,7 +13,7 @@ from seamline_workers.store.outcome import EffectRow
 from seamline_workers.store.reading.moment import micros
 
 #: Longest that a process has to look at the rows that it took, in microseconds; then another one takes them.
-LEASE_US = 30_000_000
+LEASE_US = int(float(os.environ.get("SEAMLINE_LEASE_SECONDS", "10")) * 1_000_000)
 
 
 class Deadline(NamedTuple):

@@ -25,6 +25,7 @@ def _play(scene: Scene) -> None:
     _calls(scene)
     scene.world.providers.down.add("slack.com")
     scene.at(clock.next(2, 6, 1), "Wednesday; Slack is away")
+    scene.at(clock.next(2, 7, 1))
     scene.at(clock.next(2, 8, 1), "the shift has begun, and nobody has approved")
     scene.at(clock.next(3, 7, 1), "Thursday, seven o'clock")
     scene.world.providers.down.clear()
