@@ -7,7 +7,6 @@ is our own fault or too much at once, and says when to try again.
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from seamline_webhooks.exchange import EXCHANGE, Exchange
 from seamline_webhooks.group import InlineGroup, ThreadGroup
 from seamline_webhooks.refusal import NOWHERE, Refusals
 from seamline_webhooks.remotekey import RemoteKeys
+from seamline_workers.clock import business_clock
 from seamline_workers.crashpoint import reach
 from seamline_workers.log import log
 from seamline_workers.registry import Source
@@ -61,6 +61,8 @@ class FrontDoor:
         self._crowded = answers.problem("too-many-headers")
         self._waiting = 0
         self._reader = BodyReader(MOST_BYTES)
+        # When something came is business time, as all that follows from it; signatures go by the wall clock.
+        self._received = business_clock()
 
     def open(self, sources: Iterable[Source], public_url: str) -> None:
         """Serve these sources from now on; requests that are under way end as they began."""
@@ -152,7 +154,7 @@ class FrontDoor:
         reach("front.verified")
         if (foreign := door.refuse(request)) is not None:
             return self._refused(door.name, door.foreign, f"not ours: {foreign}", scope)
-        arrival = door.arrival(request, proof, time.time_ns() // 1000)
+        arrival = door.arrival(request, proof, self._received())
         reach("front.keyed")
         verdict = await self._group.submit(arrival)
         reach("front.settled")
