@@ -168,7 +168,7 @@ class Asking:
 
     def _draft(self, handoff: Handoff, draft: Draft) -> DraftAsked:
         """A draft with whom it is for. Raises NotAllowed where its dispatch could not make the fact that it names."""
-        if draft.sends is not None and (reason := unfit(draft.sends, draft.fields)) is not None:
+        if draft.sends is not None and (reason := unfit(draft.sends, draft.fields, draft.under)) is not None:
             raise NotAllowed(f"the draft sends {draft.sends.event_type}, which it cannot make: {reason}")
         recipients = tuple(one.strip() for one in draft.recipients if one.strip())
         return DraftAsked(
@@ -251,16 +251,17 @@ _SENDINGS = frozenset(
 )  # fmt: skip
 
 
-def unfit(event: type[Event], fields: Mapping[str, Any]) -> str | None:
+def unfit(event: type[Event], fields: Mapping[str, Any], under: type[Event] | None = None) -> str | None:
     """Why a dispatch could not make this fact of these fields; None: it could.
 
-    Fields that the fact has not are for the guards alone: the contract that a welcome rests on.
+    Fields of the step that the text is ``under`` are for the guards alone: the contract that a welcome rests on.
     """
     if event.nature != "fact":
         return f"it is a {event.nature}, and a text that is sent makes a fact"
     if event.event_type not in _SENDINGS:
         return f"sending a text makes one of {', '.join(sorted(_SENDINGS))}"
-    told = {name: value for name, value in to_jsonable_python(dict(fields)).items() if name in event.model_fields}
+    guarded = set() if under is None else set(under.model_fields) - set(event.model_fields)
+    told = {name: value for name, value in to_jsonable_python(dict(fields)).items() if name not in guarded}
     told |= {name: "x" for name in DISPATCHED if name in event.model_fields}
     try:
         event.model_validate(told)
