@@ -134,7 +134,7 @@ async def _open(
         app.state.store, app.state.sources, app.front_door = store, sources, front_door
         app.state.health = health.Health(config, store, worker_alive, process.broken)
         app.state.metrics = metrics.Metrics(store, config.api.tokens, config.api.metrics_public)
-        reloading = _on_hangup(lambda: _reload(app, config, store, front_door))
+        reloading = _on_hangup(lambda: _reload(app, config, store, front_door), missed=app.state.get("hung_up", False))
         flushing = asyncio.create_task(refusals.run())
         # What is there now stays: looking through it for garbage again and again would hold up requests.
         gc.collect()
@@ -177,8 +177,11 @@ def _reload(app: Litestar, config: Config, store: Store, front_door: FrontDoor) 
     log.info("sources read again", sources=sorted(sources))
 
 
-def _on_hangup(action: Callable[[], None]) -> Callable[[], None]:
-    """Run an action in a thread on each SIGHUP, one after another; returns what takes the handler away again."""
+def _on_hangup(action: Callable[[], None], *, missed: bool) -> Callable[[], None]:
+    """Run an action in a thread on each SIGHUP, one after another; returns what takes the handler away again.
+
+    ``missed``: one came while nobody heeded it yet.
+    """
     if threading.current_thread() is not threading.main_thread():
         return lambda: None  # embedded in somebody else's process, whose signals are not ours
     loop, turn, tasks = asyncio.get_running_loop(), asyncio.Lock(), set[asyncio.Task[None]]()
@@ -193,6 +196,8 @@ def _on_hangup(action: Callable[[], None]) -> Callable[[], None]:
         task.add_done_callback(tasks.discard)
 
     loop.add_signal_handler(signal.SIGHUP, start)
+    if missed:
+        start()
     return lambda: _forget(loop, tasks)
 
 
