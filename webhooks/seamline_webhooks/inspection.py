@@ -51,6 +51,8 @@ OVERDUE = timedelta(hours=1)
 BEHIND_S = 15 * 60
 #: Deliveries that are looked through for quarantined ones.
 LOOK_BACK = 10_000
+#: Longest wait for a broker, in seconds.
+BROKER_S = 2.0
 _PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
 
 
@@ -146,7 +148,11 @@ def _queue(config: Config) -> Iterator[Finding]:
         return
     try:
         address = (url.hostname or "localhost", url.port or _PORTS[url.scheme])
-        with socket.create_connection(address, timeout=2.0):
+        with socket.create_connection(address, timeout=BROKER_S) as broker:
+            if url.scheme == "redis":  # one that hangs takes connections all the same: whatever it says, it answers
+                broker.sendall(b"PING\r\n")
+                if not broker.recv(1):
+                    raise ConnectionResetError
             return
     except (OSError, ValueError):
         message = "the broker cannot be reached; nothing is lost, workers look for work by themselves"

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from seamline_agency.demo.cast import CUSTOMERS
 from seamline_agency.demo.clock import ZONE, Clock, NotYet, first_monday
 from seamline_agency.demo.company import CONFIGURATION, write_company
 from seamline_agency.demo.outcome import Evidence, judged
@@ -85,6 +86,21 @@ def test_the_clock_goes_on_and_neither_back_nor_past_the_wall_clock(
         with pytest.raises(NotYet):
             clock.to(moment)
     assert engine() == int(clock.now.timestamp() * 1_000_000)
+
+
+def test_a_story_is_played_alone(tmp_path: Path) -> None:
+    command = [*COMMAND, "--once", "--story", "5"]
+    ended = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, timeout=PATIENCE)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert [story.number for story in STORIES if story.heading in ended.stdout] == [5]
+
+
+def test_there_are_twelve_stories_each_of_a_customer_of_its_own() -> None:
+    assert [story.number for story in STORIES] == list(range(1, 13))
+    customers = [story.customer for story in STORIES if story.customer is not None]
+    assert len({customer.email for customer in customers}) == len(customers)
+    assert all(customer.domain.endswith(".example.com") for customer in CUSTOMERS)
+    assert len({customer.phone for customer in CUSTOMERS}) == len(CUSTOMERS)
 
 
 def test_a_story_that_is_not_there_is_named(tmp_path: Path) -> None:

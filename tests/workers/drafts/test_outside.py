@@ -77,6 +77,14 @@ def test_what_a_guard_refuses_by_a_button_is_written_down_too(office: MakeOffice
     assert company.works.types()[-1] == "guard.refused"
 
 
+def test_r71_an_agent_that_presses_a_button_decides_nothing_and_the_record_tells_of_it(office: MakeOffice) -> None:
+    company = office(people={"pepper": {"slack": "T1/W1", "role": "approver"}})
+    number = company.lead()
+    assert "only a human decides" in (press(company, number) or "")
+    assert company.draft(number).state == "pending"
+    assert company.works.types()[-1] == "guard.refused"
+
+
 def test_what_is_asked_besides_is_not_answered_by_a_button(office: MakeOffice) -> None:
     company = office(drafting(missing=["the price list"]), people=PEOPLE)
     number = company.lead()

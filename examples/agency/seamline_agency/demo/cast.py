@@ -54,7 +54,9 @@ MABEL = Customer(7, "Mabel Strand", "Strand Optics", "strandoptics.example.com")
 OTIS = Customer(8, "Otis Vander", "Vander Moving", "vandermoving.example.com")
 LEONA = Customer(9, "Leona Birch", "Birch Landscapes", "birchlandscapes.example.com")
 
-CUSTOMERS = (DANA, ELIO, PRIYA, TOMAS, WREN, INES, HUGO, MABEL, OTIS, LEONA)
+NADIA = Customer(11, "Nadia Corso", "Corso Bakery", "corsobakery.example.com")
+
+CUSTOMERS = (DANA, ELIO, PRIYA, TOMAS, WREN, INES, HUGO, MABEL, OTIS, LEONA, NADIA)
 
 #: The agency's people: who approves, by the name of their token.
 COO, ACCOUNT_MANAGER, ONBOARDING = "anna", "mario", "sasha"

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 #: The company's time zone, in which its people read their clocks.
 ZONE = ZoneInfo("America/Chicago")
 #: How long before the wall clock the first Monday of the stories lies, at least.
-BEFORE = timedelta(weeks=8)
+BEFORE = timedelta(weeks=13)
 _DAY_NS = 86_400 * 10**9
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

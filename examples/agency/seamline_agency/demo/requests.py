@@ -123,6 +123,12 @@ def relayed(
     )
 
 
+def call(of: Customer, at: datetime, outcome: str, **more: Any) -> Sample:
+    """The company's own relay tells of a call that came in."""
+    data = {"call_id": f"call-{of.number}-{_unix(at)}", "direction": "inbound", "outcome": outcome, **more}
+    return relayed(of, "call.completed", at, data)
+
+
 def pressed(who: str, verdict: str, draft: dict[str, Any], at: datetime) -> Sample:
     """Slack tells that somebody pressed a button of a draft's card."""
     stamp = f"{_unix(at)}.000100"
@@ -156,6 +162,7 @@ def _iso(at: datetime) -> str:
 
 __all__ = [
     "booking",
+    "call",
     "comment",
     "deal",
     "delivered",

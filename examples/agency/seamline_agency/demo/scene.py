@@ -40,7 +40,7 @@ class Scene:
         self._table = table
         self._account = ""
         self._mails, self._posts = len(world.books.mails), len(world.books.posts)
-        self._seen = world.api.view(self._account)
+        self._seen = self._before = world.api.view(self.account)
         self._quiet = False
 
     @property
@@ -117,6 +117,10 @@ class Scene:
         saw = sight.saw(self._arrived())
         self._table.add(Row(shown(self.now), [f"Given: {what}"], (), saw))
 
+    def tell(self, came: Sequence[str], seats: Sequence[str], customer: Sequence[str]) -> None:
+        """Add a row about something that was only asked."""
+        self._table.add(Row(shown(self.now), came, seats, customer))
+
     # --- what humans decide -----------------------------------------------------------------------------------------
 
     def draft(self, seat: str) -> dict[str, Any]:
@@ -159,9 +163,10 @@ class Scene:
 
     @property
     def account(self) -> str:
-        """The id of the customer's account; empty: there is none yet."""
-        if not self._account and self._customer is not None:
-            self._account = self.world.api.account(self._customer.email)
+        """The id of the customer's account, or of the company's own; empty: there is none yet."""
+        if not self._account:
+            api = self.world.api
+            self._account = api.account(self._customer.email) if self._customer else api.company_account()
         return self._account
 
     @property
@@ -178,7 +183,7 @@ class Scene:
 
     def evidence(self) -> Evidence:
         """All that the story has left behind by now."""
-        books, view = self.world.books, self.world.api.view(self.account)
+        books, view = self.world.books, self.world.api.view(self.account).since(self._before)
         mails = [mail for mail in books.mails if self._customer is not None and mail.to == self._customer.email]
         return Evidence(view, mails, books.posts[self._posts :], self.noted)
 

@@ -9,8 +9,12 @@ from seamline_agency.demo.stories import (
     s04_contract,
     s05_hours,
     s06_number,
+    s07_silence,
+    s08_pulse,
     s09_two,
     s10_exit,
+    s11_shift,
+    s12_seam,
 )
 from seamline_agency.demo.story import Story
 
@@ -22,8 +26,12 @@ STORIES: tuple[Story, ...] = (
     s04_contract.STORY,
     s05_hours.STORY,
     s06_number.STORY,
+    s07_silence.STORY,
+    s08_pulse.STORY,
     s09_two.STORY,
     s10_exit.STORY,
+    s11_shift.STORY,
+    s12_seam.STORY,
 )
 
 __all__ = ["STORIES"]
