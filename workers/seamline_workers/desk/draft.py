@@ -102,7 +102,7 @@ def approve(connection: Connection, outbound: Outbound, id: str, approval: Appro
     _demand_seen(row, approval.sha256)
     if row.state == "incomplete":
         _refuse(row, Refusal("R1", "INCOMPLETE", "without recipient, channel and text it cannot be sent: edit it"))
-    if gate.four_eyes and by.name in {edit["by"] for edit in json.loads(row.edits)}:
+    if gate.four_eyes and any(outbound.names(by.name) & outbound.names(edit["by"]) for edit in json.loads(row.edits)):
         raise Forbidden(f"gate {gate.id} wants four eyes: whoever edited a text does not approve it")
     refusal = against(connection, outbound, held, now)
     if refusal is not None:
