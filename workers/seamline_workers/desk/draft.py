@@ -136,7 +136,7 @@ def edit(connection: Connection, outbound: Outbound, id: str, wanted: Edit, by: 
     subject = row.subject if wanted.subject is None else (wanted.subject or None)
     body = row.body if wanted.body is None else wanted.body
     audience = outbound.ours.audience(row.channel, recipients)
-    _gate(connection, outbound, held, by, audience)
+    gate = _gate(connection, outbound, held, by, audience)
     digest = content_sha256(row.channel, recipients, subject, body, attachments_of(row))
     before = {"by": by.name, "at": now, "sha256": row.sha256, "subject": row.subject, "body": row.body}
     before["recipients"] = json.loads(row.recipients)
@@ -147,6 +147,7 @@ def edit(connection: Connection, outbound: Outbound, id: str, wanted: Edit, by: 
         "subject": subject,
         "body": body,
         "audience": audience,
+        "gate": gate.id,
         "sha256": digest,
         "edits": json.dumps([*json.loads(row.edits), before]),
         "as_of": max(row.as_of, seen),
@@ -289,6 +290,8 @@ def _decided(row: Row[Any], decision: str, by: Human, now: int, reason: str | No
         "by": by.name,
         "edited": edited,
         "reason": reason,
+        "map_row": row.gate,
+        "map_version": row.map_version,
     }
     return say(row, "approval.decided", {name: value for name, value in fields.items() if value}, now)
 
