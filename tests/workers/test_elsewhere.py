@@ -196,7 +196,7 @@ def test_r64_what_is_no_plain_file_is_dead_and_neither_read_nor_waited_for(
         path.unlink()
         ours = tmp_path / "ours"
         ours.write_text("hush")
-        make = {
+        make: dict[str, Callable[[], object]] = {
             "folder": path.mkdir,
             "link": lambda: path.symlink_to(ours),
             "broken link": lambda: path.symlink_to(tmp_path / "nothing"),
