@@ -57,7 +57,9 @@ class Reader(Protocol):
 
     def account(self) -> Account: ...
 
-    def events(self, event_type: str, where: dict[str, Any], limit: int | None) -> list[Event]: ...
+    def events(
+        self, event_type: str, where: dict[str, Any], limit: int | None, since: datetime | None = None
+    ) -> list[Event]: ...
 
     def count(self, event_type: str, where: dict[str, Any]) -> int: ...
 
@@ -96,6 +98,11 @@ class SyncTimeline:
         """Newest first."""
         return self._reader.events(event.event_type, _stored(event, where), None)  # type: ignore[return-value]
 
+    def since(self, moment: datetime, event: type[E], **where: Any) -> list[E]:
+        """Newest first, those that happened then or later: a long history need not be read to its beginning."""
+        stored = _stored(event, where)
+        return self._reader.events(event.event_type, stored, None, moment)  # type: ignore[return-value]
+
 
 class Timeline:
     """The account's events up to and with this one, for ``async def`` handlers."""
@@ -113,6 +120,10 @@ class Timeline:
     async def all(self, event: type[E], **where: Any) -> list[E]:
         """Newest first."""
         return self._sync.all(event, **where)
+
+    async def since(self, moment: datetime, event: type[E], **where: Any) -> list[E]:
+        """Newest first, those that happened then or later."""
+        return self._sync.since(moment, event, **where)
 
 
 class SyncFacts:

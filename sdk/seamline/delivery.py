@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
+from math import isfinite
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 from uuid import NAMESPACE_OID, uuid5
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from seamline.call import Answer
 from seamline.errors import PayloadError
@@ -29,6 +30,14 @@ def _refuse_constant(name: str) -> Any:
     raise PayloadError(f"the body holds {name}, which is not JSON")
 
 
+def _finite(text: str) -> float:
+    """A number with a point or an exponent; one too large for a double is refused."""
+    value = float(text)
+    if not isfinite(value):
+        raise PayloadError("the body holds a number that is too large to be read")
+    return value
+
+
 def _depth(value: Any) -> int:
     deepest, stack = 0, [(value, 1)]
     while stack:
@@ -40,13 +49,17 @@ def _depth(value: Any) -> int:
 
 
 def read_json(body: bytes) -> Any:
-    """Parse JSON strictly: UTF-8, no NaN or Infinity, at most ``MAX_JSON_DEPTH`` levels.
+    """Parse JSON strictly: UTF-8, no NaN, no Infinity, no number beyond a double's, at most ``MAX_JSON_DEPTH`` levels.
 
     Raises PayloadError, whose text holds no part of the body.
     """
     try:
         value = from_json(body, allow_inf_nan=False)
+        # The quick parser makes infinity of a number that is too large: written again, it stands there as a word.
+        endless = b"Infinity" in to_json(value)
     except ValueError:
+        endless = True
+    if endless:
         value = _read_slowly(body)
     # Counting brackets is a C loop; the walk is only for the few bodies that could be too deep.
     if body.count(b"[") + body.count(b"{") > MAX_JSON_DEPTH and _depth(value) > MAX_JSON_DEPTH:
@@ -59,7 +72,7 @@ def _read_slowly(body: bytes) -> Any:
     try:
         # Decoded here: given bytes, json would take UTF-16 and UTF-32 as well.
         text = body.decode("utf-8-sig", "surrogatepass")
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except PayloadError:
         raise
     except RecursionError:

@@ -41,6 +41,20 @@ def test_json_that_is_odd_is_read(body: bytes) -> None:
     assert isinstance(read_json(body), list)
 
 
+TOO_LARGE = [b"1e400", b'{"a":-1E+999}', b"[0, 0.001e400]", b"1" * 400 + b".5", b"1" * 250 + b"e99", b"1e0000400"]
+
+
+@pytest.mark.parametrize("body", TOO_LARGE)
+def test_a_number_beyond_a_double_s_is_refused(body: bytes) -> None:
+    with pytest.raises(PayloadError, match="too large"):
+        read_json(body)
+
+
+def test_large_numbers_that_are_finite_and_texts_like_them_are_read() -> None:
+    body = b'[1e308, 1.5E+300, 1e-400, "1e400", {"id": "f-9e999"}]'
+    assert read_json(body) == [1e308, 1.5e300, 0.0, "1e400", {"id": "f-9e999"}]
+
+
 @pytest.mark.parametrize("body", [b"[NaN]", b"[-Infinity]", "[1]".encode("utf-16"), "[1]".encode("utf-32")])
 def test_neither_what_no_number_is_nor_another_encoding_is_json(body: bytes) -> None:
     with pytest.raises(PayloadError):

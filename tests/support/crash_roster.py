@@ -1,4 +1,4 @@
-"""The roster of the crash tests: two seats, one flag each for a lead, one for a view; a human at the way out.
+"""The roster of the crash tests: one flag each for a lead, one for a view, one for a kickoff; a human at the way out.
 
 A lead called answer is answered by a draft; one called deadly kills the process that reads it; one called held stays
 there while the file "hold" is beside this.
@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import signal
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from seamline import Roster, Seat, SyncContext
-from seamline.events import LeadReceived, ProposalViewed, ResponseSent
+from seamline.events import DealWon, KickoffBooked, KickoffOverdue, LeadReceived, ProposalViewed, ResponseSent
 from seamline.gate import Gate
 
 first = Seat("first", owns=["lead.*"])
-second = Seat("second")
+second = Seat("second", owns=["proposal.*"])
 coo = Seat("coo", kind="human")
 
 
@@ -50,4 +51,13 @@ def note_view(event: ProposalViewed, ctx: SyncContext) -> None:
     ctx.flag("viewed", key=event.proposal_id, text="second saw it")
 
 
-roster = Roster([first, second, coo], gates=[Gate("mail", ("coo",), channel="mail")])
+third = Seat("third", owns=["deal.*", "kickoff.*"])
+third.expect(KickoffBooked, after=DealWon, within=timedelta(hours=48), otherwise=KickoffOverdue, rule="R32")
+
+
+@third.on(KickoffOverdue)
+def flag_it(event: KickoffOverdue, ctx: SyncContext) -> None:
+    ctx.flag("overdue", key=event.deal_id or "", text="no kickoff is booked", evidence=[event])
+
+
+roster = Roster([first, second, third, coo], gates=[Gate("mail", ("coo",), channel="mail")])

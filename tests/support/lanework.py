@@ -9,8 +9,9 @@ from uuid import uuid4
 from sqlalchemy import Connection, text
 
 from seamline_workers.store import lanes, ledger
-from seamline_workers.store.effects import Outcome, complete
+from seamline_workers.store.effects import complete
 from seamline_workers.store.lanes import Lane, LaneEnd
+from seamline_workers.store.outcome import Outcome
 from seamline_workers.store.processes import register
 from seamline_workers.store.schema import DONE, RETRYING
 from seamline_workers.store.store import Store

@@ -148,6 +148,12 @@ class Seed:
         self.seq += 1
         return str(seq)
 
+    def deadline(self, account: int, **values: Any) -> int:
+        now = self.tick()
+        row = {"key": f"due/dirk/call/{now}", "kind": "due", "name": "call", "seat": "dirk", "cause": bytes(16)}
+        times = {"due_at": now, "created_at": now}
+        return self.put(desk_schema.deadlines, account_id=account, **row | times | values)
+
     def message(self, account: int | None, **values: Any) -> int:
         row = {
             "kind": "INFORM",

@@ -36,6 +36,18 @@ def test_a_genuine_request_is_kept_as_it_came_and_answered_with_its_id(server: S
     assert row[6:] == (body, len(body), "signed", "hmac-sha256")
 
 
+def test_when_it_came_is_told_by_the_business_clock_and_its_signature_is_checked_by_the_wall_clock(
+    serving: Start, store: Store, tmp_path: Path
+) -> None:
+    clock, set_to = tmp_path / "clock", 1_700_000_000_000_000
+    clock.write_text(str(set_to))
+    body = b'{"deal": 1}'
+    with serving(env={"SEAMLINE_CLOCK": str(clock)}).client() as client:
+        assert client.post("/webhooks/crm", content=body, headers=signed(body)).status_code == 202
+    [(received_at,)] = rows(store, "SELECT received_at FROM deliveries")
+    assert set_to <= received_at < set_to + 3_600_000_000
+
+
 def test_the_same_again_is_a_duplicate_and_other_bytes_under_its_key_are_kept_and_counted(
     server: Serving, kept: Store
 ) -> None:

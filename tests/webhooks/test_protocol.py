@@ -146,3 +146,22 @@ def test_a_wish_for_another_protocol_hides_no_second_length(server: Serving, kep
             assert read_answer(sock)[0] == 400
             assert read_answer(sock)[0] == 0
     assert rows(kept, "SELECT count(*) FROM deliveries") == [(0,)]
+
+
+ODD_HEADS = {
+    "another protocol": raw_request(b"{}", signed(b"{}")).replace(b"HTTP/1.1", b"HTTP/2.0"),
+    "no host": raw_request(b"{}", signed(b"{}")).replace(b"Host: test\r\n", b""),
+    "two slashes": raw_request(b"{}", signed(b"{}"), path="//webhooks/crm"),
+    "two slashes within": raw_request(b"{}", signed(b"{}"), path="/webhooks//crm"),
+    "a slash in disguise": raw_request(b"{}", signed(b"{}"), path="/webhooks%2Fcrm"),
+    "a long head in one piece": raw_request(b"{}", signed(b"{}", x_long="a" * (MOST_HEAD + 1))),
+}
+
+
+@pytest.mark.parametrize("what", ODD_HEADS)
+def test_an_odd_head_is_refused_and_nothing_of_it_is_kept(server: Serving, kept: Store, what: str) -> None:
+    with server.connect() as sock:
+        sock.sendall(ODD_HEADS[what])
+        status, _ = read_answer(sock)
+    assert 400 <= status < 500
+    assert rows(kept, "SELECT count(*) FROM deliveries") == [(0,)]

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from seamline_webhooks import health
 from seamline_workers.config import load_config
@@ -138,6 +139,18 @@ def test_a_store_that_is_behind_refuses_to_start(company: Path, probe_path: Path
     assert server.wait() == 1
     server.stop()
     assert "run: seamline db upgrade" in server.log()
+
+
+def test_a_store_that_fails_at_the_start_is_told_in_a_line_and_by_the_exit_status(
+    company: Path, probe_path: Path, store: Store
+) -> None:
+    with store.begin() as connection:
+        connection.execute(text("DROP TABLE boundary_maps"))
+    server = Serving(company, path=[probe_path])
+    assert server.wait() == 3
+    server.stop()
+    lines = [json.loads(line) for line in server.log().splitlines()]
+    assert [line["code"] for line in lines if line["event"] == "store_unreachable"] == ["SQLITE_ERROR"]
 
 
 def test_a_source_that_proves_nothing_and_does_not_say_so_refuses_to_start(company: Path, probe_path: Path) -> None:

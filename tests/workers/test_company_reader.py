@@ -107,15 +107,18 @@ def test_a_source_is_told_with_its_last_delivery_and_why_its_poll_fails(works: M
     assert (told["calendar"].last_at, told["calendar"].failing) == (None, "the token expired")
 
 
+LATE = "2026-11-20T15:00:00Z"
+
+
 def test_r57_an_exit_is_open_until_it_is_logged(works: MakeWorks) -> None:
     company = works(Seat("sales", owns=["relationship.*"]))
     company.tell(event("deal.won", "a@acme.example", deal_id="D"))
-    company.tell(event("relationship.ended", "a@acme.example"))
+    company.tell(event("relationship.ended", "a@acme.example", at="2026-11-20T13:00:00Z"))
     company.work()
     [left] = CompanyReader(company.store, head(company)).exits()
     assert left.account == str(company.one("SELECT id FROM accounts WHERE stage = 'exit'"))
-    company.tell(event("relationship.ended", "b@birch.example"))
-    company.tell(event("exit.logged", "a@acme.example", reason="moved on", by="coo", ended_on="2026-11-20"))
+    company.tell(event("relationship.ended", "b@birch.example", at="2026-11-20T14:00:00Z"))
+    company.tell(event("exit.logged", "a@acme.example", reason="moved on", by="coo", ended_on="2026-11-20", at=LATE))
     company.work()
     [other] = CompanyReader(company.store, head(company)).exits()
     assert other.account != left.account

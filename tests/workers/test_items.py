@@ -15,11 +15,13 @@ from seamline.call import Answer, Call, Calls
 from seamline.delivery import Decision, Delivery, Item, Nudge
 from seamline.errors import CallRefused, NeedsHuman, PayloadError, RetryLater
 from seamline.events import Event
+from seamline_workers.desk.replay import plan_replay
 from seamline_workers.fetch import ATTEMPTS, LEASE_US
 from seamline_workers.interpret import guarded
 from seamline_workers.replay import translate_again
 from seamline_workers.run import Run, Work
 from seamline_workers.store import deliveries
+from seamline_workers.store.reading.replays import Selector
 from seamline_workers.store.schema import DELIVERY_STATES, IGNORED
 from seamline_workers.store.store import now_us
 from support.works import Teller, Works, answering, event, viewed
@@ -693,3 +695,38 @@ def test_a_poll_whose_adapter_breaks_is_seen_and_tried_in_an_hour(works: MakeWor
     row = company.all("SELECT reason, due FROM polls")[0]
     assert row.reason == "an answer that nobody can read"
     assert abs(row.due - now_us() - HOUR) < 60_000_000
+
+
+def test_a_replay_is_over_when_all_is_translated_and_counts_what_could_not_be_read_again(works: MakeWorks) -> None:
+    company = works()
+    mended = company.tell({"key": "one", "events": [viewed(1)]})
+    company.tell({"key": "two", "odd": True, "events": []})
+    company.write("UPDATE deliveries SET state = 4 WHERE id = :id", id=mended)
+    company.write("UPDATE items SET state = 4 WHERE delivery_id = :id", id=mended)
+    selector = Selector.read("deliveries", {}, prefix="", now=now_us())
+    with company.store.begin() as connection:
+        plan_replay(connection, selector, by="a test", now=now_us(), per_second=1_000)
+
+    def step() -> tuple[str, int, int]:
+        company.write("UPDATE replays SET due = 0")
+        company.engine.do(Run(Work("replay", "")))
+        (row,) = company.all("SELECT state, done, failed FROM replays")
+        return row.state, row.done, row.failed
+
+    assert step() == ("running", 2, 0)
+    assert step() == ("running", 2, 0)  # they wait for their source's lane
+    company.translate()
+    assert step() == ("done", 2, 1)
+
+
+def test_what_could_not_be_put_back_is_counted_too(works: MakeWorks) -> None:
+    company = works()
+    gone = company.tell({"key": "two", "odd": True, "events": []})
+    company.write("UPDATE deliveries SET body = NULL WHERE id = :id", id=gone)
+    selector = Selector.read("deliveries", {}, prefix="", now=now_us())
+    with company.store.begin() as connection:
+        plan_replay(connection, selector, by="a test", now=now_us(), per_second=1_000)
+    for _ in range(2):
+        company.write("UPDATE replays SET due = 0")
+        company.engine.do(Run(Work("replay", "")))
+    assert [tuple(row) for row in company.all("SELECT state, done, failed FROM replays")] == [("done", 1, 1)]

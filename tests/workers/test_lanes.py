@@ -15,8 +15,8 @@ from sqlalchemy import text
 
 from seamline_workers.desk.handoff import again
 from seamline_workers.store import lanes, ledger, linking, processes
-from seamline_workers.store.effects import UNTIL_DUE, Outcome
 from seamline_workers.store.lanes import Lane
+from seamline_workers.store.outcome import UNTIL_DUE, Outcome
 from seamline_workers.store.processes import TOKEN_BITS
 from seamline_workers.store.schema import CANCELLED, DEAD, DONE, PARKED, PENDING, RETRYING, SOURCE_LANE
 from seamline_workers.store.store import Store, open_store

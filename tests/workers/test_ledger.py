@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
 
 from seamline import Seat, SyncContext
 from seamline.events import ProposalViewed
 from seamline_workers.rebuild import rebuild, verify
-from seamline_workers.store import lanes
 from seamline_workers.store.store import Store
 from support.works import Works, event, signed, viewed
 
@@ -97,50 +93,6 @@ def test_r88_any_order_and_duplication_of_deliveries_gives_the_same_facts_and_pr
     assert verify(store).differing == ()
     works.close()
     reference.close()
-
-
-@pytest.mark.parametrize("writers", [4])
-def test_no_reader_of_the_feed_misses_an_event_while_transactions_are_held_open(
-    works: MakeWorks, store: Store, writers: int
-) -> None:
-    company = works(flagging())
-    for n in range(writers):
-        company.source(f"crm{n}")
-        for k in range(10):
-            company.deliver(viewed(k, f"u{n}x{k}@c{n}x{k}.example"), source=f"crm{n}")
-    seen: list[int] = []
-    ended = threading.Event()
-
-    def read() -> None:
-        last = False
-        while not last:
-            last = ended.is_set()
-            with store.read() as connection:
-                since = seen[-1] if seen else 0
-                found = connection.execute(
-                    text("SELECT seq FROM events WHERE seq > :since ORDER BY seq"), {"since": since}
-                )
-                seen.extend(row[0] for row in found)
-
-    def write(n: int) -> None:
-        source = company.sources[f"crm{n}"]
-        token = company.engine.token()
-        with store.begin() as connection:
-            assert lanes.lease_source(connection, source.id, token)
-        while company.engine.translator.batch(source, token, limit=1):
-            pass
-
-    reader = threading.Thread(target=read)
-    threads = [threading.Thread(target=write, args=(n,)) for n in range(writers)]
-    for thread in (reader, *threads):
-        thread.start()
-    for thread in threads:
-        thread.join()
-    ended.set()
-    reader.join()
-    assert seen == list(range(1, len(seen) + 1))
-    assert len(seen) == company.one("SELECT count(*) FROM events") == company.one("SELECT seq FROM ledger_head")
-    assert company.one("SELECT count(*) FROM events WHERE type = 'proposal.viewed'") == writers * 10
 
 
 def test_older_facts_than_the_source_is_live_from_wake_nobody(works: MakeWorks) -> None:

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from seamline_workers.asking import Result
 from seamline_workers.run import Run, Work
-from seamline_workers.store.effects import Outcome
 from seamline_workers.store.lanes import Handoff, Lane
+from seamline_workers.store.outcome import Outcome
 from seamline_workers.store.schema import RETRYING
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from seamline import Seat, SyncContext
 from seamline.events import ProposalViewed
+from seamline_workers.engine import SLOW
+from seamline_workers.log import Seldom
 from seamline_workers.run import Run, Work
-from seamline_workers.schedule import Schedule, admit
-from seamline_workers.store import lanes, ledger
+from seamline_workers.schedule import LEASE_S, Schedule, admit
+from seamline_workers.store import lanes, ledger, processes
 from seamline_workers.store.store import open_store
 from support.lanework import await_a_waiting_lock
 from support.works import Works, viewed
@@ -126,6 +130,88 @@ def test_what_is_due_is_woken_by_whoever_holds_no_lane_that_an_account_s_holder_
     schedule.close()
     company.close()
     store.close()
+
+
+def test_who_was_held_up_itself_declares_nobody_dead(works: MakeWorks) -> None:
+    company = works(Seat("dirk", owns=["proposal.*"]))
+    schedule = Schedule(company.engine, threads=4, linger=0.0)
+    with company.store.begin() as connection:
+        processes.register(connection, "other")
+
+    def outage() -> None:
+        """The store hung: nobody could beat for twice the lease."""
+        company.write("UPDATE workers SET beat_at = beat_at - :us", us=int(2 * LEASE_S * 1_000_000))
+
+    outage()
+    schedule._beaten -= 2 * LEASE_S
+    for _ in range(2):  # the second comes in time, and the other has not had its turn yet
+        schedule._beat()
+        assert company.one("SELECT count(*) FROM workers") == 2
+    schedule._bury_from -= 2 * LEASE_S
+    schedule._beat()
+    assert [name for (name,) in company.all("SELECT name FROM workers")] == ["test"]
+    schedule.close()
+
+
+def test_a_store_that_hangs_after_a_beat_makes_nobody_look_dead(works: MakeWorks) -> None:
+    company = works(Seat("dirk", owns=["proposal.*"]))
+    with company.store.begin() as connection:
+        processes.register(connection, "other")
+    company.write("UPDATE workers SET beat_at = beat_at - :us", us=int(2 * LEASE_S * 1_000_000))
+    with company.store.begin() as connection:
+        assert processes.bury(connection, int(LEASE_S * 1_000_000), company.engine.worker_id) == 0
+    company.write("UPDATE workers SET beat_at = beat_at - :us WHERE name = 'other'", us=int(2 * LEASE_S * 1_000_000))
+    with company.store.begin() as connection:
+        assert processes.bury(connection, int(LEASE_S * 1_000_000), company.engine.worker_id) == 1
+
+
+def test_it_beats_while_what_the_watch_writes_waits_for_a_lock(postgres_url: str) -> None:
+    store, seat, returned = (
+        open_store(postgres_url, pool=8, worker=True),
+        Seat("dirk", owns=["proposal.*"]),
+        threading.Event(),
+    )
+
+    @seat.on(ProposalViewed)
+    def look(event: ProposalViewed, ctx: SyncContext) -> None:
+        if event.proposal_id == "P2":
+            returned.wait(30)
+
+    company = Works(store, seat)
+    company.tell(viewed(1), viewed(2, "ben@other.example"))
+    schedule = Schedule(company.engine, threads=4, linger=0.0)
+    run = schedule.start(Work("seat", "dirk"))
+    working = threading.Thread(target=lambda: schedule.end(run, company.engine.do(run)))
+    working.start()
+    while run.slow_for(time.monotonic()) < SLOW:
+        pass
+    holder = store.engine.connect()
+    holder.execute(text("SELECT 1 FROM lanes WHERE seat = 'dirk' FOR UPDATE"))
+    before = company.one("SELECT beat_at FROM workers")
+    schedule.upkeep()
+    await_a_waiting_lock(store)
+    schedule._next.clear()
+    schedule.upkeep()
+    assert company.one("SELECT beat_at FROM workers") > before
+    await_a_waiting_lock(store)
+    holder.rollback()
+    holder.close()
+    returned.set()
+    working.join(30)
+    schedule.close()
+    assert [state for _, _, state in company.states()] == ["done", "done"]
+    company.close()
+    store.close()
+
+
+def test_lost_rings_are_told_of_now_and_then_with_their_number() -> None:
+    seldom = Seldom("ring_lost")
+    with capture_logs() as lines:
+        for _ in range(50):
+            seldom.warning(error="ConnectionError")
+        seldom._quiet_until = 0.0
+        seldom.warning(error="ConnectionError")
+    assert [(line["event"], line["count"]) for line in lines] == [("ring_lost", 1), ("ring_lost", 50)]
 
 
 def test_work_is_done_here_while_no_broker_carries_rings(works: MakeWorks) -> None:

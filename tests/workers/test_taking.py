@@ -31,7 +31,7 @@ def enter(one: Works) -> None:
     one.tell(event("deal.won", deal_id="D1", at="2026-11-20T12:00:00Z"))
 
 
-def taken(one: Works) -> list[tuple[str, str, int]]:
+def taken(one: Works) -> list[tuple[str, int, int]]:
     query = """
     SELECT h.seat, h.state, h.owner FROM handoffs h JOIN events e ON e.seq = h.event_seq
     WHERE e.type = 'stage.changed' ORDER BY h.seat

@@ -16,6 +16,7 @@ from litestar import Litestar, asgi
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler, Receive, Scope, Send
+from sqlalchemy.exc import SQLAlchemyError
 
 from seamline.errors import SeamlineError
 from seamline.transport import Transport
@@ -35,7 +36,7 @@ from seamline_workers.process import Process, load_process
 from seamline_workers.registry import register_sources
 from seamline_workers.store.intake import open_intake
 from seamline_workers.store.migrate import demand_newest
-from seamline_workers.store.store import Store, open_store
+from seamline_workers.store.store import Store, fault, open_store
 
 #: So many objects may come to be before garbage is looked for; requests that wait for their group are none.
 MOST_NEW = 10_000
@@ -117,9 +118,14 @@ async def _open(
     transport = Transport()
     store = await asyncio.to_thread(open_store, config.store.url, base=config.folder)
     try:
-        await asyncio.to_thread(demand_newest, store)
-        sources = await asyncio.to_thread(register_sources, store, config)
-        await asyncio.to_thread(boundary.propose, store, process)
+        try:
+            await asyncio.to_thread(demand_newest, store)
+            sources = await asyncio.to_thread(register_sources, store, config)
+            await asyncio.to_thread(boundary.propose, store, process)
+        except SQLAlchemyError as error:
+            log.error("store_unreachable", **fault(error))
+            app.state.unreachable = True  # for the exit status of whoever serves
+            raise
         process.tell()
         refusals = Refusals(store)
         group = _group(store, config)
@@ -128,7 +134,7 @@ async def _open(
         app.state.store, app.state.sources, app.front_door = store, sources, front_door
         app.state.health = health.Health(config, store, worker_alive, process.broken)
         app.state.metrics = metrics.Metrics(store, config.api.tokens, config.api.metrics_public)
-        reloading = _on_hangup(lambda: _reload(app, config, store, front_door))
+        reloading = _on_hangup(lambda: _reload(app, config, store, front_door), missed=app.state.get("hung_up", False))
         flushing = asyncio.create_task(refusals.run())
         # What is there now stays: looking through it for garbage again and again would hold up requests.
         gc.collect()
@@ -171,8 +177,11 @@ def _reload(app: Litestar, config: Config, store: Store, front_door: FrontDoor) 
     log.info("sources read again", sources=sorted(sources))
 
 
-def _on_hangup(action: Callable[[], None]) -> Callable[[], None]:
-    """Run an action in a thread on each SIGHUP, one after another; returns what takes the handler away again."""
+def _on_hangup(action: Callable[[], None], *, missed: bool) -> Callable[[], None]:
+    """Run an action in a thread on each SIGHUP, one after another; returns what takes the handler away again.
+
+    ``missed``: one came while nobody heeded it yet.
+    """
     if threading.current_thread() is not threading.main_thread():
         return lambda: None  # embedded in somebody else's process, whose signals are not ours
     loop, turn, tasks = asyncio.get_running_loop(), asyncio.Lock(), set[asyncio.Task[None]]()
@@ -187,6 +196,8 @@ def _on_hangup(action: Callable[[], None]) -> Callable[[], None]:
         task.add_done_callback(tasks.discard)
 
     loop.add_signal_handler(signal.SIGHUP, start)
+    if missed:
+        start()
     return lambda: _forget(loop, tasks)
 
 

@@ -7,7 +7,6 @@ is our own fault or too much at once, and says when to try again.
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from seamline_webhooks.exchange import EXCHANGE, Exchange
 from seamline_webhooks.group import InlineGroup, ThreadGroup
 from seamline_webhooks.refusal import NOWHERE, Refusals
 from seamline_webhooks.remotekey import RemoteKeys
+from seamline_workers.clock import business_clock
 from seamline_workers.crashpoint import reach
 from seamline_workers.log import log
 from seamline_workers.registry import Source
@@ -61,6 +61,8 @@ class FrontDoor:
         self._crowded = answers.problem("too-many-headers")
         self._waiting = 0
         self._reader = BodyReader(MOST_BYTES)
+        # When something came is business time, as all that follows from it; signatures go by the wall clock.
+        self._received = business_clock()
 
     def open(self, sources: Iterable[Source], public_url: str) -> None:
         """Serve these sources from now on; requests that are under way end as they began."""
@@ -78,7 +80,7 @@ class FrontDoor:
             return
         exchange: Exchange | None = (scope.get("extensions") or {}).get(EXCHANGE)  # type: ignore[assignment]
         door = self._doors.get(scope["path"])
-        if door is None:
+        if door is None or _disguised(scope["raw_path"]):
             reply = self._refused(NOWHERE, self._unknown, "no such source", scope)
         elif len(scope["headers"]) > MOST_HEADERS:  # type: ignore[arg-type]
             reply = self._refused(door.name, self._crowded, "too many headers", scope)
@@ -152,7 +154,7 @@ class FrontDoor:
         reach("front.verified")
         if (foreign := door.refuse(request)) is not None:
             return self._refused(door.name, door.foreign, f"not ours: {foreign}", scope)
-        arrival = door.arrival(request, proof, time.time_ns() // 1000)
+        arrival = door.arrival(request, proof, self._received())
         reach("front.keyed")
         verdict = await self._group.submit(arrival)
         reach("front.settled")
@@ -170,6 +172,11 @@ class FrontDoor:
     def _refused(self, source: str, reply: Answer, reason: str, scope: Scope) -> Answer:
         self._refusals.note(source, reply.status, reason, scope["headers"])
         return reply
+
+
+def _disguised(path: bytes) -> bool:
+    """Whether slashes are written so that a proxy before us may have read another path."""
+    return b"//" in path or (b"%" in path and b"%2f" in path.lower())
 
 
 def _headers(pairs: Any) -> dict[str, str]:

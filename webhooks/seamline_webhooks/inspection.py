@@ -19,6 +19,7 @@ from seamline.lint import Finding
 from seamline.map import difference
 from seamline_workers import boundary
 from seamline_workers.channel import build_channels
+from seamline_workers.clock import business_clock
 from seamline_workers.config import Config, load_config
 from seamline_workers.process import Process, load_process
 from seamline_workers.registry import build_adapters
@@ -50,6 +51,8 @@ OVERDUE = timedelta(hours=1)
 BEHIND_S = 15 * 60
 #: Deliveries that are looked through for quarantined ones.
 LOOK_BACK = 10_000
+#: Longest wait for a broker, in seconds.
+BROKER_S = 2.0
 _PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
 
 
@@ -145,7 +148,11 @@ def _queue(config: Config) -> Iterator[Finding]:
         return
     try:
         address = (url.hostname or "localhost", url.port or _PORTS[url.scheme])
-        with socket.create_connection(address, timeout=2.0):
+        with socket.create_connection(address, timeout=BROKER_S) as broker:
+            if url.scheme == "redis":  # one that hangs takes connections all the same: whatever it says, it answers
+                broker.sendall(b"PING\r\n")
+                if not broker.recv(1):
+                    raise ConnectionResetError
             return
     except (OSError, ValueError):
         message = "the broker cannot be reached; nothing is lost, workers look for work by themselves"
@@ -196,7 +203,7 @@ def _work(store: Store, config: Config) -> Iterator[Finding]:
     yield from _held_up(store, config)
     yield from _seatless(store, config)
     yield from _idle_seats(store, config, now)
-    yield from _overdue(store, now)
+    yield from _overdue(store)
     yield from _map(store)
     if waiting["dead"].count:
         message = f"{waiting['dead'].count} were given up"
@@ -266,9 +273,9 @@ def _idle_seats(store: Store, config: Config, now: int) -> Iterator[Finding]:
             yield Finding("warning", "no-traffic", f"seats.{seat.name}", message, fix)
 
 
-def _overdue(store: Store, now: int) -> Iterator[Finding]:
-    """Deadlines whose time is long past and that nobody has fired."""
-    late = now - int(OVERDUE.total_seconds() * 1_000_000)
+def _overdue(store: Store) -> Iterator[Finding]:
+    """Deadlines whose time is long past and that nobody has fired: no worker looks, or it knows no such seat."""
+    late = business_clock()() - int(OVERDUE.total_seconds() * 1_000_000)
     missed = select(func.count(), func.min(deadlines.c.due_at)).where(
         deadlines.c.state == "armed", deadlines.c.due_at < late
     )
@@ -276,7 +283,8 @@ def _overdue(store: Store, now: int) -> Iterator[Finding]:
         count, oldest = connection.execute(missed).one()
     if count:
         message = f"{count} are past due, the oldest since {written(oldest)}"
-        yield Finding("warning", "overdue", "deadlines", message, "Start a worker; see: seamline check")
+        fix = "Start one: seamline worker. Where one runs, the seats that they are for are no longer in the roster."
+        yield Finding("warning", "overdue", "deadlines", message, fix)
 
 
 def _map(store: Store) -> Iterator[Finding]:

@@ -16,8 +16,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy import text
 
+from seamline_workers.clock import business_clock
 from seamline_workers.config import Token
 from seamline_workers.store.reading.backlog import backlog, by_seat, outcomes
+from seamline_workers.store.reading.deadlines import lateness_s
 from seamline_workers.store.store import Store, now_us
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -30,6 +32,7 @@ class Figures(Collector):
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._clock = business_clock()
         self._lock = threading.Lock()
         self._seq = 0
         self._events: Counter[str] = Counter()
@@ -78,6 +81,8 @@ class Figures(Collector):
         yield oldest
         lag = found["handoffs"].age_s(now)
         yield GaugeMetricFamily("seamline_handoff_lag_seconds", "Age of the oldest handoff that is ready", value=lag)
+        late = lateness_s(self._store, self._clock())
+        yield GaugeMetricFamily("seamline_deadline_lag_seconds", "How late the oldest is that waits", value=late)
 
     def _advance(self) -> None:
         with self._store.read() as connection:

@@ -104,9 +104,20 @@ class Protocol(HttpToolsProtocol):
             if self.parser.get_method() == b"CONNECT":
                 raise HttpParserError("no tunnels")  # and none to be taken for one: it may announce a body
             return  # the head comes again
+        self._check_head()
         self._in_head = False
         super().on_headers_complete()
         self.scope["extensions"] = {EXCHANGE: Exchange(self.cycle)}  # type: ignore[dict-item]
+
+    def _check_head(self) -> None:
+        """Raise HttpParserError for a head that is none of HTTP/1.1's, however it came: whole, or piece by piece."""
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            raise HttpParserError("another protocol")
+        if version == "1.1" and not any(name == b"host" for name, _ in self.headers):
+            raise HttpParserError("no Host")  # RFC 9112, section 3.2
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST_HEAD:
+            raise HttpParserError("the head is too long")
 
     def on_message_complete(self) -> None:
         if not self.parser.should_upgrade():

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 
 from seamline_workers.log import log
-from seamline_workers.store.store import Store, now_us
+from seamline_workers.store.store import Store, fault, now_us
 from seamline_workers.store.tally import tally
 
 #: Seconds between two batches.
@@ -74,7 +74,7 @@ class Refusals:
         try:
             await asyncio.to_thread(self._write, counts, samples)
         except Exception as error:
-            log.warning("refusals not written yet", error=type(error).__name__)
+            log.warning("refusals not written yet", **fault(error))
             for key, n in counts.items():
                 self._counts[key] = self._counts.get(key, 0) + n
             self._samples = (samples + self._samples)[:MOST_WAITING]

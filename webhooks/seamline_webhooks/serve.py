@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -24,6 +24,8 @@ from seamline_workers.store.store import open_store
 
 #: Longest wait for requests that are under way when the server is asked to end, in seconds.
 GRACE_S = 10
+#: Exit status where the store does not answer.
+NOT_REACHABLE = 3
 #: Connections that may wait to be taken.
 BACKLOG = 2048
 
@@ -65,7 +67,7 @@ def serve(
             )
         )
         app.state.closing = lambda: server.should_exit  # streams that are followed end by themselves
-        _heed_signals(server)
+        _heed_signals(server, lambda: setattr(app.state, "hung_up", True))
         if workers is not None:
             app.state.reread_workers = workers.reread
             workers.watch(lambda: setattr(server, "should_exit", True))
@@ -73,7 +75,7 @@ def serve(
         log.info("serving", host=host, port=bound, sources=sorted(config.sources), workers=pids)
         server.run(sockets=[listener])
         if not server.started:
-            return 1
+            return NOT_REACHABLE if app.state.get("unreachable") else 1
         return MISCONFIGURED if workers is not None and workers.misconfigured else 0
     finally:
         listener.close()
@@ -93,11 +95,11 @@ def _workers(config: Config, command: Sequence[str] | None) -> Workers:
     return Workers(command or worker_command(config.path), config.worker.processes, bury)
 
 
-def _heed_signals(server: uvicorn.Server) -> None:
+def _heed_signals(server: uvicorn.Server, hung_up: Callable[[], None]) -> None:
     """Let signals end the server and not us: uvicorn raises those that it caught again when it has ended."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(server, "should_exit", True))
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the application reads its sources again on it
+    signal.signal(signal.SIGHUP, lambda *_: hung_up())  # until the application heeds it; it makes up for it then
     # Whoever sends garbage would fill the log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from seamline.errors import ConfigError
 from seamline_workers.log import log
+from seamline_workers.store.store import fault
 from seamline_workers.worker import run_suspects, run_worker
 
 
@@ -30,7 +31,7 @@ def main() -> int:
         return 2
     except DBAPIError as error:
         # Whoever started this process starts it again; the error's text may hold the store's address.
-        log.error("store_unreachable", error=type(error).__name__)
+        log.error("store_unreachable", **fault(error))
         return 3
 
 

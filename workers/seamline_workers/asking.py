@@ -20,9 +20,9 @@ from seamline.seat import Seat
 from seamline_workers.audience import Ours
 from seamline_workers.interpret import to_us
 from seamline_workers.store import desk_schema
-from seamline_workers.store.effects import EffectRow, Outcome
 from seamline_workers.store.entry import Entry
 from seamline_workers.store.lanes import Handoff
+from seamline_workers.store.outcome import EffectRow, Outcome
 
 
 class Want(NamedTuple):
@@ -156,7 +156,7 @@ class Asking:
 
     def _draft(self, handoff: Handoff, draft: Draft) -> DraftAsked:
         """A draft with whom it is for. Raises NotAllowed where its dispatch could not make the fact that it names."""
-        if draft.sends is not None and (reason := unfit(draft.sends, draft.fields)) is not None:
+        if draft.sends is not None and (reason := unfit(draft.sends, draft.fields, draft.under)) is not None:
             raise NotAllowed(f"the draft sends {draft.sends.event_type}, which it cannot make: {reason}")
         recipients = tuple(one.strip() for one in draft.recipients if one.strip())
         return DraftAsked(
@@ -230,14 +230,15 @@ class Asking:
 DISPATCHED = ("message_id", "message_ref", "approval_id")
 
 
-def unfit(event: type[Event], fields: Mapping[str, Any]) -> str | None:
+def unfit(event: type[Event], fields: Mapping[str, Any], under: type[Event] | None = None) -> str | None:
     """Why a dispatch could not make this fact of these fields; None: it could.
 
-    Fields that the fact has not are for the guards alone: the contract that a welcome rests on.
+    Fields of the step that the text is ``under`` are for the guards alone: the contract that a welcome rests on.
     """
     if event.nature != "fact":
         return f"it is a {event.nature}, and a text that is sent makes a fact"
-    told = {name: value for name, value in to_jsonable_python(dict(fields)).items() if name in event.model_fields}
+    guarded = set() if under is None else set(under.model_fields) - set(event.model_fields)
+    told = {name: value for name, value in to_jsonable_python(dict(fields)).items() if name not in guarded}
     told |= {name: "x" for name in DISPATCHED if name in event.model_fields}
     try:
         event.model_validate(told)

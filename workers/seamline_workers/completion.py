@@ -29,12 +29,13 @@ from seamline_workers.parking import already_told
 from seamline_workers.plan import Plan, was_set
 from seamline_workers.store import lanes, ledger
 from seamline_workers.store.desk_schema import DEADLINE
-from seamline_workers.store.effects import Outcome, complete
+from seamline_workers.store.effects import complete
 from seamline_workers.store.entry import Entry
 from seamline_workers.store.lanes import LaneEnd
 from seamline_workers.store.ledger import Locked
+from seamline_workers.store.outcome import Outcome
 from seamline_workers.store.schema import DONE, PARKED, RETRYING
-from seamline_workers.store.store import Store, deadlocked, now_us, transient
+from seamline_workers.store.store import Store, deadlocked, fault, now_us, transient
 from seamline_workers.taking import taken
 from seamline_workers.translate import again
 
@@ -87,7 +88,7 @@ class Completer:
                 return sum(self.commit(completion.of(half)) for half in (ends[:middle], ends[middle:]))
             if transient(error):
                 raise
-            log.warning("completion_refused", handoffs=len(completion.results), error=type(error).__name__)
+            log.warning("completion_refused", handoffs=len(completion.results), **fault(error))
         return sum(self._apart(end, completion.of([end]).results) for end in ends)
 
     def _apart(self, end: LaneEnd, results: Sequence[Result]) -> int:

@@ -42,6 +42,9 @@ FETCH = ("fetch.leased", "fetch.answered", "fetch.commit", "fetch.committed")
 #: A poll's, from its lease to its pages and its cursor; it passes the second after every answer.
 POLL = ("poll.leased", "poll.answered", "poll.commit", "poll.committed")
 
+#: A sweep's of deadlines, from its claim of rows to the commit that says that they fired.
+DEADLINE = ("deadline.claimed", "deadline.firing", "deadline.commit", "deadline.committed")
+
 #: A dispatch's: its draft is committed as being sent; its provider has answered.
 DISPATCH = ("dispatch.committed", "dispatch.sent")
 #: A reply's from a seat that lives elsewhere, from its claim to the commit that takes it.

@@ -1,6 +1,6 @@
 """Deadlines: the sweep. Rows whose time has come are judged once more by the ledger; then they fire, each once.
 
-Any number of processes may sweep. A row is taken for half a minute, judged under its account's lock, and changed in
+Any number of processes may sweep. A row is taken for some seconds, judged under its account's lock, and changed in
 the transaction that says so; a process that was down for a week does what it missed once, and says how late it is.
 """
 
@@ -32,7 +32,7 @@ from seamline_workers.store.deadlines import Deadline
 from seamline_workers.store.effects import give_task
 from seamline_workers.store.entry import Cause, Entry, said
 from seamline_workers.store.ledger import Locked
-from seamline_workers.store.store import Store, now_us, transient
+from seamline_workers.store.store import Store, fault, now_us, transient
 from seamline_workers.translate import again
 
 #: Rows that one step takes.
@@ -74,7 +74,7 @@ class Deadlines:
         except Exception as error:
             if transient(error):
                 raise
-            log.warning("sweep_refused", deadlines=len(taken), error=type(error).__name__)
+            log.warning("sweep_refused", deadlines=len(taken), **fault(error))
             for number, account in taken.items():
                 self._apart(number, account, now)
         return len(taken) == SOME
@@ -86,7 +86,7 @@ class Deadlines:
         except Exception as error:
             if transient(error):
                 raise
-            log.error("deadline_refused", deadline=number, error=type(error).__name__)
+            log.error("deadline_refused", deadline=number, **fault(error))
 
     def arm(self) -> None:
         """Arm what is asked about the company every day; learn what ends what seats have set."""

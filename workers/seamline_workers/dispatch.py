@@ -146,7 +146,7 @@ class Dispatcher:
                 return None
             channel = self.outbound.channels[row.channel]
             dispatch = dispatch_of(row, self.outbound, channel, row.decided_by)
-            change(connection, row, state="dispatching", lease=lease, wake_at=None, attempts=row.attempts + 1)
+            change(connection, row, state="dispatching", lease=lease, wake_at=now, attempts=row.attempts + 1)
             return Taken(row.id, channel, dispatch, row.attempts + 1)
 
     def _back(self, connection: Connection, held: Held, refusal: Refusal, now: int) -> None:

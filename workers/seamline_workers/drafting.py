@@ -27,9 +27,9 @@ from seamline_workers.noticing import ask
 from seamline_workers.outbound import Outbound
 from seamline_workers.store.desk_schema import DRAFT, TASK
 from seamline_workers.store.drafts import Prepared, packed
-from seamline_workers.store.effects import EffectRow
 from seamline_workers.store.entry import ENGINE, Entry
 from seamline_workers.store.ledger import Locked
+from seamline_workers.store.outcome import EffectRow
 
 #: How long a draft waits before it is late, where neither it nor its account's stage says.
 DUE = timedelta(hours=4)

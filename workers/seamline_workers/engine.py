@@ -36,11 +36,11 @@ from seamline_workers.process import Process, load_process
 from seamline_workers.registry import Source, register_sources
 from seamline_workers.run import Run, Work
 from seamline_workers.store import deliveries, lanes, processes
-from seamline_workers.store.effects import Outcome
 from seamline_workers.store.lanes import Lane, LaneEnd, Suspect
+from seamline_workers.store.outcome import Outcome
 from seamline_workers.store.processes import PER_LANE, TOKEN_BITS
 from seamline_workers.store.schema import DEAD, RETRYING, SOURCE_LANE
-from seamline_workers.store.store import Store, now_us
+from seamline_workers.store.store import Store, fault, now_us
 from seamline_workers.translate import BATCH, Fenced, Translator
 
 #: Seconds that a run goes on while there is more for it, before its thread may serve another seat or source.
@@ -220,7 +220,7 @@ class Engine:
         try:
             return self._do(run)
         except BaseException as error:
-            log.warning("run_failed", work=run.work.kind, key=run.work.key, error=where(error))
+            log.warning("run_failed", work=run.work.kind, key=run.work.key, **fault(error) | {"error": where(error)})
             self._orphan(run.tokens, [])
             return False
 

@@ -25,8 +25,9 @@ from seamline_workers.registry import Source
 from seamline_workers.store import checks, ledger
 from seamline_workers.store.checks import Look
 from seamline_workers.store.desk_schema import FLAG
-from seamline_workers.store.effects import EffectRow, give_task, raise_flags
+from seamline_workers.store.effects import give_task, raise_flags
 from seamline_workers.store.entry import ENGINE, Entry
+from seamline_workers.store.outcome import EffectRow
 from seamline_workers.store.store import Store, now_us
 
 #: Longest pause of our own after a look that failed, in seconds.

@@ -18,9 +18,9 @@ from seamline_workers.asking import Result
 from seamline_workers.clock import Clock
 from seamline_workers.question import refusal_of
 from seamline_workers.store.desk_schema import TASK
-from seamline_workers.store.effects import EffectRow
 from seamline_workers.store.entry import Entry, control
 from seamline_workers.store.ledger import Locked
+from seamline_workers.store.outcome import EffectRow
 from seamline_workers.store.schema import PARKED
 from seamline_workers.store.store import now_us
 

@@ -29,8 +29,8 @@ from seamline_workers.parking import since
 from seamline_workers.placed import event_of
 from seamline_workers.reader import LedgerReader
 from seamline_workers.store import desk_schema, schema
-from seamline_workers.store.effects import ANYTHING, UNTIL_DUE, EffectRow, Outcome
 from seamline_workers.store.lanes import Handoff
+from seamline_workers.store.outcome import ANYTHING, UNTIL_DUE, EffectRow, Outcome
 from seamline_workers.store.store import Store, now_us
 from seamline_workers.taking import STAGE_CHANGED
 

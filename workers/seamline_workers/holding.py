@@ -23,8 +23,9 @@ from seamline.guard import Holds
 from seamline_workers.following import Moment, Reaction
 from seamline_workers.question import refusal_of
 from seamline_workers.store.desk_schema import FLAG
-from seamline_workers.store.effects import EffectRow, raise_flags
+from seamline_workers.store.effects import raise_flags
 from seamline_workers.store.entry import Entry, control
+from seamline_workers.store.outcome import EffectRow
 
 #: The name of the flag that stands for a risk; its key is the risk's id.
 RISK = "risk"

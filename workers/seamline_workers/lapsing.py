@@ -29,8 +29,9 @@ DIED = "its process died while it was being sent"
 _DUE = """
 SELECT id FROM drafts WHERE wake_at <= :now AND state IN ('incomplete', 'pending', 'snoozed') ORDER BY wake_at LIMIT :n
 """
+# `wake_at`: by the index of what is to be looked after.
 _LOST = """
-SELECT id FROM drafts WHERE state = 'dispatching'
+SELECT id FROM drafts WHERE wake_at IS NOT NULL AND state = 'dispatching'
 AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = drafts.lease >> :bits) ORDER BY id LIMIT :n
 """
 

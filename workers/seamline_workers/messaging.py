@@ -23,10 +23,10 @@ from seamline_workers import replying
 from seamline_workers.asking import MessageAsked, Result
 from seamline_workers.clock import Clock
 from seamline_workers.store.desk_schema import MESSAGE, TASK
-from seamline_workers.store.effects import EffectRow
 from seamline_workers.store.entry import ENGINE, Cause, Entry
 from seamline_workers.store.ledger import Locked
 from seamline_workers.store.messages import Known, Prepared, find_message
+from seamline_workers.store.outcome import EffectRow
 from seamline_workers.store.schema import DEAD
 from seamline_workers.store.store import now_us
 

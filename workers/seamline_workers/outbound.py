@@ -92,7 +92,7 @@ class Outbound:
 
     def may_not_decide(self, human: Human, gate: Gate, author: str) -> str | None:
         """Why somebody may not decide at a gate; None: they may."""
-        if human.name == author or any(s.name == human.name and s.kind == "agent" for s in self.roster.seats):
+        if human.name == author or self.is_agent(human.name):
             return f"{human.name} is an agent's seat: only a human decides"
         if human.role == "admin":
             return None
@@ -103,6 +103,10 @@ class Outbound:
             return None
         names = ", ".join(seat.name for seat in seats)
         return f"gate {gate.id} is {names}'s; {human.name} holds none of these seats"
+
+    def is_agent(self, name: str) -> bool:
+        """Whether this is the name of an agent's seat."""
+        return any(seat.name == name and seat.kind == "agent" for seat in self.roster.seats)
 
     def _holds(self, name: str, seat: Seat) -> bool:
         """Whether somebody of this name sits in a seat; one without an assignee is any approver's."""

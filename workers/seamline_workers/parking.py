@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, text
 
 from seamline_workers.store import ledger
-from seamline_workers.store.effects import Outcome
 from seamline_workers.store.ledger import Locked
+from seamline_workers.store.outcome import Outcome
 
 _MOVE = text("UPDATE handoffs SET account_id = :group WHERE event_seq = :seq AND seat = :seat")
 _NEWER = text("""

@@ -14,9 +14,9 @@ from seamline_workers.daily import Dailies
 from seamline_workers.expecting import Expecting, told_of
 from seamline_workers.following import Moment, Reaction
 from seamline_workers.store import deadlines
-from seamline_workers.store.effects import EffectRow
 from seamline_workers.store.entry import Cause, Entry, control, said
 from seamline_workers.store.folding import Locked
+from seamline_workers.store.outcome import EffectRow
 from seamline_workers.taking import Taking
 
 Routes = list[tuple[str, int]]

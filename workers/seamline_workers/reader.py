@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -14,6 +15,7 @@ from seamline.events.base import Event, Ref
 from seamline.projection import Projection
 from seamline.stages import refold
 from seamline_workers.company_reader import CompanyReader
+from seamline_workers.interpret import to_us
 from seamline_workers.placed import event_of
 from seamline_workers.store.company import COMPANY
 from seamline_workers.store.lanes import Handoff
@@ -26,8 +28,11 @@ _GROUP = f"(SELECT id FROM accounts WHERE id = {_HEAD} OR group_id = {_HEAD})"
 _EVENTS = text(f"""
 SELECT seq, id, type, version, account_id, source, delivery_id, occurred_at, timebasis, received_at, trust, stage, data,
     cause, correlation, hops, adapter_version
-FROM events WHERE account_id IN {_GROUP} AND seq <= :upto AND type = :type ORDER BY seq DESC
+FROM events WHERE account_id IN {_GROUP} AND seq <= :upto AND type = :type AND occurred_at >= :since
+ORDER BY seq DESC
 """)
+#: Before every time that an event can have.
+_EVER = -(2**63)
 # In one statement, so of one moment: whether what is known now is what was known then.
 _ACCOUNT = text(f"""
 SELECT id, name, provisional, manager, projection, group_id IS NULL AND NOT EXISTS (
@@ -82,9 +87,12 @@ class LedgerReader:
             risks=dict(projection.risks),
         )
 
-    def events(self, event_type: str, where: dict[str, Any], limit: int | None) -> list[Event]:
+    def events(
+        self, event_type: str, where: dict[str, Any], limit: int | None, since: datetime | None = None
+    ) -> list[Event]:
         """The account's events of a type whose data has these values, newest first."""
-        binds = {"group": self._group, "upto": self._upto, "type": event_type}
+        began = _EVER if since is None else to_us(since)
+        binds = {"group": self._group, "upto": self._upto, "type": event_type, "since": began}
         with self._store.read() as connection:
             rows = connection.execute(_EVENTS, binds).all()
         found = []

@@ -14,18 +14,19 @@ from sqlalchemy import Connection, text
 from seamline_workers.desk.handoff import replay_handoff
 from seamline_workers.desk.refusal import Conflict, NoSuch
 from seamline_workers.store.reading.handoffs import handoff_id
-from seamline_workers.store.reading.replays import Selector, next_deliveries, next_handoffs
+from seamline_workers.store.reading.replays import Selector, counted, next_deliveries, next_handoffs
+from seamline_workers.store.schema import DELIVERY_STATES, QUARANTINED
 from seamline_workers.store.store import Store, now_us
 
 #: Seconds of a replay's work that one step does, at its rate.
 STEP_S = 0.25
 
 _NEXT = """
-SELECT id, selector, done, total, cursor, per_second FROM replays
+SELECT id, selector, done, failed, total, cursor, per_second FROM replays
 WHERE state IN ('planned', 'running') AND due <= :now ORDER BY id LIMIT 1
 """
 _STEP = text("""
-UPDATE replays SET state = :state, done = :done, cursor = :cursor, due = :due
+UPDATE replays SET state = :state, done = :done, failed = :failed, cursor = :cursor, due = :due
 WHERE id = :id AND state IN ('planned', 'running')
 """)
 _FAIL = text("UPDATE replays SET state = 'failed' WHERE id = :id")
@@ -34,6 +35,7 @@ _DELIVERY = text("""
 UPDATE deliveries SET state = 0, reason = NULL, attempts = attempts + 1
 WHERE id = :id AND body IS NOT NULL AND state NOT IN (0, 1)
 """)
+_UNDER_WAY = text("SELECT 1 FROM deliveries WHERE state = 0 AND attempts > 0 AND id <= :upto LIMIT 1")
 
 
 def run_again(connection: Connection, event_seq: int, seat: str) -> bool:
@@ -74,16 +76,22 @@ class Replayer:
                 return True
             step = max(1, int(row.per_second * STEP_S))
             keys = self._keys(connection, selector, row.cursor, step)
-            for key in keys:
-                if selector.what == "handoffs":
-                    run_again(connection, key[0], key[1])
-                else:
-                    translate_again(connection, key)
+            if selector.what == "handoffs":
+                again = [run_again(connection, *key) for key in keys]
+            else:
+                again = [translate_again(connection, key) for key in keys]
+            failed = row.failed + again.count(False)
             ended = len(keys) < step
+            if ended and selector.what == "deliveries":
+                # They are translated by their sources' lanes: it is over when they are, and what is found again failed.
+                ended = not keys and connection.execute(_UNDER_WAY, {"upto": selector.upto}).first() is None
+                if ended and selector.filters.get("state") == DELIVERY_STATES[QUARANTINED]:
+                    failed = counted(connection, selector)["total"]
             binds = {
                 "id": row.id,
                 "state": "done" if ended else "running",
                 "done": row.done + len(keys),
+                "failed": failed,
                 "cursor": json.dumps(keys[-1]) if keys else row.cursor,
                 "due": now + int(STEP_S * 1_000_000),
             }

@@ -16,11 +16,12 @@ from collections.abc import Callable, Collection
 from sqlalchemy import Connection
 
 from seamline_workers.engine import Engine
-from seamline_workers.log import log
+from seamline_workers.log import Seldom, log
 from seamline_workers.run import Run, Work
 from seamline_workers.store import lanes, ledger, processes
-from seamline_workers.store.store import now_us
+from seamline_workers.store.store import fault, now_us
 from seamline_workers.wake import Wake, open_wake
+from seamline_workers.watch import Watch
 
 #: Seconds after which a silent process is declared dead and its lanes are taken over.
 LEASE_S = float(os.environ.get("SEAMLINE_LEASE_SECONDS", "10"))
@@ -79,6 +80,10 @@ class Schedule:
         self._dirty = True
         self._next: dict[str, float] = {}
         self._lonely: subprocess.Popen[bytes] | None = None
+        self._watch = Watch(engine, self.runs)
+        self._ring_lost = Seldom("ring_lost")
+        self._beaten = time.monotonic()
+        self._bury_from = 0.0
 
     # --- threads' side ----------------------------------------------------------------------------------------------
 
@@ -137,7 +142,7 @@ class Schedule:
                 if self._wake.wait(min(left, self._pause())):
                     self._dirty = True
             except Exception as error:  # the store's, or the driver's own where it waits for a ring
-                log.warning("store_unreachable", error=type(error).__name__)
+                log.warning("store_unreachable", **fault(error))
                 time.sleep(0.5)
                 self._listen_again()
         time.sleep(0.02)
@@ -158,7 +163,7 @@ class Schedule:
                     rung[work] = now
                     self._ring_or_do(ring, work)
             except Exception as error:
-                log.warning("ring_failed", error=type(error).__name__)
+                log.warning("ring_failed", **fault(error))
                 self.stopping.wait(0.5)
                 self._listen_again()
 
@@ -167,7 +172,7 @@ class Schedule:
         try:
             ring(work)
         except Exception as error:
-            log.warning("ring_lost", error=type(error).__name__)
+            self._ring_lost.warning(error=type(error).__name__)
             run = self.claim(work)
             if run is not None:
                 threading.Thread(target=self._do, args=(run,), name="unrung", daemon=True).start()
@@ -237,14 +242,14 @@ class Schedule:
         return True
 
     def upkeep(self) -> None:
-        """Beat, bury the dead, wake what is due, watch the handlers."""
+        """Beat, bury the dead, wake what is due, have the handlers watched."""
+        if self._time_for("beat", BEAT_S):
+            self._beat()
         if self._time_for("watch", WATCH_S):
-            self.engine.watch(self.runs())
+            self._watch.look()
             if self.engine.stuck() >= self.threads:
                 log.error("threads_lost", threads=self.threads)
                 os._exit(THREADS_LOST)
-        if self._time_for("beat", BEAT_S):
-            self._beat()
         if self._time_for("due", DUE_S):
             self._due()
         if self._time_for("slow", SLOW_POLL_S):
@@ -256,10 +261,16 @@ class Schedule:
     def _beat(self) -> None:
         with self.engine.store.begin() as connection:
             alive = processes.beat(connection, self.engine.worker_id)
-            if alive and processes.bury(connection, int(LEASE_S * 1_000_000)):
+            now = time.monotonic()
+            if now - self._beaten > LEASE_S / 2:
+                # What held us up (a store that hung, say) held up the others too: they have a lease's time to beat.
+                self._bury_from = now + LEASE_S
+            bury = alive and now >= self._bury_from
+            if bury and processes.bury(connection, int(LEASE_S * 1_000_000), self.engine.worker_id):
                 self._dirty = True
             if alive and self._time_for("sweep", SWEEP_S):
                 processes.sweep(connection)
+        self._beaten = time.monotonic()
         if not alive:
             # We were silent for too long and others took over. What runs here is fenced; go on under a new name.
             log.warning("declared_dead", worker=self.engine.worker_id)
@@ -271,7 +282,7 @@ class Schedule:
             with contextlib.suppress(Exception):
                 if self._time_for("beat", BEAT_S):
                     self._beat()
-                self.engine.watch(self.runs())
+                self._watch.look()
 
     def _due(self) -> None:
         now = now_us()
@@ -306,6 +317,7 @@ class Schedule:
 
     def close(self) -> None:
         self._wake.close()
+        self._watch.close()
         if self._lonely is not None and self._lonely.poll() is None:
             self._lonely.terminate()
             self._lonely.wait()

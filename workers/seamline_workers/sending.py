@@ -54,7 +54,13 @@ class Settling:
         reason = None if sent.reason is None else sent.reason.replace("\x00", "")[:500]
         entries, values = list[Entry](), dict[str, Any]()
         if sent.result == "sent":
-            values = {"state": "sent", "sent_at": now, "message_ref": sent.reference, "reason": reason or row.reason}
+            values = {
+                "state": "sent",
+                "sent_at": now,
+                "wake_at": None,
+                "message_ref": sent.reference,
+                "reason": reason or row.reason,
+            }
             entries = [self._dispatched(row, sent, reason, now), *self._fact(connection, held, sent, now, by)]
         elif sent.result == "later":
             wake = now + sent.wait if row.expires_at is None else min(now + sent.wait, row.expires_at)
@@ -64,7 +70,7 @@ class Settling:
             values |= {"decided_by": None, "decided_at": None, "approval": None, "confirmed": "{}"}
             self._task(connection, row, "task", f"The channel {row.channel} needs a human", reason)
         else:
-            values = {"state": sent.result, "reason": reason}
+            values = {"state": sent.result, "reason": reason, "wake_at": None}
             entries = [self._dispatched(row, sent, reason, now)]
             title, kind = "A text was not sent", "task"
             if sent.result == "unknown":

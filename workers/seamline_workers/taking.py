@@ -18,10 +18,11 @@ from seamline_workers.knowledge import Knowledge
 from seamline_workers.store import deadlines
 from seamline_workers.store.deadlines import Deadline
 from seamline_workers.store.desk_schema import MESSAGE
-from seamline_workers.store.effects import EffectRow, give_task
+from seamline_workers.store.effects import give_task
 from seamline_workers.store.entry import Cause, Entry, said
 from seamline_workers.store.folding import Group, Locked
 from seamline_workers.store.messages import Prepared, write_message
+from seamline_workers.store.outcome import EffectRow
 from seamline_workers.store.schema import DONE
 from seamline_workers.store.store import now_us
 

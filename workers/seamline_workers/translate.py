@@ -20,7 +20,7 @@ from seamline_workers.crashpoint import reach
 from seamline_workers.interpret import Reading, Told
 from seamline_workers.registry import Source
 from seamline_workers.store import deliveries, lanes, ledger
-from seamline_workers.store.accounts import LostRace, Resolver, Subject
+from seamline_workers.store.accounts import LostRace, Resolver, Subject, settle
 from seamline_workers.store.deliveries import DeliveryRow, ItemRow
 from seamline_workers.store.ledger import Entry, Plan
 from seamline_workers.store.linking import settle_identities
@@ -225,6 +225,7 @@ def append_told(connection: Connection, plan: Plan, told: Sequence[Told], now: i
         entry.account_id = account_id
         entries.append(entry)
     locked = ledger.lock(connection, [d.account_id for d in entries], resolved.fresh)
+    settle(connection, resolved.settled)
     if resolved.links or resolved.conflicts:
         entries += settle_identities(connection, resolved, entries, now)
         locked = ledger.lock(connection, [d.account_id for d in entries])

@@ -23,7 +23,7 @@ from seamline_workers.engine import Engine
 from seamline_workers.log import log
 from seamline_workers.schedule import LEASE_S, Schedule, process_name
 from seamline_workers.store import migrate, processes
-from seamline_workers.store.store import Store, open_store, transient
+from seamline_workers.store.store import Store, fault, open_store, transient
 from seamline_workers.told import Told
 
 #: Seconds that a stopping worker waits for the handlers that run.
@@ -139,7 +139,7 @@ def run_suspects(config_path: Path | None) -> int:
     except Exception as error:
         if not transient(error):
             raise
-        log.warning("run_failed", work="suspect", error=type(error).__name__)
+        log.warning("run_failed", work="suspect", **fault(error))
     _leave_at_last(engine)
     beating.set()
     store.close()

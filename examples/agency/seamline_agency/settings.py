@@ -20,14 +20,14 @@ EARLIEST_SHIFT = time(2)
 class Settings:
     """``timezone`` is that of the business hours and of the call center's shift, which starts at ``shift_start``.
 
-    ``shift_days``: 0 is Monday. ``coaching_channel`` is the recipient of coaching notes on Slack. ``writer`` names what
-    writes the drafts, as ``module:attribute``; empty: the templates.
+    ``shift_days``: 0 is Monday. ``coaching_channel`` is the id of the call center's room at Slack. ``writer`` names
+    what writes the drafts, as ``module:attribute``; empty: the templates.
     """
 
     timezone: str = "America/Chicago"
     shift_start: time = time(8)
     shift_days: tuple[int, ...] = (0, 1, 2, 3, 4)
-    coaching_channel: str = "call-center"
+    coaching_channel: str = "C0CALLCENTER"
     writer: str = ""
 
     @property

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
+from seamline import SyncContext
 from seamline.events import MetricsSnapshot, MetricsTrustAssessed
 from seamline.events.values import Grade, Period
 
 #: Grades from the best to the worst; what is put together is as good as its worst part.
 _RANK: Mapping[Grade, int] = {"trusted": 0, "provisional": 1, "untrusted": 2}
+#: How far back figures are read: farther than any detector looks, any brief is corrected or any attribution reaches.
+REACH = timedelta(days=120)
 
 
 class Series(NamedTuple):
@@ -41,6 +44,16 @@ class Total:
         return self.snapshot.period.end
 
 
+def snapshots(ctx: SyncContext) -> list[MetricsSnapshot]:
+    """A client's figures as its platforms told them, newest first, as far back as they matter."""
+    return ctx.timeline.since(ctx.now - REACH, MetricsSnapshot)
+
+
+def assessments(ctx: SyncContext) -> list[MetricsTrustAssessed]:
+    """How they were graded, newest first."""
+    return ctx.timeline.since(ctx.now - REACH, MetricsTrustAssessed)
+
+
 def series_of(snapshot: MetricsSnapshot) -> Series:
     period = snapshot.period
     return Series(snapshot.platform, snapshot.ad_account_id, (period.start, period.end, period.tz))
@@ -52,18 +65,18 @@ def grades_of(assessed: Iterable[MetricsTrustAssessed]) -> dict[str, Grade]:
     return {one.snapshot_id: one.grade for one in newest_last}
 
 
-def totals(snapshots: Iterable[MetricsSnapshot], grades: Mapping[str, Grade] | None = None) -> list[Total]:
+def totals(told: Iterable[MetricsSnapshot], grades: Mapping[str, Grade] | None = None) -> list[Total]:
     """The totals of what these snapshots tell, oldest period first. All are placed in a ledger."""
-    told: dict[Series, list[MetricsSnapshot]] = {}
-    for snapshot in snapshots:
-        told.setdefault(series_of(snapshot), []).append(snapshot)
-    found = [_total(newest(several), grades or {}) for several in told.values()]
+    series: dict[Series, list[MetricsSnapshot]] = {}
+    for snapshot in told:
+        series.setdefault(series_of(snapshot), []).append(snapshot)
+    found = [_total(newest(several), grades or {}) for several in series.values()]
     return sorted(found, key=lambda total: (total.day, total.snapshot.period.start, total.snapshot.platform))
 
 
-def usable(snapshots: Iterable[MetricsSnapshot], grades: Mapping[str, Grade]) -> list[MetricsSnapshot]:
+def usable(told: Iterable[MetricsSnapshot], grades: Mapping[str, Grade]) -> list[MetricsSnapshot]:
     """Those that were graded and not found wrong; where the newest reading was, the one before it is used."""
-    return [one for one in snapshots if grades.get(str(one.id), "untrusted") != "untrusted"]
+    return [one for one in told if grades.get(str(one.id), "untrusted") != "untrusted"]
 
 
 def newest(told: Sequence[MetricsSnapshot]) -> tuple[MetricsSnapshot, ...]:

@@ -72,7 +72,8 @@ class StandardWebhooks:
         candidates = [entry[3:] for entry in given.split(" ") if entry.startswith("v1,")]
         if not candidates or ", " in given:
             raise SignatureError(f"header {names[2]} holds no list of signatures with one of version v1")
-        message = b"%b.%b.%b" % (as_bytes(ident), when.encode(), request.body)
+        # The id as it came: headers are read as Latin-1, whatever their bytes are a text in.
+        message = b"%b.%b.%b" % (_sent(ident), when.encode(), request.body)
         for index, key in known.keys(secrets, self.secret, "base64", _PREFIX):
             expected = binascii.b2a_base64(hmac_digest(key, message, "sha256"), newline=False)
             for value in candidates:
@@ -86,7 +87,7 @@ class StandardWebhooks:
         ident = request.headers.get(id_name) or f"msg_{nonce(request, now)}"
         when = stamps.write(now, "s")
         key = known.first(secrets, self.secret, "base64", _PREFIX)
-        message = b"%b.%b.%b" % (as_bytes(ident), when.encode(), request.body)
+        message = b"%b.%b.%b" % (_sent(ident), when.encode(), request.body)
         proof = binascii.b2a_base64(hmac_digest(key, message, "sha256"), newline=False).decode()
         for name, value in ((id_name, ident), (when_name, when), (signature_name, f"v1,{proof}")):
             request = Header(name).put(request, value)
@@ -105,3 +106,11 @@ class StandardWebhooks:
             if names[2] in request.headers:
                 return names
         return None
+
+
+def _sent(value: str) -> bytes:
+    """The bytes of a header as on the wire; what no wire carries, in UTF-8."""
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return as_bytes(value)

@@ -34,9 +34,12 @@ class MemoryReader:
     def account(self) -> Account:
         return self._account
 
-    def events(self, event_type: str, where: dict[str, Any], limit: int | None) -> list[Event]:
+    def events(
+        self, event_type: str, where: dict[str, Any], limit: int | None, since: datetime | None = None
+    ) -> list[Event]:
         """The events of a type whose data has these values, newest first."""
         found = [event for event in reversed(self._events) if event.event_type == event_type and _has(event, where)]
+        found = [event for event in found if since is None or event.envelope.time >= since]
         return found if limit is None else found[:limit]
 
     def count(self, event_type: str, where: dict[str, Any]) -> int:

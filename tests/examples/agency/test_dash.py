@@ -165,6 +165,24 @@ def test_r40_campaigns_are_trusted_once_they_come_to_the_accounts_own_total() ->
     assert {(one.snapshot_id, one.grade) for one in whole} == {(id_of("c1"), "trusted"), (id_of("c2"), "trusted")}
 
 
+def test_r40_what_a_human_graded_is_not_graded_again() -> None:
+    first = snapshot("c1", campaign_id="1", spend=50_000, platform_spend=80_000)
+    last = snapshot("c2", campaign_id="2", spend=30_000, platform_spend=80_000)
+    by_hand = graded("c1", "provisional", override_by="anna", reason="they still count")
+    assert [one.snapshot_id for one in said(handed(last, [first, by_hand]), MetricsTrustAssessed)] == [id_of("c2")]
+
+
+def test_r40_a_definition_that_a_human_has_accepted_is_what_is_expected_from_then_on() -> None:
+    old = snapshot("s0", date(2026, 11, 16), as_of=NOW - timedelta(days=3))
+    new = snapshot("s1", date(2026, 11, 17), as_of=NOW - timedelta(days=2), definition_hash="d2")
+    refused, accepted = graded("s1", "untrusted"), graded("s1", override_by="anna", reason="we count calls too")
+    next_ = snapshot("s2", definition_hash="d2")
+    [found] = said(handed(next_, [old, graded("s0"), new, refused]), MetricsTrustAssessed)
+    assert found.failed_checks == ("definition_changed",)
+    [found] = said(handed(next_, [old, graded("s0"), new, refused, accepted]), MetricsTrustAssessed)
+    assert found.grade == "trusted"
+
+
 def test_an_old_reading_that_comes_late_is_graded_by_itself() -> None:
     newer = snapshot("s2", leads=31, as_of=NOW - timedelta(hours=1))
     [found] = said(handed(snapshot("s1"), [newer]), MetricsTrustAssessed)
@@ -205,6 +223,12 @@ def test_r36_a_platform_whose_campaigns_are_all_stopped_has_nothing_to_tell() ->
     assert not said(due("cutoff", told, key="2026-11-19"), MetricsMissing)
     again = CampaignStatusChanged(campaign_id="1", platform="meta", status="active", occurred_at=NOW)
     assert said(due("cutoff", [*told, again], key="2026-11-19"), MetricsMissing)
+
+
+def test_r36_of_whoever_has_left_since_midnight_nothing_is_missing() -> None:
+    assert not due(
+        "cutoff", [snapshot("m", date(2026, 11, 18))], key="2026-11-19", account=replace(CLIENT, stage="exit")
+    )
 
 
 # --- R38: briefs -----------------------------------------------------------------------------------------------------

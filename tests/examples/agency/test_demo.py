@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from seamline_agency.demo.cast import CUSTOMERS
 from seamline_agency.demo.clock import ZONE, Clock, NotYet, first_monday
 from seamline_agency.demo.company import CONFIGURATION, write_company
 from seamline_agency.demo.outcome import Evidence, judged
 from seamline_agency.demo.stories import STORIES
 from seamline_agency.demo.story import Story
 from seamline_agency.demo.table import HEADINGS, Row, StoryTable
+from seamline_workers.clock import business_clock
 from support.process import tree
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -66,19 +68,39 @@ def test_where_nothing_happened_what_makes_a_story_is_not_seen(story: Story) -> 
     assert [one for one in judged(story.expected, Evidence()) if not one.seen and not one.found] == []
 
 
-def test_the_clock_goes_on_and_neither_back_nor_past_the_wall_clock(tmp_path: Path) -> None:
-    began = first_monday(datetime.now(UTC))
-    clock = Clock(tmp_path / "clock", began)
-    clock.to(clock.next(2, 14, 30))
-    assert (clock.now.astimezone(ZONE).strftime("%a %H:%M"), clock.now - began) == (
-        "Wed 14:30",
-        timedelta(days=2, hours=6, minutes=30),
-    )
-    assert int(clock.path.read_text()) == int(clock.now.timestamp() * 1_000_000)
+def test_the_clock_goes_on_and_neither_back_nor_past_the_wall_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(tmp_path / "clock", first_monday(datetime.now(UTC)))
+    monkeypatch.setenv("SEAMLINE_CLOCK", str(clock.path))
+    engine = business_clock()
+    began = clock.now
+    assert clock.now.astimezone(ZONE).strftime("%a %H:%M") == "Mon 08:00"
+    assert int(began.timestamp() * 1_000_000) - 1 <= engine() <= int(clock.now.timestamp() * 1_000_000) + 1
+    clock.tick()
+    assert (clock.now - began) > timedelta(0)
+    clock.to(clock.next(2, 14, 30), still=True)
+    assert clock.now.astimezone(ZONE).strftime("%a %H:%M:%S.%f") == "Wed 14:30:00.000000"
+    assert engine() == int(clock.now.timestamp() * 1_000_000)
     for moment in (began, datetime.now(UTC) + timedelta(seconds=1)):
         with pytest.raises(NotYet):
             clock.to(moment)
-    assert clock.now > began
+    assert engine() == int(clock.now.timestamp() * 1_000_000)
+
+
+def test_a_story_is_played_alone(tmp_path: Path) -> None:
+    command = [*COMMAND, "--once", "--story", "5"]
+    ended = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, timeout=PATIENCE)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert [story.number for story in STORIES if story.heading in ended.stdout] == [5]
+
+
+def test_there_are_twelve_stories_each_of_a_customer_of_its_own() -> None:
+    assert [story.number for story in STORIES] == list(range(1, 13))
+    customers = [story.customer for story in STORIES if story.customer is not None]
+    assert len({customer.email for customer in customers}) == len(customers)
+    assert all(customer.domain.endswith(".example.com") for customer in CUSTOMERS)
+    assert len({customer.phone for customer in CUSTOMERS}) == len(CUSTOMERS)
 
 
 def test_a_story_that_is_not_there_is_named(tmp_path: Path) -> None:

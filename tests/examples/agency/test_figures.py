@@ -17,6 +17,7 @@ from seamline.events import (
     OutreachSent,
     RelationshipEnded,
 )
+from seamline_workers.desk.grade import override_grade
 from support.agency import BEGAN, Agency
 
 H, D, S = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
@@ -102,6 +103,28 @@ def test_r40_an_untrusted_figure_enters_no_brief_and_the_manager_is_told_why(age
     assert brief.figures == ()
     assert "totals disagree" in brief.reason
     assert any(row.rule == "R38" and "totals disagree" in row.text for row in agency.rows("tasks"))
+
+
+def test_r40_a_human_may_override_a_grade_with_a_reason_and_the_figure_is_briefed(agency: Agency) -> None:
+    told(agency, figures(42, platform_spend=1), call(NOON + 3 * H))
+    [snapshot] = data(agency, "metrics.snapshot")
+    with agency.store.begin() as connection:
+        override_grade(
+            connection,
+            agency.engine.plan,
+            str(snapshot.id),
+            "trusted",
+            by="anna",
+            reason="their total lags",
+            now=agency.clock(),
+        )
+    agency.work()
+    last = data(agency, "metrics.trust_assessed")[-1]
+    assert (last.grade, last.override_by, last.reason) == ("trusted", "anna", "their total lags")
+    assert (last.envelope.source, last.envelope.trust) == ("/people/anna", "human")
+    agency.sweep(NOON + H)
+    [brief] = data(agency, "brief.issued")
+    assert (brief.figures[0].value, brief.figures[0].grade, brief.reason) == (42, "trusted", None)
 
 
 def test_r36_figures_that_have_not_come_by_eight_in_the_accounts_time_are_missing_once(agency: Agency) -> None:

@@ -14,6 +14,7 @@ from seamline.context import Emit
 from seamline.events import (
     ApprovalExpired,
     BriefingIssued,
+    DeadlineFired,
     DealWon,
     ExitAdhocDetected,
     FollowupMissed,
@@ -95,6 +96,16 @@ def test_r5_what_the_last_briefing_told_is_not_told_again() -> None:
     company = MemoryCompany(told=[told(INCIDENT[ExitAdhocDetected])])
     last = BriefingIssued(day=date(2026, 11, 19), recipient="coo", occurred_at=NOW - timedelta(hours=1))
     assert briefing(company, [last]).sections["warnings"] == ("nothing",)
+
+
+def test_r5_what_came_while_the_last_briefing_was_written_is_told_by_the_next() -> None:
+    rang, wrote = NOW - timedelta(hours=24), NOW - timedelta(hours=23)
+    fields = {"deadline_id": "1", "due_at": rang, "rule": "R80", "cause": "c", "actor": "engine", "occurred_at": rang}
+    fired = DeadlineFired.model_validate({**fields, "name": "briefing"})
+    last = BriefingIssued(day=date(2026, 11, 19), recipient="coo", occurred_at=wrote)
+    company = MemoryCompany(told=[told(INCIDENT[ExitAdhocDetected], at=wrote - timedelta(minutes=1), number=3)])
+    assert briefing(company, [last]).sections["warnings"] == ("nothing",)
+    assert briefing(company, [fired, last]).sections["warnings"] != ("nothing",)
 
 
 def test_r5_a_morning_on_which_nothing_ran_is_made_up_for() -> None:

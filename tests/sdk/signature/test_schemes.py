@@ -438,3 +438,13 @@ def test_the_token_of_a_confirmation_is_signed(type_: str) -> None:
             SNS.verify(
                 replace(signed, body=json.dumps({**signed.json(), name: other}).encode()), {}, NOW, SNS.example()[2]
             )
+
+
+def test_an_id_that_is_not_ascii_is_signed_as_its_bytes_came() -> None:
+    key, now = b"a key of the test's own, 32 bytes", NOW
+    wire, body = "pedido-ñ".encode(), b"{}"
+    stamp = str(int(now.timestamp()))
+    proof = base64.b64encode(hmac.digest(key, b"%b.%b.%b" % (wire, stamp.encode(), body), "sha256")).decode()
+    headers = {"webhook-id": wire.decode("latin-1"), "webhook-timestamp": stamp, "webhook-signature": f"v1,{proof}"}
+    request = Request("POST", "https://hooks.example.com/webhooks/crm", body, headers)
+    StandardWebhooks().verify(request, {"signing": [base64.b64encode(key).decode()]}, now, {})

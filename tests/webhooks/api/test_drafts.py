@@ -159,6 +159,15 @@ def test_r71_r72_whoever_the_gate_does_not_name_is_forbidden(desk: Desk, who: st
     assert desk.show(draft["id"])["state"] == "pending"
 
 
+def test_r71_an_agent_that_tries_to_decide_is_seen(desk: Desk) -> None:
+    draft = desk.draft()
+    assert code(desk.approve(draft, "carl")) == (403, "forbidden")
+    assert code(desk.approve(draft, "pepper")) == (403, "forbidden")
+    refusals = desk.client.get("/api/v1/events?type=guard.refused", headers=bearer("olga")).json()["items"]
+    assert [(one["data"]["rule"], one["data"]["code"]) for one in refusals] == [("R71", "AGENT_MAY_NOT_SEND")]
+    assert desk.show(draft["id"])["state"] == "pending"
+
+
 def test_an_admin_may_decide(desk: Desk) -> None:
     draft = desk.draft()
     assert desk.approve(draft, "boss").json()["decided_by"] == "boss"

@@ -29,6 +29,7 @@ LISTS = [
     "tasks",
     "drafts",
     "dispatches",
+    "deadlines",
     "messages",
     "record",
     "replays",
@@ -52,6 +53,7 @@ def fill(seed: Seed) -> dict[str, str]:
         "handoffs": handoff,
         "flags": str(seed.flag(account)),
         "tasks": str(seed.task(account)),
+        "deadlines": str(seed.deadline(account)),
         "messages": str(seed.message(account)),
         "record": seed.recorded(account),
         "seats": "dirk",
@@ -118,7 +120,7 @@ def test_whatever_is_asked_wrongly_is_named(client: Client, bearer: Bearer) -> N
 
 
 def test_what_is_not_there_is_a_problem_too(client: Client, bearer: Bearer) -> None:
-    for path in ("deadlines", "nothing", ""):
+    for path in ("invoices", "nothing", ""):
         problem(client.get(f"/api/v1/{path}", headers=bearer("admin")), 404, "not-found")
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from seamline_webhooks import inspection
 from seamline_webhooks.health import Health
 from seamline_workers.config import load_config
 from seamline_workers.store import intake_sqlite, schema
 from seamline_workers.store.desk_schema import deadlines
 from seamline_workers.store.store import now_us
 from support.seed import Seed
+from support.servers import Redis
 
 Run = Callable[..., Any]
 DAY_US = 86_400_000_000
@@ -138,6 +140,18 @@ def test_a_seat_that_is_gone_is_named_with_what_waits_for_it(run: Run, seed: See
     assert list(told) == ["seats.gone"]
     assert told["seats.gone"]["message"].startswith("2 wait")
     assert "seamline handoffs list --seat gone" in told["seats.gone"]["fix"]
+
+
+def test_a_redis_that_hangs_is_found_although_it_takes_connections(
+    run: Run, company: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspection, "BROKER_S", 0.3)
+    with Redis() as redis:
+        edit(company, "[store]", f'[queue]\nurl = "{redis.url()}"\n[store]')
+        assert ("error", "queue") not in codes(run("check", "--json"))
+        redis.freeze()
+        assert ("error", "queue") in codes(run("check", "--json"))
+        redis.thaw()
 
 
 def test_a_broker_that_cannot_be_reached_is_found(run: Run, company: Path) -> None:

@@ -46,15 +46,22 @@ class Running:
         pipes = {stream: subprocess.PIPE, ("stdout" if stream == "stderr" else "stderr"): subprocess.DEVNULL}
         self.process = subprocess.Popen([*COMMAND, *words], cwd=company, text=True, **pipes)  # type: ignore[call-overload]
         self._lines = getattr(self.process, stream)
+        self._passed: list[dict[str, Any]] = []
         self._watch = threading.Timer(PATIENCE_S, self.process.kill)
         self._watch.start()
 
     def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The first line, as JSON, that is wanted."""
+        """The first line, as JSON, that is wanted; each is found once, in whatever order they are asked for."""
+        for n, told in enumerate(self._passed):
+            if wanted(told):
+                return self._passed.pop(n)
         for line in self._lines:
-            if line.startswith("{") and wanted(found := json.loads(line)):
+            if not line.startswith("{"):
+                continue
+            if wanted(found := json.loads(line)):
                 return dict(found)
-        raise AssertionError(f"it ended with {self.process.wait()} and did not say what was wanted")
+            self._passed.append(found)
+        raise AssertionError(f"it ended with {self.process.wait()} and did not say what was wanted: {self._passed}")
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         if self.process.poll() is None:

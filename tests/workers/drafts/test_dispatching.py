@@ -251,7 +251,7 @@ def test_r75_a_sending_whose_process_died_is_unknown(office: MakeOffice) -> None
     number = approved(company)
     engine = company.works.engine
     lost = engine.worker_id << 32 | 7
-    company.works.write("UPDATE drafts SET state = 'dispatching', lease = :lease, wake_at = NULL", lease=lost)
+    company.works.write("UPDATE drafts SET state = 'dispatching', lease = :lease", lease=lost)
     company.works.dispatch_some()
     assert company.draft(number).state == "dispatching"  # its process lives
     with company.works.store.begin() as connection:

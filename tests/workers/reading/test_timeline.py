@@ -18,6 +18,8 @@ def fill(seed: Seed) -> int:
     seed.flag(account, count=2, evidence=f'["{seed.event_uuid(seq)}"]')
     seed.task(account)
     seed.message(account)
+    seed.deadline(account)
+    seed.deadline(account, kind="daily")
     return account
 
 
@@ -26,8 +28,16 @@ def test_a_timeline_tells_everything_about_an_account_oldest_first(store: Store,
     seed.event(seed.account("Somebody else"))
     found = timeline(store, "dana@example.com", Query(), unmasked=True)
     assert found is not None
-    assert [item["kind"] for item in found["items"]] == ["event", "handoff", "log", "flag", "task", "message"]
-    assert [item["seat"] for item in found["items"]] == [None, "dirk", "dirk", "dirk", "dirk", "pepper"]
+    assert [item["kind"] for item in found["items"]] == [
+        "event",
+        "handoff",
+        "log",
+        "flag",
+        "task",
+        "message",
+        "deadline",
+    ]
+    assert [item["seat"] for item in found["items"]] == [None, "dirk", "dirk", "dirk", "dirk", "pepper", "dirk"]
     assert [str(seed.event_uuid(1))] * 3 == [item["cause"] for item in found["items"][1:4]]
     assert found["items"][3]["text"] == "proposal-viewed (2 times): Dana Reyes opened the proposal"
 

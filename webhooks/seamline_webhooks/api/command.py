@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, post
@@ -20,6 +20,7 @@ from seamline_workers.boundary import confirm
 from seamline_workers.desk.exit import settle_item
 from seamline_workers.desk.fact import read_fact, state_fact
 from seamline_workers.desk.flag import clear_flag
+from seamline_workers.desk.grade import override_grade
 from seamline_workers.desk.handoff import cancel_handoff, replay_handoff
 from seamline_workers.desk.once import Order, carry_out
 from seamline_workers.desk.replay import MOST_PER_SECOND, cancel_replay, plan_replay
@@ -36,6 +37,13 @@ Words = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, pattern=r"^[^
 class Clearing(msgspec.Struct, forbid_unknown_fields=True):
     """Why a flag no longer stands."""
 
+    reason: Words
+
+
+class Grading(msgspec.Struct, forbid_unknown_fields=True):
+    """How far a snapshot's figures can be trusted, and why a human says so."""
+
+    grade: Literal["trusted", "provisional", "untrusted"]
     reason: Words
 
 
@@ -79,7 +87,7 @@ def command_routes(api: Api) -> list[HTTPRouteHandler]:
          lambda connection, key, _by, _now: set_source(connection, key, "active")),
     ]  # fmt: skip
     simply = [_simple(api, *row) for row in simple]
-    return [*simply, _clear(api), _settle(api), _plan(api), _state(api), _confirm(api)]
+    return [*simply, _clear(api), _settle(api), _grade(api), _plan(api), _state(api), _confirm(api)]
 
 
 #: An order on one thing: by its id, by whom, and when.
@@ -164,6 +172,37 @@ def _settle(api: Api) -> HTTPRouteHandler:
             **documented(400, 401, 403, 404, 409),
         },
         tags=["accounts"],
+        sync_to_thread=True,
+    )(order)
+
+
+def _grade(api: Api) -> HTTPRouteHandler:
+    def order(request: AnyRequest, id: FromPath[str], data: JSONBody[Grading]) -> dict[str, Any]:
+        actor: Actor = request.user
+        reason = data.reason.strip()
+        if not reason:
+            raise Problem("invalid", "Say why.", [{"path": "reason", "message": "is blank"}])
+        return carried_out(
+            api,
+            request,
+            actor,
+            f"{data.grade} {data.reason}",
+            lambda connection: override_grade(
+                connection, api.plan, id, data.grade, by=actor.name, reason=reason, now=api.clock()
+            ),
+        )
+
+    return post(
+        "/snapshots/{id:str}/grade",
+        status_code=200,
+        operation_id="grade_snapshot",
+        summary="Override the grade of a metrics.snapshot, with a reason",
+        opt={"role": "approver"},
+        responses={
+            200: ResponseSpec(data_container=shapes.CloudEvent, description="the event in the ledger"),
+            **documented(400, 401, 403, 404, 409),
+        },
+        tags=["events"],
         sync_to_thread=True,
     )(order)
 

@@ -19,6 +19,7 @@ from seamline_webhooks.api.problem import Problem, documented
 from seamline_workers.store.reading import (
     accounts,
     boundary,
+    deadlines,
     deliveries,
     drafts,
     events,
@@ -297,6 +298,16 @@ NOUNS: tuple[Noun, ...] = (
         drafts.FILTERS,
         drafts.DISPATCH_STATES,
         "Drafts that were approved, and what became of their sending.",
+    ),
+    Noun(
+        "deadlines",
+        shapes.Deadline,
+        shapes.Page[shapes.Deadline],
+        lambda api, _actor, query: deadlines.list_deadlines(api.store, query),
+        lambda api, _actor, key: deadlines.show_deadline(api.store, key),
+        deadlines.FILTERS,
+        deadlines.STATES,
+        "What is expected by when, by due time. `type` is the kind: expect, due, daily, handoff.",
     ),
     Noun(
         "messages",

@@ -103,6 +103,22 @@ def settle(
     _print(order(base, token, path, {"reason": reason}), json)
 
 
+@app.command()
+def grade(
+    snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT", help="The id of a metrics.snapshot.")],
+    grade: Annotated[str, typer.Argument(metavar="GRADE", help="trusted, provisional or untrusted.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why its figures can be trusted, or cannot.")],
+    url: UrlOption = None,
+    token: TokenOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Override how far a customer's figures can be trusted."""
+    base = url or configuration(config).company.public_url
+    body = {"grade": grade, "reason": reason}
+    _print(order(base, token, f"snapshots/{quote(snapshot, safe='')}/grade", body), json)
+
+
 def _field(text: str) -> tuple[str, Any]:
     """A field as told: ``reason=moved on``, ``amount=1200``, ``signers=["Dana"]``."""
     name, given, value = text.partition("=")

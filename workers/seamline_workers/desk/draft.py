@@ -20,7 +20,7 @@ from seamline.gate import Gate
 from seamline.guard import Refusal
 from seamline_workers.desk.bell import ring
 from seamline_workers.desk.once import Order, carry_out
-from seamline_workers.desk.refusal import Conflict, Forbidden, NoSuch, Refused, Stale
+from seamline_workers.desk.refusal import AgentDecides, Conflict, Forbidden, NoSuch, Refused, Stale
 from seamline_workers.drafting import request_fields
 from seamline_workers.interpret import to_us
 from seamline_workers.outbound import Human, Outbound
@@ -74,7 +74,8 @@ def ordered(store: Store, outbound: Outbound, order: Order, work: Callable[[Conn
     """Carry out an order about a draft. What a guard refuses is written down, whatever else is undone."""
     try:
         return carry_out(store, order, work)
-    except Refused as refused:
+    except (Refused, AgentDecides) as error:
+        refused = error.refused if isinstance(error, AgentDecides) else error
         with store.begin() as connection:
             note_refusal(connection, outbound, refused)
         raise
@@ -242,6 +243,9 @@ def _gate(connection: Connection, outbound: Outbound, held: Held, by: Human, aud
         reason = f"no gate with a human opens {way} for {row.seat}: declare one in the roster's gates"
         _refuse(row, Refusal("R71", "AGENT_MAY_NOT_SEND", reason))
     why = outbound.may_not_decide(by, gate, row.author)
+    if why is not None and outbound.is_agent(by.name):
+        # Not only told off: that an agent tried is something that the humans see.
+        raise AgentDecides(Refused(Refusal("R71", "AGENT_MAY_NOT_SEND", why), draft=row.id, map_row=row.gate))
     if why is not None:
         raise Forbidden(why)
     return gate

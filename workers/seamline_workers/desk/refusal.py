@@ -3,6 +3,7 @@
 * SeamlineError
   x NoSuch     there is no such thing
   x Forbidden  somebody else may order this
+    + AgentDecides  no agent may, and the record tells of it
   x Conflict   its state does not allow it; says what it is and what does
     + Stale    the text is not the one that was seen
   x Refused    a guard is against it
@@ -20,6 +21,14 @@ class NoSuch(SeamlineError):
 
 class Forbidden(SeamlineError):
     """Raised when whoever orders this may not."""
+
+
+class AgentDecides(Forbidden):
+    """Raised when an agent orders what only a human may; ``refused`` is what the record tells of it."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(str(refused))
+        self.refused = refused
 
 
 class Conflict(SeamlineError):

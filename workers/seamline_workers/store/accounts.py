@@ -45,12 +45,16 @@ class Link(NamedTuple):
 
 @dataclass
 class Resolved:
-    """Account of each subject, in the order given, and what the batch found out. ``fresh``: accounts made for it."""
+    """Account of each subject, in the order given, and what the batch found out. ``fresh``: accounts made for it.
+
+    ``settled``: accounts that are provisional no more; ``settle`` writes that once they are locked.
+    """
 
     accounts: list[int]
     fresh: frozenset[int] = frozenset()
     conflicts: list[Conflict] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -125,6 +129,7 @@ class Resolver:
             frozenset(account.id for account in self._fresh_accounts),
             [Conflict(one.id, other.id, keys) for one, other, keys in self._conflicts],
             [Link(keep.id, joined.id, key) for keep, joined, key in self._links],
+            [account.id for account in self._accounts.values() if account.settled],
         )
 
     def _find(self, keys: Iterable[Key]) -> None:
@@ -290,9 +295,6 @@ class Resolver:
                 ("bigint", "bigint", "text", "text", "text", "bigint"),
             )
         self._write_keys()
-        for account in self._accounts.values():
-            if account.settled:
-                self._connection.execute(_SETTLE, {"id": account.id})
         for known in self._contacts.values():
             if known.learnt:
                 binds = {"id": known.id, "name": known.name, "email": known.email, "phone": known.phone}
@@ -319,6 +321,14 @@ _NEW_KEYS = """
 INSERT INTO identities (kind, value, account_id, contact_id) VALUES ({}) ON CONFLICT (kind, value) DO NOTHING
 """
 _SETTLE = text("UPDATE accounts SET provisional = 0 WHERE id = :id")
+
+
+def settle(connection: Connection, account_ids: Iterable[int]) -> None:
+    """Make accounts provisional no more; the caller holds their locks, which all take in one order."""
+    for account_id in account_ids:
+        connection.execute(_SETTLE, {"id": account_id})
+
+
 _LEARN = text("""
 UPDATE contacts SET name = coalesce(name, :name), email = coalesce(email, :email), phone = coalesce(phone, :phone)
 WHERE id = :id

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
 from seamline.effect import Check
 from seamline.events.base import Ref
-
-if TYPE_CHECKING:
-    from seamline_workers.store.effects import EffectRow
+from seamline_workers.store.outcome import EffectRow
 
 #: Microseconds between looks at an item that is not settled yet.
 HOUR = 3_600_000_000

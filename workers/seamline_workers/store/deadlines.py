@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, text
 
+from seamline_workers.store.outcome import EffectRow
 from seamline_workers.store.reading.moment import micros
 
-if TYPE_CHECKING:  # it writes these rows too
-    from seamline_workers.store.effects import EffectRow
-
 #: Longest that a process has to look at the rows that it took, in microseconds; then another one takes them.
-LEASE_US = 30_000_000
+LEASE_US = int(float(os.environ.get("SEAMLINE_LEASE_SECONDS", "10")) * 1_000_000)
 
 
 class Deadline(NamedTuple):
@@ -48,7 +47,7 @@ _ARMED = _keyed(
     f"""
 SELECT coalesce(a.group_id, a.id) AS of_group, {", ".join(f"d.{name}" for name in Deadline._fields)}
 FROM accounts a JOIN deadlines d ON d.account_id = a.id
-WHERE (a.id IN :groups OR a.group_id IN :groups) AND d.state IN ('armed', 'fired') AND d.state = 'armed'
+WHERE (a.id IN :groups OR a.group_id IN :groups) AND d.state = 'armed'
 AND d.kind IN :kinds
 """,
     "groups",

@@ -268,12 +268,7 @@ deadlines = table(
     col("fired_at", BigInteger, null=True),
     col("lease", BigInteger, null=True),  # of whoever looks whether it is too late
     Index("deadlines_due", "due_at", postgresql_where=text("state = 'armed'"), sqlite_where=text("state = 'armed'")),
-    Index(
-        "deadlines_account",
-        "account_id",
-        postgresql_where=text("state IN ('armed', 'fired')"),
-        sqlite_where=text("state IN ('armed', 'fired')"),
-    ),
+    Index("deadlines_account", "account_id", "state"),
 )
 
 # --- an exit's checklist ---------------------------------------------------------------------------------------------

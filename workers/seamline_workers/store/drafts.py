@@ -9,7 +9,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, insert, select, text, update
@@ -20,9 +20,7 @@ from seamline_workers.store import ledger
 from seamline_workers.store.desk_schema import drafts, tasks
 from seamline_workers.store.entry import ENGINE, Entry
 from seamline_workers.store.ledger import Group, Locked
-
-if TYPE_CHECKING:
-    from seamline_workers.store.effects import EffectRow
+from seamline_workers.store.outcome import EffectRow
 
 #: States in which a human may still decide.
 OPEN = ("incomplete", "pending", "snoozed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic_core import to_json
 from sqlalchemy import Connection, text
@@ -17,47 +17,11 @@ from seamline_workers.store.drafts import write_draft
 from seamline_workers.store.lanes import LaneEnd, finish_lanes
 from seamline_workers.store.lite import raw
 from seamline_workers.store.messages import write_message
-from seamline_workers.store.schema import DONE, RETRYING
+from seamline_workers.store.outcome import EffectRow, Outcome
+from seamline_workers.store.schema import RETRYING
 
 #: The key of the task of a handoff that needs a human.
 NEEDS_HUMAN_KEY = "needs_human"
-#: Parked with an empty ``awaits``: until its due time, not for a fact.
-UNTIL_DUE = ""
-#: Parked with this ``awaits``: for any fact of the account.
-ANYTHING = "*"
-
-
-class EffectRow(NamedTuple):
-    """One effect of one handoff. ``key`` tells effects of one kind apart; ``what`` is what the seat asked for."""
-
-    event_seq: int
-    seat: str
-    kind: int
-    key: str
-    account_id: int
-    cause: str  # the event's id
-    what: Any = None
-    data: str | None = None  # a log's line
-    ref: str | None = None  # an emitted event's id
-
-
-class Outcome(NamedTuple):
-    """What became of one handoff."""
-
-    lane: int
-    event_seq: int
-    seat: str
-    state: int = DONE
-    attempts: int = 0
-    due: int = 0
-    reason: str | None = None
-    awaits: str | None = None
-    again: bool = False  # ended before: its effects may exist already
-    effects: tuple[EffectRow, ...] = ()
-    subject: int = 0  # the event's own account
-    reads: str | None = None  # ledger numbers of what its handler read
-
-
 # `state + 0`: by their key, one by one. The index of all that is open anywhere looks cheaper while little is.
 _PG_COMPLETE = text("""
 UPDATE handoffs h SET state = x.state, attempts = x.attempts, due = x.due, reason = x.reason, awaits = x.awaits,

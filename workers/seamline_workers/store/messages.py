@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
 from seamline.effect import Message
-
-if TYPE_CHECKING:
-    from seamline_workers.store.effects import EffectRow
+from seamline_workers.store.outcome import EffectRow
 
 #: What becomes of a message. escalated: a human has it instead of the seat that it was for; dead: nobody answered in
 #: time, which one that comes late still does.

@@ -67,11 +67,16 @@ _ANY_ORPHAN = text(f"SELECT 1 FROM lanes WHERE {_ORPHANED} LIMIT 1")
 _SUSPEND_ORPHANS = text(_SUSPEND.format(whose=_ORPHANED))
 
 
-def bury(connection: Connection, lease_us: int) -> int:
-    """Declare dead the workers that were silent for ``lease_us``; their lanes become suspect. Returns how many."""
+def bury(connection: Connection, lease_us: int, by: int | None = None) -> int:
+    """Declare dead the workers that were silent for ``lease_us``; their lanes become suspect. Returns how many.
+
+    Silent until the last beat of the worker ``by``, which has just beaten: a store that hung since then, between two
+    statements, makes nobody look dead. Without it, until now.
+    """
     skip = " FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
-    silent = text(f"SELECT id FROM workers WHERE beat_at < {_clock(connection)} - :lease{skip}")
-    found = [row[0] for row in connection.execute(silent, {"lease": lease_us})]
+    until = _clock(connection) if by is None else "(SELECT beat_at FROM workers WHERE id = :by)"
+    silent = text(f"SELECT id FROM workers WHERE beat_at < {until} - :lease{skip}")
+    found = [row[0] for row in connection.execute(silent, {"lease": lease_us} | ({} if by is None else {"by": by}))]
     for worker_id in found:
         _bury(connection, worker_id)
     return len(found)

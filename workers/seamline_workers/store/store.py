@@ -152,6 +152,13 @@ def _postgres(url: str, pool: int, *, by_key: bool) -> Engine:
     )
 
 
+def fault(error: BaseException) -> dict[str, str]:
+    """What a log line says of an error: its class, and the store's own word for it. Its text may hold values."""
+    driver = getattr(error, "orig", None) or error
+    code = getattr(driver, "sqlite_errorname", None) or getattr(driver, "sqlstate", None)
+    return {"error": type(error).__name__} | ({"code": str(code)} if code else {})
+
+
 def deadlocked(error: BaseException) -> bool:
     """Whether a transaction lost against another that it may pass when it is done again."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in ("40001", "40P01")
@@ -187,6 +194,7 @@ __all__ = [
     "Store",
     "connect_sqlite",
     "deadlocked",
+    "fault",
     "now_us",
     "open_store",
     "sqlite_path",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -41,6 +41,15 @@ class View:
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     drafts: dict[str, dict[str, Any]] = field(default_factory=dict)
     messages: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def since(self, before: View) -> View:
+        """What is new, or stands otherwise, since an earlier view."""
+        return View(
+            *(
+                {key: row for key, row in getattr(self, name).items() if getattr(before, name).get(key) != row}
+                for name in View.__dataclass_fields__
+            )
+        )
 
     def of_type(self, event_type: str) -> list[dict[str, Any]]:
         """The events of a type, oldest first."""
@@ -104,24 +113,31 @@ class Api:
         answer = self._http.get(f"/api/v1/accounts/{key}", headers=self._headers(self._reader))
         return str(answer.json()["id"]) if answer.status_code == 200 else ""
 
+    def company_account(self) -> str:
+        """The id of the company's own account: what is asked of it every day is about that."""
+        return next((str(one["account"]) for one in self.list("deadlines", type="daily", seat="radar")), "")
+
     def order(self, path: str, what: dict[str, Any] | None = None, by: str | None = None) -> Told:
         """Give an order as somebody; None: whoever looks after the machinery."""
         answer = self._http.post(f"/api/v1/{path}", json=what, headers=self._headers(by or self._reader))
         return Told(answer.status_code, answer.json() if answer.content else {})
 
-    def call(self, path: str, what: dict[str, Any], by: str) -> dict[str, Any]:
-        """Post to a path that is not of the API, such as ``/mcp``."""
-        accepted = {"accept": "application/json, text/event-stream"}
-        answer = self._http.post(path, json=what, headers=self._headers(by) | accepted)
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
+    def ask(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """Ask a tool of the company's MCP server, as an MCP client does; empty: it has none."""
+        called = {"name": tool, "arguments": arguments}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": called}
+        headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25"}
+        answer = self._http.post("/mcp", json=message, headers=self._headers(self._reader) | headers)
+        if answer.status_code != 200:
+            return {}
+        found: dict[str, Any] = answer.json().get("result", {}).get("structuredContent", {})
         return found
 
-    def settle(self, now: datetime, seconds: float) -> bool:
-        """Wait until nothing is under way at this business time. What is parked or waits for a human is at rest."""
+    def settle(self, clock: Callable[[], datetime], seconds: float) -> bool:
+        """Wait until nothing is under way by business time. What is parked or waits for a human is at rest."""
         until, quiet = time.monotonic() + seconds, 0
         while time.monotonic() < until:
-            quiet = 0 if self.busy(now) else quiet + 1
+            quiet = 0 if self.busy(clock()) else quiet + 1
             if quiet == _QUIET_LOOKS:
                 return True
             time.sleep(_LOOK_S)
@@ -131,7 +147,7 @@ class Api:
         """Something that is under way; empty: nothing is."""
         for what, state in _DUE:
             for one in self._page(what, {"state": state, "limit": "1000"})["items"]:
-                if one["due_at"] is None or datetime.fromisoformat(one["due_at"]) <= now:
+                if one["due_at"] is not None and datetime.fromisoformat(one["due_at"]) < now:
                     return f"{what} {one['id']}"
         for what, state in _BUSY:
             if found := self._page(what, {"state": state, "limit": "1"})["items"]:

@@ -54,12 +54,16 @@ MABEL = Customer(7, "Mabel Strand", "Strand Optics", "strandoptics.example.com")
 OTIS = Customer(8, "Otis Vander", "Vander Moving", "vandermoving.example.com")
 LEONA = Customer(9, "Leona Birch", "Birch Landscapes", "birchlandscapes.example.com")
 
-CUSTOMERS = (DANA, ELIO, PRIYA, TOMAS, WREN, INES, HUGO, MABEL, OTIS, LEONA)
+NADIA = Customer(11, "Nadia Corso", "Corso Bakery", "corsobakery.example.com")
+
+CUSTOMERS = (DANA, ELIO, PRIYA, TOMAS, WREN, INES, HUGO, MABEL, OTIS, LEONA, NADIA)
 
 #: The agency's people: who approves, by the name of their token.
 COO, ACCOUNT_MANAGER, ONBOARDING = "anna", "mario", "sasha"
 PEOPLE = (COO, ACCOUNT_MANAGER, ONBOARDING)
 MAIL = {name: f"{name}@northwind.example.com" for name in PEOPLE}
+#: An agent that tries what only people may.
+AGENT = "pepper"
 #: What they are called by Slack, in whose workspace, and where the call center's team reads.
 WORKSPACE, CALL_CENTER = "T0NORTHWIND", "C0CALLCENTER"
 SLACK = {COO: "U0ANNA"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import tomllib
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seamline import Adapter
-from seamline_agency.demo.cast import PEOPLE
+from seamline_agency.demo.cast import AGENT, PEOPLE
 from seamline_workers.config import load_config
 from seamline_workers.registry import load_adapter
 from seamline_workers.store.migrate import upgrade
@@ -30,6 +31,7 @@ _GENERATED = (
     "leads",
     "leads_verify",
     "leads_page",
+    "leads_api",
     "crm",
     "crm_api",
     "calendar",
@@ -39,13 +41,13 @@ _GENERATED = (
     "billing",
     "billing_api",
 )
-#: The secret that each provider's API is shown, by its host.
+#: The secrets that each provider's API is shown, by its host.
 _TOKENS = {
-    "graph.facebook.com": "leads_page",
-    "api.hubapi.com": "crm_api",
-    "api.postmarkapp.com": "mail_api",
-    "slack.com": "chat_api",
-    "api.stripe.com": "billing_api",
+    "graph.facebook.com": ("leads_page", "leads_api"),
+    "api.hubapi.com": ("crm_api",),
+    "api.postmarkapp.com": ("mail_api",),
+    "slack.com": ("chat_api",),
+    "api.stripe.com": ("billing_api",),
 }
 
 
@@ -90,11 +92,14 @@ class Company:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SEAMLINE_")}
         since = self.begins.isoformat()
         live = {f"SEAMLINE_SOURCES__{source.upper()}__LIVE_FROM": since for source in _tree()["sources"]}
+        # No company gives an agent a token; the demo does, to show that it opens nothing.
+        tokens = [*_tree()["api"]["tokens"], f"literal:{AGENT}:approver:{self.tokens[AGENT]}"]
+        live["SEAMLINE_API__TOKENS"] = json.dumps(tokens)
         return kept | live | ({"SEAMLINE_CLOCK": str(self.clock)} if self.clock else {})
 
-    def provider_tokens(self) -> dict[str, str]:
+    def provider_tokens(self) -> dict[str, set[str]]:
         """What the company shows to each provider, by host."""
-        return {host: self.secrets[name] for host, name in _TOKENS.items()}
+        return {host: {self.secrets[name] for name in names} for host, names in _TOKENS.items()}
 
 
 def found_company(folder: Path, begins: datetime, clock: Path | None = None) -> Company:
@@ -110,7 +115,7 @@ def found_company(folder: Path, begins: datetime, clock: Path | None = None) -> 
 def write_company(folder: Path, begins: datetime | None = None, clock: Path | None = None) -> Company:
     """Write a company's folder: its configuration and new secrets. Without ``begins`` the last month is no history."""
     made = _new_secrets()
-    tokens = {name: secrets.token_urlsafe(24) for name in (OPERATOR, *PEOPLE)}
+    tokens = {name: secrets.token_urlsafe(24) for name in (OPERATOR, *PEOPLE, AGENT)}
     made["token"] = f"{OPERATOR}:operator:{tokens[OPERATOR]}"
     made |= {name: f"{name}:approver:{tokens[name]}" for name in PEOPLE}
     (folder / "secrets").mkdir(mode=0o700)

@@ -11,7 +11,7 @@ def at_the_end(world: World) -> list[Outcome]:
     expected = (
         ("Forged requests of all providers are refused and counted, and nothing of them is stored", _forged),
         ("All that left the company was approved by a human, and is what was approved", _approved),
-        ("Nothing is left over: no handoff is dead or waiting", _rest),
+        ("Nothing is left over: no handoff is dead, waits, or is parked for nothing", _rest),
     )
     return [Outcome(text, *judge(world)) for text, judge in expected]
 
@@ -34,6 +34,7 @@ def _approved(world: World) -> Judgement:
 
 
 def _rest(world: World) -> Judgement:
-    handoffs = world.api.list("handoffs")
-    left = sorted({f"{one['seat']} on {one['type']}: {one['state']}" for one in handoffs if one["state"] != "done"})
+    # What is parked is at rest, and says what it awaits.
+    handoffs = [one for one in world.api.list("handoffs") if one["state"] != "done" and not one["awaits"]]
+    left = sorted({f"{one['seat']} on {one['type']}: {one['state']}" for one in handoffs})
     return left == [], str(left)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from seamline import Ref
 from seamline.testing import Sample
 from seamline_agency.demo.cast import MAIL, ONBOARDING, PORTAL, SLACK, WORKSPACE, Customer
 
@@ -33,6 +35,7 @@ def proposal(of: Customer, event: str, at: datetime, **more: Any) -> Sample:
         "timestamp": at.isoformat(timespec="seconds"),
         "data.proposal.id": of.proposal,
         "data.proposal.name": f"{of.company} - growth",
+        "data.client.id": 789 + of.number,
         "data.client.name": of.company,
         "data.client.contact": {"first_name": first, "last_name": last, "email": of.email},
     }
@@ -102,18 +105,28 @@ def delivered(of: Customer, message: str, at: datetime) -> Sample:
     return Sample("delivered.json", patch=patch)
 
 
-def relayed(of: Customer, event_type: str, at: datetime, data: dict[str, Any], part: str = "") -> Sample:
-    """The company's own relay tells an event."""
+def relayed(
+    of: Customer, event_type: str, at: datetime, data: dict[str, Any], part: str = "", refs: Sequence[Ref] = ()
+) -> Sample:
+    """The company's own relay tells an event. ``refs``: what providers call the customer."""
+    party = {"name": of.name, "email": of.email, "company": of.company}
+    known = [ref.model_dump(exclude_defaults=True) for ref in refs]
     return Sample(
         "one.json",
         patch={
             "type": event_type,
             "id": f"{event_type}-{of.number}-{_unix(at)}{part}",
             "occurred_at": at.isoformat(timespec="seconds"),
-            "party": {"name": of.name, "email": of.email, "company": of.company},
+            "party": party | ({"refs": known} if known else {}),
             "data": data,
         },
     )
+
+
+def call(of: Customer, at: datetime, outcome: str, **more: Any) -> Sample:
+    """The company's own relay tells of a call that came in."""
+    data = {"call_id": f"call-{of.number}-{_unix(at)}", "direction": "inbound", "outcome": outcome, **more}
+    return relayed(of, "call.completed", at, data)
 
 
 def pressed(who: str, verdict: str, draft: dict[str, Any], at: datetime) -> Sample:
@@ -149,6 +162,7 @@ def _iso(at: datetime) -> str:
 
 __all__ = [
     "booking",
+    "call",
     "comment",
     "deal",
     "delivered",

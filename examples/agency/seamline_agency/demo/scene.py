@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from time import monotonic, sleep
 from typing import Any
 
 from seamline.testing import Posted, Sample
@@ -18,6 +20,8 @@ from seamline_agency.demo.world import World
 
 #: Longest wait for the company to come to rest after a step, in seconds.
 PATIENCE_S = 20.0
+#: Seconds between two looks.
+_LOOK_S = 0.1
 #: States of a draft that waits for a human.
 _OPEN = ("incomplete", "pending", "snoozed")
 
@@ -36,7 +40,8 @@ class Scene:
         self._table = table
         self._account = ""
         self._mails, self._posts = len(world.books.mails), len(world.books.posts)
-        self._first = self._seen = world.api.view(self._account)
+        self._seen = self._before = world.api.view(self.account)
+        self._quiet = False
 
     @property
     def customer(self) -> Customer:
@@ -45,13 +50,14 @@ class Scene:
 
     @property
     def now(self) -> datetime:
-        return self.world.clock.now
+        """Business time, in whole seconds."""
+        return self.world.clock.now.replace(microsecond=0)
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
-    def at(self, moment: datetime, why: str = "") -> None:
-        """Let the clock go on to a moment; what is due by then is done."""
-        self.world.clock.to(moment)
+    def at(self, moment: datetime, why: str = "", *, still: bool = False) -> None:
+        """Let the clock go on to a moment; what is due by then is done. ``still``: not a moment longer."""
+        self.world.clock.to(moment, still=still)
         self._tell([why or "(time goes by)"], always=bool(why))
 
     def later(self, why: str = "", **span: float) -> None:
@@ -85,6 +91,36 @@ class Scene:
         self._tell([f"{who or 'operator'}: {what}", _answer(told)])
         return told
 
+    def until(self, seen: Callable[[Evidence], bool], what: str) -> None:
+        """Wait for something that is under way and that no list shows: a look at a provider. Raises NotThere."""
+        until = monotonic() + PATIENCE_S
+        while not seen(self.evidence()):
+            if monotonic() > until:
+                raise NotThere(f"in {PATIENCE_S:g} seconds it was not seen: {what}")
+            sleep(_LOOK_S)
+        self._tell([what])
+
+    def kill_worker(self) -> None:
+        """Kill the worker's process, as a machine does that loses its power; the server starts another."""
+        number = self.world.server.kill_worker()
+        self._tell([f"the worker (process {number}) is killed; another is started"])
+
+    @contextmanager
+    def given(self, what: str) -> Iterator[None]:
+        """Play steps that only lead up to the story: one row for all of them."""
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
+        self._seen = self.world.api.view(self.account)
+        saw = sight.saw(self._arrived())
+        self._table.add(Row(shown(self.now), [f"Given: {what}"], (), saw))
+
+    def tell(self, came: Sequence[str], seats: Sequence[str], customer: Sequence[str]) -> None:
+        """Add a row about something that was only asked."""
+        self._table.add(Row(shown(self.now), came, seats, customer))
+
     # --- what humans decide -----------------------------------------------------------------------------------------
 
     def draft(self, seat: str) -> dict[str, Any]:
@@ -106,6 +142,10 @@ class Scene:
         order = {"sha256": draft["sha256"], **more}
         return self.order(who, f"approves {draft['seat']}'s draft", f"drafts/{draft['id']}/approve", order)
 
+    def reject(self, who: str, draft: dict[str, Any], reason: str) -> Told:
+        what = f"rejects {draft['seat']}'s draft: {reason}"
+        return self.order(who, what, f"drafts/{draft['id']}/reject", {"reason": reason})
+
     def state(self, who: str, event_type: str, **data: Any) -> Told:
         """Have a human state a fact about the customer, now."""
         fact = {"type": event_type, "data": data, "occurred_at": self.now.isoformat()}
@@ -123,9 +163,10 @@ class Scene:
 
     @property
     def account(self) -> str:
-        """The id of the customer's account; empty: there is none yet."""
-        if not self._account and self._customer is not None:
-            self._account = self.world.api.account(self._customer.email)
+        """The id of the customer's account, or of the company's own; empty: there is none yet."""
+        if not self._account:
+            api = self.world.api
+            self._account = api.account(self._customer.email) if self._customer else api.company_account()
         return self._account
 
     @property
@@ -142,20 +183,24 @@ class Scene:
 
     def evidence(self) -> Evidence:
         """All that the story has left behind by now."""
-        books, view = self.world.books, self.world.api.view(self.account)
+        books, view = self.world.books, self.world.api.view(self.account).since(self._before)
         mails = [mail for mail in books.mails if self._customer is not None and mail.to == self._customer.email]
         return Evidence(view, mails, books.posts[self._posts :], self.noted)
 
     def _tell(self, came: Sequence[str], *, refused: bool = False, always: bool = True) -> None:
-        rested = self.world.api.settle(self.now, PATIENCE_S)
+        at = self.now
+        rested = self.world.api.settle(lambda: self.world.clock.now, PATIENCE_S)
+        self.world.clock.tick()
         seen, before = self.world.api.view(self.account), self._seen
         self._seen = seen
+        if self._quiet and rested:
+            return
         became, done = sight.became(before, seen), sight.done(before, seen)
         saw = sight.saw(self._arrived())
         if not (always or became or done or saw):
             return
         waits = [] if rested else [f"(not at rest yet: {self.world.api.busy(self.now)})"]
-        self._table.add(Row(shown(self.now), [*came, *became, *waits], done, saw, refused))
+        self._table.add(Row(shown(at), [*came, *became, *waits], done, saw, refused))
 
     def _arrived(self) -> list[Any]:
         """The mails that the customer got since the last step."""

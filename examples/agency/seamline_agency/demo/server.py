@@ -41,6 +41,7 @@ class Server:
             text=True,
         )
         self._log: deque[str] = deque(maxlen=200)
+        self._workers: list[int] = []
         self._serving = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -70,6 +71,12 @@ class Server:
         if self._process.stderr is not None:
             self._process.stderr.close()
 
+    def kill_worker(self) -> int:
+        """Kill the first worker at once, and return its process id; the server starts another."""
+        number = self._workers.pop(0)
+        os.kill(number, signal.SIGKILL)
+        return number
+
     def log(self) -> str:
         """The end of what it said."""
         return "".join(list(self._log)[-20:])
@@ -79,7 +86,8 @@ class Server:
         for line in self._process.stderr:
             self._log.append(line)
             if not self._serving.is_set() and '"serving"' in line:
-                self.port = int(json.loads(line)["port"])
+                told = json.loads(line)
+                self.port, self._workers = int(told["port"]), list(told["workers"])
                 self._serving.set()
         self._serving.set()
 

@@ -67,7 +67,7 @@ def done(before: View, seen: View) -> list[str]:
     for event in _new(before.events, seen.events):
         if event["source"].startswith("/seats/") and event["id"] not in told:
             lines.append(f"{event['source'].rpartition('/')[2]}: {plain(event['type'])}")
-    lines += [f"{', '.join(seats)} on {kind}: noted" for kind, seats in heard.items()]
+    lines += [f"{', '.join(dict.fromkeys(seats))} on {kind}: noted" for kind, seats in heard.items()]
     return [*lines, *_moved(before, seen)]
 
 

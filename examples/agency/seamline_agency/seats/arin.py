@@ -59,8 +59,7 @@ def coaching(event: DeadlineFired, ctx: SyncContext) -> None:
     ctx.draft(
         "slack",
         to=[ours.coaching_channel],
-        subject=text.subject,
-        body=text.body,
+        body="\n\n".join(filter(None, text)),  # a message at Slack has no subject
         sends=CoachingPosted,
         fields={"shift_start": start, "audience": TEAM},
         key=f"shift/{day.isoformat()}",

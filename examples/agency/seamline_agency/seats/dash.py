@@ -28,7 +28,17 @@ from seamline_agency.addressee import addressee
 from seamline_agency.agenda import Meeting, agenda, next_of
 from seamline_agency.brief import as_told, briefed, by_id, lacking, line, revised, said
 from seamline_agency.clients import MEASURES, expected
-from seamline_agency.totals import grades_of, newest, series_of, summed, told_period, totals, usable
+from seamline_agency.totals import (
+    assessments,
+    grades_of,
+    newest,
+    series_of,
+    snapshots,
+    summed,
+    told_period,
+    totals,
+    usable,
+)
 from seamline_agency.writer import compose
 
 #: Stages in which an account is a client, and its meetings are Dash's; before that Dirk looks after them.
@@ -60,10 +70,12 @@ dash = Seat(
 @dash.on(MetricsSnapshot)
 def told(event: MetricsSnapshot, ctx: SyncContext) -> None:
     """R40: grade a snapshot before anybody relies on it; of campaigns, what they come to together."""
-    told, grades = ctx.timeline.all(MetricsSnapshot), grades_of(ctx.timeline.all(MetricsTrustAssessed))
+    told, assessed = snapshots(ctx), assessments(ctx)
+    grades, by_hand = grades_of(assessed), {one.snapshot_id for one in assessed if one.override_by}
     parts, found = _assessed(ctx, event, told, grades, ctx.now)
-    # What was short of its total while the campaigns came one by one is whole with the last of them.
-    again = [] if found.failed_checks else [one for one in parts if grades.get(str(one.id)) != found.grade]
+    # What was short of its total while the campaigns came one by one is whole with the last of them. A human is final.
+    again = [one for one in parts if str(one.id) not in by_hand and grades.get(str(one.id)) != found.grade]
+    again = [] if found.failed_checks else again
     for one in {one.id: one for one in (event, *again)}.values():
         _grade(ctx, one, found)
     when = told_period(event.period)
@@ -129,7 +141,7 @@ def _correct(ctx: SyncContext, briefs: Sequence[BriefIssued], snapshot_id: str |
     """Say what usable figures, all or those with this snapshot, revise of these briefs."""
     if not any(brief.figures for brief in briefs):
         return
-    told, grades = ctx.timeline.all(MetricsSnapshot), grades_of(ctx.timeline.all(MetricsTrustAssessed))
+    told, grades = snapshots(ctx), grades_of(assessments(ctx))
     corrected, sources = ctx.timeline.all(MetricsCorrected), by_id(told)
     for total in totals(usable(told, grades), grades):
         if snapshot_id is not None and snapshot_id not in {str(one.id) for one in total.parts}:
@@ -151,7 +163,7 @@ def _correct(ctx: SyncContext, briefs: Sequence[BriefIssued], snapshot_id: str |
 @dash.on(MetricsCorrected)
 def corrected(event: MetricsCorrected, ctx: SyncContext) -> None:
     """R39: everyone who has the old figure gets the new one, before their next call; urgent if that is today."""
-    sources = by_id(ctx.timeline.all(MetricsSnapshot))
+    sources = by_id(snapshots(ctx))
     tz = _tz(sources.values())
     ahead = next_of(_agenda(ctx), ctx.now)
     today = ahead is not None and ahead.starts_at.astimezone(zone(tz)).date() == ctx.now.astimezone(zone(tz)).date()
@@ -176,7 +188,7 @@ def day_began(_: DeadlineFired, ctx: SyncContext) -> None:
     What was told before the company was connected woke nobody. It is graded now, as it was when it was read, so that
     there is something to compare with.
     """
-    told, grades = ctx.timeline.all(MetricsSnapshot), grades_of(ctx.timeline.all(MetricsTrustAssessed))
+    told, grades = snapshots(ctx), grades_of(assessments(ctx))
     for one in reversed(told):
         if str(one.id) not in grades:
             _grade(ctx, one, _assessed(ctx, one, told, grades, one.as_of)[1])
@@ -188,7 +200,9 @@ def day_began(_: DeadlineFired, ctx: SyncContext) -> None:
 @dash.due("cutoff")
 def cut_off(event: DeadlineFired, ctx: SyncContext) -> None:
     """R36: say once of each platform that told before, and not of this day, that its figures are missing."""
-    day, told = date.fromisoformat(event.key), ctx.timeline.all(MetricsSnapshot)
+    if ctx.account.stage == "exit":
+        return
+    day, told = date.fromisoformat(event.key), snapshots(ctx)
     for platform in sorted({one.platform for one in told}):
         mine = [one for one in told if one.platform == platform]
         if any(one.period.start <= day <= one.period.end for one in mine) or _paused(ctx, platform):
@@ -243,7 +257,7 @@ def call_ahead(event: DeadlineFired, ctx: SyncContext) -> None:
     if meeting is None or meeting.starts_at - MEASURES.ahead > ctx.now:
         ctx.log("No brief: the meeting was called off or moved.")
         return
-    told, assessed = ctx.timeline.all(MetricsSnapshot), ctx.timeline.all(MetricsTrustAssessed)
+    told, assessed = snapshots(ctx), assessments(ctx)
     known = briefed(told, grades_of(assessed))
     reason = lacking(told, assessed, ctx.timeline.all(MetricsMissing))
     manager = ctx.account.manager or "coo"
@@ -265,7 +279,7 @@ def call_ahead(event: DeadlineFired, ctx: SyncContext) -> None:
 @dash.on(CallNoted)
 def noted(event: CallNoted, ctx: SyncContext) -> None:
     """R3: draft a summary of the call, with trusted figures only; the human sees the notes, or that there are none."""
-    told, grades = ctx.timeline.all(MetricsSnapshot), grades_of(ctx.timeline.all(MetricsTrustAssessed))
+    told, grades = snapshots(ctx), grades_of(assessments(ctx))
     known = tuple(figure for figure in briefed(told, grades) if figure.grade == "trusted")
     missing = [] if event.text or event.notes_ref else ["no call notes"]
     missing += [] if known else ["no figure that can be trusted"]

@@ -34,7 +34,7 @@ from seamline.events.values import Period
 from seamline.score import Part, account_score, from_reading, rising
 from seamline.silence import LISTENED, Contact, contacts, unanswered, waiting, when_due
 from seamline_agency.addressee import addressee
-from seamline_agency.totals import grades_of
+from seamline_agency.totals import assessments, grades_of, snapshots
 from seamline_agency.watch import Told, confirmed, days, performance, readings, responsiveness
 from seamline_agency.writer import compose
 
@@ -329,8 +329,8 @@ def held(event: ExpansionHeld, ctx: SyncContext) -> None:
 def _told(ctx: SyncContext) -> Told:
     timeline = ctx.timeline
     return Told(
-        timeline.all(MetricsSnapshot),
-        grades_of(timeline.all(MetricsTrustAssessed)),
+        snapshots(ctx),
+        grades_of(assessments(ctx)),
         [*timeline.all(MeetingBooked), *timeline.all(MeetingCancelled), *timeline.all(MeetingNoShow)],
         timeline.all(CampaignStatusChanged),
     )

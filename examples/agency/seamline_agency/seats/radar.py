@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from seamline import Seat, SyncContext
 from seamline.events import BriefingIssued, DeadlineFired
@@ -26,7 +26,7 @@ radar = Seat(
 def compile_briefing(event: DeadlineFired, ctx: SyncContext) -> None:
     """R80: one briefing a day, of what happened since the last; what a source did not tell stops nothing."""
     last = ctx.timeline.last(BriefingIssued)
-    since = ctx.now - timedelta(days=1) if last is None else max(last.envelope.time, ctx.now - FARTHEST)
+    since = ctx.now - timedelta(days=1) if last is None else max(_looked(last, ctx), ctx.now - FARTHEST)
     found = BriefingIssued(
         day=date.fromisoformat(event.key),
         recipient="coo",
@@ -34,3 +34,10 @@ def compile_briefing(event: DeadlineFired, ctx: SyncContext) -> None:
         stale_sources=stale(ctx.company.sources(), ctx.now),
     )
     ctx.emit(found, key=event.key, once=True)
+
+
+def _looked(last: BriefingIssued, ctx: SyncContext) -> datetime:
+    """Up to when a briefing has looked: what came while it was written is for the next."""
+    rung = [one.envelope for one in ctx.timeline.all(DeadlineFired, name="briefing")]
+    before = [one.time for one in rung if one.sequence < last.envelope.sequence]
+    return max(before, default=last.envelope.time)

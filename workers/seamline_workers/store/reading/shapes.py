@@ -171,6 +171,24 @@ class Task(TypedDict):
     done_by: str | None
 
 
+class Deadline(TypedDict):
+    """What is expected by when. ``event`` is what was said when its time came, ``late_by_s`` how late that was."""
+
+    id: str
+    key: str
+    kind: str
+    name: str
+    rule: str | None
+    account: str
+    seat: str
+    due_at: str
+    state: str
+    event: str | None
+    late_by_s: float | None
+    cause: str | None
+    created_at: str
+
+
 class Message(TypedDict):
     """A word from seat to seat."""
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
-from seamline_workers.store.desk_schema import LOG, drafts, effects, flags, messages, tasks
+from seamline_workers.store.desk_schema import LOG, deadlines, drafts, effects, flags, messages, tasks
 from seamline_workers.store.reading import group, moment
 from seamline_workers.store.reading.handoffs import handoff_id, log_id, shown_state
 from seamline_workers.store.reading.masking import shown
@@ -220,10 +220,26 @@ def _decisions(wanted: _Wanted) -> _Reading:
     return chosen, line
 
 
+def _deadlines(wanted: _Wanted) -> _Reading:
+    """What is expected by when, by when that was begun; not what is asked every day."""
+    place = (deadlines.c.created_at, deadlines.c.id)
+    mine = (deadlines.c.account_id.in_(wanted.members), deadlines.c.kind != "daily")
+    conditions = [*mine, *wanted.window(8, *place), *wanted.at_seat(deadlines.c.seat)]
+    chosen = select(deadlines).where(*conditions).order_by(*place)
+
+    def line(row: Any) -> _Line:
+        rule = f", {row.rule}" if row.rule else ""
+        text = f"{row.name} by {moment.written(row.due_at)} ({row.state}{rule})"
+        cause = str(UUID(bytes=row.cause)) if row.cause else None
+        return (row.created_at, 8, row.id, ""), _item(row.created_at, "deadline", str(row.id), row.seat, text, cause)
+
+    return chosen, line
+
+
 _Reading = tuple[Select[Any], Callable[[Any], _Line]]
 _Reader = Callable[[_Wanted], _Reading]
 _OF_EVENTS: tuple[_Reader, ...] = (_events, _handoffs, _logs)
-_OF_ACCOUNTS: tuple[_Reader, ...] = (_flags, _tasks, _messages, _drafts, _decisions)
+_OF_ACCOUNTS: tuple[_Reader, ...] = (_flags, _tasks, _messages, _drafts, _decisions, _deadlines)
 
 
 def _item(at: int, kind: str, id: str, seat: str | None, text: str, cause: str | None) -> TimelineItem:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from seamline_agency.demo import requests
-from seamline_agency.demo.cast import TOMAS
-from seamline_agency.demo.outcome import Evidence, Expected, Judgement, counted, equal, noted
+from seamline_agency.demo.cast import COO, ONBOARDING, TOMAS
+from seamline_agency.demo.outcome import Evidence, Expected, Judgement, counted, equal, mailed, noted
 from seamline_agency.demo.scene import Scene
 from seamline_agency.demo.story import Story
 
 
 def _play(scene: Scene) -> None:
-    scene.at(scene.world.clock.next(2, 10), "Wednesday morning")
+    scene.at(scene.world.clock.next(0, 10))
     won = scene.now
     scene.send("crm", "a change that is no event here", requests.deal(TOMAS, "company_propertyChange.json", won))
     scene.forge("crm", "a deal is won", requests.won(TOMAS, won))
@@ -43,8 +43,10 @@ def _play(scene: Scene) -> None:
     scene.forge("proposals", "signed", signed_late)
     scene.send("proposals", "signed, a day late, told twice", signed_late, times=2)
     scene.order(None, "asks for the welcome once more", asking)
+    scene.noted["before"] = len(scene.evidence().mails)
     scene.later(minutes=30)
-    scene.send("mail", "Sasha's own welcome arrived", requests.delivered(TOMAS, "sasha-welcome-1", scene.now))
+    scene.reject(COO, scene.draft("pepper"), "the welcome answers it")
+    scene.approve(ONBOARDING, scene.draft("crystal"), confirm=["missing"])
 
 
 def _refused(e: Evidence) -> Judgement:
@@ -88,5 +90,7 @@ STORY = Story(
         ),
         Expected("A kickoff that is told twice is booked once", counted("kickoff.booked")),
         Expected("A mail that is told twice is one mail, with one outcome", _mail),
+        Expected("The customer saw nothing until then", noted("before", 0)),
+        Expected("And one welcome after it, approved by a human", mailed("Welcome, Linden Veterinary")),
     ),
 )

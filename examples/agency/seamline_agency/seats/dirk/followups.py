@@ -6,6 +6,8 @@ something to follow up is asked of the ledger when they come.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from seamline import Context, Event
 from seamline.events import (
     CallCompleted,
@@ -68,8 +70,8 @@ async def window_opened(event: FollowupWindowOpened, ctx: Context) -> None:
 
 @dirk.due("followup-due")
 async def begun(event: DeadlineFired, ctx: Context) -> None:
-    """The window begins: now is the moment, unless it is over or done."""
-    window = await _window(event.key, ctx)
+    """The window begins: now is the moment, unless it is over, or somebody was quicker."""
+    window = await _window(event.key, ctx, until=event.due_at)
     if window is not None:
         ctx.emit(FollowupDue(proposal_id=event.key, earliest=window.earliest, latest=window.latest), key=event.key)
 
@@ -94,11 +96,11 @@ async def missed(event: FollowupMissed, ctx: Context) -> None:
     ctx.flag("followup-missed", key=event.proposal_id, text=text, evidence=[event])
 
 
-async def _window(proposal: str, ctx: Context) -> Window | None:
-    """The window of a proposal that is still to be followed up; None: it is over, or somebody has."""
+async def _window(proposal: str, ctx: Context, until: datetime | None = None) -> Window | None:
+    """The window of a proposal that is still to be followed up; None: it is over, or somebody has, before ``until``."""
     since = await _since(proposal, ctx)
     windows = [] if since is None else await _windows(proposal, since, ctx)
-    if not windows or await _was_followed_up(windows[0], ctx):
+    if not windows or await _was_followed_up(windows[0], ctx, until):
         return None
     return Window(windows[0].earliest, windows[0].latest)
 
@@ -114,7 +116,7 @@ async def _looks(proposal: str, since: int, ctx: Context) -> list[Event]:
     return [one for one in (*views, *comments) if one.envelope.sequence > since]
 
 
-async def _was_followed_up(window: FollowupWindowOpened, ctx: Context) -> bool:
+async def _was_followed_up(window: FollowupWindowOpened, ctx: Context, until: datetime | None) -> bool:
     """Whether a human has written or spoken to them since the window opened, in whatever way."""
     calls = [
         one
@@ -122,7 +124,9 @@ async def _was_followed_up(window: FollowupWindowOpened, ctx: Context) -> bool:
         if one.direction == "outbound" and one.outcome == "answered"
     ]
     said: list[Event] = [*await ctx.timeline.all(EmailSent), *await ctx.timeline.all(ChatSent), *calls]
-    return any(one.envelope.time >= window.envelope.time for one in said)
+    times = [one.envelope.time for one in said if one.envelope.time >= window.envelope.time]
+    # What was approved leaves at the very moment at which the window begins.
+    return any(until is None or at < until for at in times)
 
 
 async def _since(proposal: str, ctx: Context) -> int | None:
