@@ -34,8 +34,6 @@ from seamline_workers.store.store import Store
 #: What an inbox is called in a seat's declaration.
 DIR = "dir:"
 _REFUSED = range(400, 500)
-#: Of these a human mends why.
-_UNKNOWN = (401, 403)
 #: Of these a provider means: not now.
 _LATER = (408, 425, 429)
 _REPLIES = text("SELECT body FROM replies WHERE event_seq = :seq AND seat = :seat ORDER BY id")
@@ -99,8 +97,6 @@ class Elsewhere:
             raise
         except TransportError as error:
             raise PayloadError(f"{seat.name} elsewhere: {error}") from None
-        if answer.status in _UNKNOWN:
-            raise NeedsHuman(f"{seat.name} elsewhere does not know us: {answer.status}; see the secret on both sides")
         if answer.status in _REFUSED:
             raise PayloadError(f"{seat.name} elsewhere refused it: {answer.status}")
         if not answer.body.strip():

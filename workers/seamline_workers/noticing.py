@@ -27,21 +27,22 @@ from seamline_workers.store.notices import Notice
 from seamline_workers.store.store import Store, now_us
 from seamline_workers.translate import again
 
-APPROVAL = "approval"
 #: Attempts before a notice is given up, and posts of which nobody knows whether they arrived.
 MOST_ATTEMPTS, MOST_DOUBTS = 30, 3
 #: Longest pause of our own between two attempts, and that after what a human must mend, in seconds.
 LONGEST_PAUSE_S, MEND_PAUSE_S = 600.0, 900.0
+#: States of a draft in which it waits for a decision.
+WAITING = ("pending", "incomplete")
 
 
 def ask(connection: Connection, outbound: Outbound, gate: Gate | None, draft_id: int, why: str) -> None:
-    """Owe the approvers of a gate a look at a draft. The last thing of its transaction: rows are locked in one order.
+    """Owe the approvers of a gate a look at a draft, under the lock of its account and last in its transaction.
 
-    ``why``: what is new, in a line.
+    ``why``: what is new, in a line. Without a channel of approvals nobody is owed anything.
     """
     channel = outbound.approvals.channel
     if channel is not None and gate is not None:
-        notices.owe(connection, APPROVAL, str(draft_id), channel, outbound.told(gate), why, now_us())
+        notices.owe(connection, draft_id, channel, outbound.told(gate), why, now_us())
 
 
 @dataclass(frozen=True)
@@ -62,55 +63,64 @@ class Noticing:
         if notice is None:
             return False
         with self.store.read() as connection:
-            row = connection.execute(select(drafts).where(drafts.c.id == int(notice.subject))).first()
-        if row is None or row.state not in ("pending", "incomplete"):
+            row = connection.execute(select(drafts).where(drafts.c.id == notice.draft_id)).first()
+        if row is None or row.state not in WAITING:
             self._end(notice, token, state="void")
-            return True
+        elif (fault := self._fault(notice)) is not None:
+            log.warning("notice_not_posted", notice=notice.id, channel=notice.channel, reason=fault)
+            self._end(notice, token, state="failed", reason=fault)
+        else:
+            self._try(notice, row, token)
+        return True
+
+    def _fault(self, notice: Notice) -> str | None:
+        """Why a notice may not be posted as the configuration is now; None: it may."""
+        if notice.channel != self.outbound.approvals.channel:
+            return f"{notice.channel} is the channel of approvals no more"
+        if not self.outbound.is_ours(notice.channel, notice.recipient):
+            return "the recipient is nobody of ours any more: nothing is shown to them"
+        return None
+
+    def _try(self, notice: Notice, row: Row[Any], token: int) -> None:
+        pause = min(wait_s(notice.attempts, None), LONGEST_PAUSE_S)
         try:
             reference = self._post(notice, row)
         except Uncertain as error:
-            self._doubt(notice, token, error.reason)
+            self._doubt(notice, token, error.reason, pause)
         except RetryLater as error:
-            self._later(notice, token, error.reason, wait_s(notice.attempts, error.after))
+            self._later(notice, token, error.reason, pause if error.after is None else wait_s(1, error.after))
         except NeedsHuman as error:
             self._later(notice, token, error.reason, MEND_PAUSE_S)
         except SeamlineError as error:
-            self._later(notice, token, str(error), wait_s(notice.attempts, None))
+            self._later(notice, token, str(error), pause)
         except Exception as error:  # an adapter's own fault
             self._later(notice, token, type(error).__name__, MEND_PAUSE_S)
         else:
-            self._end(notice, token, state="sent", ref=str(reference))
-        return True
+            self._end(notice, token, state="sent", ref=reference)
 
     def _post(self, notice: Notice, row: Row[Any]) -> str:
-        channel = self.outbound.channels.get(notice.channel)
-        if channel is None:
-            raise NeedsHuman(f"no channel is named {notice.channel!r} any more")
-        if self.outbound.ours.audience(notice.channel, [notice.recipient]) != "team":
-            raise NeedsHuman(f"{notice.recipient} is nobody of ours any more: nothing is shown to them")
+        channel = self.outbound.channels[notice.channel]
         send = self.transport.sender(channel.adapter, channel.secrets)
-        shown = _shown(row)
-        reference, _ = drive(channel.adapter.notice(notice.recipient, words(notice, row), shown), send)
-        return reference
+        reference, _ = drive(channel.adapter.notice(notice.recipient, _words(notice, row), _shown(row)), send)
+        return str(reference)
 
-    def _doubt(self, notice: Notice, token: int, reason: str) -> None:
+    def _doubt(self, notice: Notice, token: int, reason: str, pause: float) -> None:
         doubts = notice.doubts + 1
         if doubts >= MOST_DOUBTS:
             self._end(notice, token, state="sent", reason=f"nobody knows whether it arrived: {reason}")
         else:
-            self._later(notice, token, reason, wait_s(notice.attempts, None), doubts)
+            self._later(notice._replace(doubts=doubts), token, reason, pause)
 
-    def _later(self, notice: Notice, token: int, reason: str, pause: float, doubts: int | None = None) -> None:
+    def _later(self, notice: Notice, token: int, reason: str, pause: float) -> None:
         log.warning("notice_not_posted", notice=notice.id, channel=notice.channel, reason=reason)
         if notice.attempts >= MOST_ATTEMPTS:
             self._end(notice, token, state="failed", reason=reason)
             return
-        due = now_us() + int(max(1.0, min(pause, LONGEST_PAUSE_S if pause != MEND_PAUSE_S else pause)) * 1_000_000)
-        doubts = notice.doubts if doubts is None else doubts
+        due = now_us() + int(max(1.0, pause) * 1_000_000)
 
         def write() -> None:
             with self.store.begin() as connection:
-                notices.postpone(connection, notice, token, due, doubts, reason)
+                notices.postpone(connection, notice, token, due, notice.doubts, reason)
 
         again(write)
 
@@ -131,7 +141,7 @@ def _shown(row: Row[Any]) -> NoticeDraft | None:
     return NoticeDraft(str(row.id), row.sha256, row.subject, row.body)
 
 
-def words(notice: Notice, row: Row[Any]) -> str:
+def _words(notice: Notice, row: Row[Any]) -> str:
     """What stands above a draft: what is new, to whom it goes, by when, and what is to be known besides."""
     to = ", ".join(json.loads(row.recipients)) or "nobody yet"
     lines = [notice.text, f"Draft {row.id} of {row.seat}, by {row.channel or 'no channel'} to {to}"]

@@ -20,6 +20,9 @@ from seamline_workers.clock import Clock, business_clock
 from seamline_workers.config import Approvals, Config, Person
 from seamline_workers.plan import Plan
 
+#: Roles of people who may decide about a text.
+DECIDING = ("approver", "admin")
+
 
 @dataclass(frozen=True)
 class Human:
@@ -70,8 +73,10 @@ class Outbound:
             raise ConfigError(f"approvals.channel: no channel is named {name!r}; write it under [channels.{name}]")
         if type(channel.adapter).notice is Adapter.notice:
             raise ConfigError(f"approvals.channel: {channel.adapter.name} tells colleagues nothing; take one that does")
-        if to is not None and self.ours.audience(name, [to]) != "team":
+        if to is not None and not self.is_ours(name, to):
             raise ConfigError(f"approvals.to: {to} is nobody of ours; name it in channels.{name}.team")
+        if to is None and not any(person.slack and person.role in DECIDING for person in self.people.values()):
+            raise ConfigError("approvals.to: no approver of [people] has a slack id; give them one, or name a channel")
 
     # --- who may decide ---------------------------------------------------------------------------------------------
 
@@ -114,21 +119,24 @@ class Outbound:
 
     def told(self, gate: Gate) -> tuple[str, ...]:
         """To whom a text that waits at a gate is shown, by the channel of approvals; nobody who is not ours."""
-        name = self.approvals.channel
+        name, to = self.approvals.channel, self.approvals.to
         if name is None:
             return ()
-        found = [self.approvals.to] if self.approvals.to is not None else self._users(gate)
-        return tuple(dict.fromkeys(one for one in found if self.ours.audience(name, [one]) == "team"))
+        found = self._users(gate) if to is None else [to]
+        return tuple(dict.fromkeys(one for one in found if self.is_ours(name, one)))
+
+    def is_ours(self, channel: str, recipient: str) -> bool:
+        """Whether whoever is reached so is of the company."""
+        return self.ours.audience(channel, [recipient]) == "team"
 
     def _users(self, gate: Gate) -> list[str]:
-        """The Slack users who may decide at a gate, and are no mere admins."""
+        """The Slack users of whoever holds a seat of a gate and may decide there."""
         seats = self.approvers(gate)
-        holders = [
-            person
+        return [
+            person.slack.rpartition("/")[2]
             for name, person in self.people.items()
-            if person.role in ("approver", "admin") and any(self._holds(name, seat) for seat in seats)
+            if person.slack and person.role in DECIDING and any(self._holds(name, seat) for seat in seats)
         ]
-        return [person.slack.rpartition("/")[2] for person in holders if person.slack]
 
     # --- people -----------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from seamline_workers.desk.once import Order, carry_out
 from seamline_workers.desk.refusal import AgentDecides, Conflict, Forbidden, NoSuch, Refused, Stale
 from seamline_workers.drafting import request_fields
 from seamline_workers.interpret import to_us
+from seamline_workers.noticing import WAITING, ask
 from seamline_workers.outbound import Human, Outbound
 from seamline_workers.reviewing import against, refusals, unsendable
 from seamline_workers.sending import Sent, Settling
@@ -136,7 +137,7 @@ def edit(connection: Connection, outbound: Outbound, id: str, wanted: Edit, by: 
     subject = row.subject if wanted.subject is None else (wanted.subject or None)
     body = row.body if wanted.body is None else wanted.body
     audience = outbound.ours.audience(row.channel, recipients)
-    _gate(connection, outbound, held, by, audience)
+    gate = _gate(connection, outbound, held, by, audience)
     digest = content_sha256(row.channel, recipients, subject, body, attachments_of(row))
     before = {"by": by.name, "at": now, "sha256": row.sha256, "subject": row.subject, "body": row.body}
     before["recipients"] = json.loads(row.recipients)
@@ -162,7 +163,10 @@ def edit(connection: Connection, outbound: Outbound, id: str, wanted: Edit, by: 
     if digest != row.sha256:
         told = {**row._mapping, **values}
         entries.append(say(row, "approval.requested", request_fields(str(row.id), told), now))
-    return _done(connection, outbound, held, values, entries, now, asked=True)
+    done = _done(connection, outbound, held, values, entries, now, asked=True)
+    if digest != row.sha256 or row.state not in WAITING:
+        ask(connection, outbound, gate, row.id, f"{by.name} edited a text; it waits for a decision.")
+    return done
 
 
 def reject(connection: Connection, outbound: Outbound, id: str, reason: str, by: Human) -> str:

@@ -210,38 +210,28 @@ drafts = table(
         postgresql_where=text("state IN ('incomplete', 'pending', 'snoozed', 'approved', 'dispatching')"),
         sqlite_where=text("state IN ('incomplete', 'pending', 'snoozed', 'approved', 'dispatching')"),
     ),
-    Index(
-        "drafts_sending",
-        "id",
-        postgresql_where=text("state = 'dispatching'"),
-        sqlite_where=text("state = 'dispatching'"),
-    ),
     busy=True,
 )
 
-#: What people of the company are told: a row for each matter and recipient, which is owed again when there is more.
-#: States: owed, sent, failed (given up), void (nobody needs to know any more).
+#: What approvers are to be shown: a row for each draft and recipient, which is owed again when there is more.
+#: States: owed, sent, failed (given up), void (nothing waits any more).
 notices = table(
     "notices",
     row_id(),
-    col("kind", Text),  # approval
-    col("subject", Text),  # the draft's id
+    col("draft_id", BigInteger),
     col("channel", Text),
     col("recipient", Text),
     col("text", Text),  # why it is owed
-    col("count", Integer, 1),  # how often it was owed
+    col("times", Integer, 1),  # how often it was owed
     col("state", Text, "owed"),
     col("due", BigInteger, null=True),  # wall clock; null: nothing is owed
     col("lease", BigInteger, null=True),  # of whoever is posting it
     col("attempts", SmallInteger, 0),
     col("doubts", SmallInteger, 0),  # posts of which nobody knows whether they arrived
     col("ref", Text, null=True),  # the provider's id of the newest post
-    col("sent_at", BigInteger, null=True),
     col("reason", Text, null=True),
-    col("created_at", BigInteger),
-    Index("notices_matter", "kind", "subject", "channel", "recipient", unique=True),
+    Index("notices_draft", "draft_id", "channel", "recipient", unique=True),
     Index("notices_due", "due", postgresql_where=text("due IS NOT NULL"), sqlite_where=text("due IS NOT NULL")),
-    Index("notices_failed", "id", postgresql_where=text("state = 'failed'"), sqlite_where=text("state = 'failed'")),
 )
 
 # --- what is expected by when ----------------------------------------------------------------------------------------
