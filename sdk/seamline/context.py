@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar, get_args
 from uuid import UUID
 
 from pydantic_core import to_jsonable_python
@@ -185,6 +185,25 @@ def _id(evidence: Event | UUID | str) -> str:
     return str(evidence.id) if isinstance(evidence, Event) else str(evidence)
 
 
+def _listed(name: str, given: Sequence[Any]) -> tuple[Any, ...]:
+    """A list as a tuple. Raises TypeError for one text: read letter by letter it would be many."""
+    if isinstance(given, (str, bytes)):
+        raise TypeError(f"{name} is a list, such as [{given!r}]")
+    return tuple(given)
+
+
+def _severity(given: Severity) -> Severity:
+    if given not in get_args(Severity):
+        raise TypeError(f"severity is one of {', '.join(get_args(Severity))}, not {given!r}")
+    return given
+
+
+def _kind(given: MessageKind) -> MessageKind:
+    if given not in get_args(MessageKind):
+        raise TypeError(f"kind is one of {', '.join(get_args(MessageKind))}, not {given!r}")
+    return given
+
+
 def _aware(name: str, moment: datetime | None) -> datetime | None:
     if moment is not None and moment.tzinfo is None:
         raise TypeError(f"{name} is a time without an offset: begin with ctx.now, or name a time zone")
@@ -228,7 +247,8 @@ class _Asking:
         evidence: Sequence[Event | UUID | str] = (),
     ) -> None:
         """Raise a flag, or count one more on the open flag of this name and key."""
-        self.effects.append(Flag(name, key, text, severity, tuple(_id(e) for e in evidence)))
+        proof = tuple(_id(one) for one in _listed("evidence", evidence))
+        self.effects.append(Flag(name, key, text, _severity(severity), proof))
 
     def task(
         self,
@@ -260,7 +280,7 @@ class _Asking:
         the fourth exchange on one matter goes to a human instead.
         """
         by = _aware("needs_response_by", needs_response_by)
-        self.effects.append(Message(to, topic, body, kind, key, by, reply_to))
+        self.effects.append(Message(to, topic, body, _kind(kind), key, by, reply_to))
 
     def emit(self, event: Event, *, key: str = "", once: bool = False) -> UUID:
         """Append an event that this seat owns. ``key`` tells several of one type apart; replays give the same id.
@@ -308,7 +328,7 @@ class _Asking:
         self.effects.append(
             Draft(
                 channel,
-                tuple(to),
+                _listed("to", to),
                 body,
                 subject,
                 sends,
@@ -321,8 +341,8 @@ class _Asking:
                 thread,
                 in_reply_to,
                 tuple(figures),
-                tuple(_id(source) for source in sources),
-                tuple(missing),
+                tuple(_id(source) for source in _listed("sources", sources)),
+                _listed("missing", missing),
                 tuple(attachments),
             )
         )

@@ -88,11 +88,11 @@ class Log:
 class Draft:
     """A text for somebody, which leaves the company only when a human has approved it.
 
-    ``sends`` is the fact that its dispatch makes (``response.sent``), with ``fields``; what guards that fact guards
-    the draft. ``under`` is a step that the text belongs to (``onboarding.started``): what guards the step guards the
-    text. ``not_before``: approved earlier, it waits until then. ``thread`` is the conversation that it answers; a newer
-    message in it makes the draft stale; without one any newer message of the account does. ``figures`` are the numbers
-    that the text states.
+    ``sends`` is the fact that its dispatch makes (``response.sent``; only such as say that something was sent), with
+    ``fields``; what guards that fact guards the draft. ``under`` is a step that the text belongs to
+    (``onboarding.started``): what guards the step guards the text. ``not_before``: approved earlier, it waits until
+    then. ``thread`` is the conversation that it answers; a newer message in it makes the draft stale; without one any
+    newer message of the account does. ``figures`` are the numbers that the text states.
     """
 
     channel: str

@@ -6,6 +6,7 @@ docs/bus.md is the protocol. Nothing here reads or writes a file.
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
@@ -19,6 +20,8 @@ from seamline.events.base import When, reasons
 ENGINE = "seamline"
 #: Most bytes of an envelope.
 MOST_BYTES = 4 * 1024 * 1024
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 SeatId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -78,11 +81,27 @@ def read_envelope(content: bytes, *, to: str | None = None) -> Envelope:
         raise PayloadError(f"this is no envelope of version 1: {reasons(error)}") from None
     except (ValueError, RecursionError):
         raise PayloadError("this is no JSON") from None
+    if not storable(told):
+        raise PayloadError("it holds a NUL or half a character, which no store takes")
     if not envelope.content_sha256:
         raise PayloadError("content_sha256 is missing")
     if to is not None and envelope.to != to:
         raise PayloadError(f"this is for {envelope.to}, not for {to}")
     return envelope
+
+
+def storable(told: Any) -> bool:
+    """Whether every text in a JSON value can be stored: without NUL, and without half a character."""
+    waiting = [told]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting += [*one.keys(), *one.values()]
+        elif isinstance(one, list):
+            waiting += one
+        elif isinstance(one, str) and _UNSTORABLE.search(one):
+            return False
+    return True
 
 
 def ulid(moment: datetime, key: str) -> str:
@@ -92,4 +111,4 @@ def ulid(moment: datetime, key: str) -> str:
     return "".join(letters[number >> shift & 31] for shift in range(125, -1, -5))
 
 
-__all__ = ["ENGINE", "MOST_BYTES", "Envelope", "EnvelopeType", "SeatId", "read_envelope", "ulid"]
+__all__ = ["ENGINE", "MOST_BYTES", "Envelope", "EnvelopeType", "SeatId", "read_envelope", "storable", "ulid"]

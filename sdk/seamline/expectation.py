@@ -49,8 +49,15 @@ class Expectation:
     fill: Callable[[Any, Known], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
+        for what in (self.fact, self.after, self.otherwise, *self.unless):
+            if not (isinstance(what, type) and issubclass(what, Event)):
+                raise ConfigError(f"seat {self.seat}: expect() takes event types, such as KickoffBooked, not {what!r}")
+        if not isinstance(self.within, timedelta):
+            raise ConfigError(
+                f"seat {self.seat}: within is a timedelta, such as timedelta(hours=48), not {self.within!r}"
+            )
         named = [(self.after, self.started), (self.fact, self.done), (self.fact, self.which)]
-        named += [(self.after, name) for name in self.each]
+        named += [(self.after, name) for name in (*self.each, *self.same)]
         named += [(self.undone, self.which)] if self.undone is not None else []
         for model, name in named:
             if name and name not in model.model_fields:
@@ -239,6 +246,10 @@ class Daily:
     def __post_init__(self) -> None:
         if not set(self.days) <= set(range(7)) or not self.days:
             raise ConfigError(f"seat {self.seat}: daily {self.name!r} needs days from 0 (Monday) to 6 (Sunday)")
+        if not isinstance(self.at, time):
+            raise ConfigError(
+                f"seat {self.seat}: daily {self.name!r} is at a time, such as time(8, 30), not {self.at!r}"
+            )
         if self.at.tzinfo is not None:
             raise ConfigError(f"seat {self.seat}: daily {self.name!r} is at a wall-clock time; its zone stands in tz")
         if self.until and self.after is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Literal, get_args
 
 from seamline.errors import ConfigError
 from seamline.events.base import STAGES, Stage
@@ -34,6 +34,15 @@ class Gate:
     remind: timedelta = timedelta(hours=4)
     escalates_to: str | None = None
     four_eyes: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.approvers, str):
+            raise ConfigError(f"gate {self.id}: approvers is a list of human seats, such as ({self.approvers!r},)")
+        if self.audience not in (*get_args(Audience), "*"):
+            known = ", ".join((*get_args(Audience), "*"))
+            raise ConfigError(f"gate {self.id}: audience is one of {known}, not {self.audience!r}")
+        if self.stage not in (*STAGES, "*"):
+            raise ConfigError(f"gate {self.id}: there is no stage {self.stage!r}; there are: {', '.join(STAGES)}")
 
     def fits(self, seat: str, channel: str, audience: str, stage: str | None) -> int:
         """How specifically this row is about such a draft; -1: not at all."""

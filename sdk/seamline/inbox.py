@@ -9,22 +9,29 @@ and at last to ``dead``; so does at once what is no envelope. Whoever reads may 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import socket
+import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from seamline.envelope import Envelope, read_envelope, ulid
+from seamline.envelope import MOST_BYTES, Envelope, read_envelope, ulid
 from seamline.errors import ConfigError, PayloadError
 
 #: Folders of an inbox. Readers never look into the first.
 TMP, NEW, CUR, DONE, DEAD = FOLDERS = ("tmp", "new", "cur", "done", "dead")
 #: A file in ``tmp`` that is so old was left by a writer that died.
 ABANDONED = timedelta(hours=1)
+
+#: Most bytes of what is told of a dead file.
+MOST_REASON = 500
+#: What opening says of a link, of a socket, and of what may not be read.
+_NOT_PLAIN = (errno.ELOOP, errno.ENXIO, errno.EACCES)
 
 _SEAT = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 #: ``<ULID>.<pid>.<host>.json``, and ``<ULID>.<pid>.<host>,<n>.json`` when it is delivered for the n-th time.
@@ -47,7 +54,7 @@ class Claimed:
     def renew(self) -> bool:
         """Begin the lease anew; False: it was over."""
         with contextlib.suppress(FileNotFoundError):
-            os.utime(self.inbox.path(CUR, self.name), (self.inbox.now(), self.inbox.now()))
+            os.utime(self.inbox.path(CUR, self.name), (self.inbox.now(), self.inbox.now()), follow_symlinks=False)
             return True
         return False
 
@@ -104,7 +111,7 @@ class Inbox:
         host = re.sub(r"[^\w-]", "-", socket.gethostname(), flags=re.ASCII) or "host"
         name = f"{mark}.{os.getpid()}.{host}.json"
         written = self.path(TMP, name)
-        descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
@@ -125,11 +132,11 @@ class Inbox:
         for name in self._names(NEW):
             with contextlib.suppress(FileNotFoundError):
                 # Its lease begins before it is claimed: nobody may find it claimed with an old time.
-                os.utime(self.path(NEW, name), (self.now(), self.now()))
+                os.utime(self.path(NEW, name), (self.now(), self.now()), follow_symlinks=False)
                 if not self.move(name, NEW, CUR):
                     continue
                 try:
-                    envelope = read_envelope(self.path(CUR, name).read_bytes(), to=self.to or self.seat)
+                    envelope = read_envelope(read_plain(self.path(CUR, name)), to=self.to or self.seat)
                 except PayloadError as error:
                     self.bury(name, CUR, str(error))
                     continue
@@ -166,7 +173,11 @@ class Inbox:
         """Move a message to the dead, and write beside it why."""
         if not self.move(name, source, DEAD):
             return False
-        self.path(DEAD, f"{name}.reason").write_text(reason + "\n", encoding="utf-8")
+        beside = self.path(DEAD, f"{name}.reason")
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            os.unlink(beside)  # whoever lives here could have made it a link to a file of ours
+        with contextlib.suppress(FileExistsError), open(beside, "x", encoding="utf-8") as file:
+            file.write(reason + "\n")
         return True
 
     # --- looking ----------------------------------------------------------------------------------------------------
@@ -179,8 +190,13 @@ class Inbox:
         """What lies with the dead and nobody was told of: the file's name, and why."""
         for name in self._names(DEAD):
             if not self.path(DEAD, f"{name}.told").exists():
-                reason = self.path(DEAD, f"{name}.reason")
-                yield name, reason.read_text(encoding="utf-8").strip() if reason.exists() else "nobody wrote why"
+                yield name, self._reason(name) or "nobody wrote why"
+
+    def _reason(self, name: str) -> str:
+        with contextlib.suppress(FileNotFoundError, PayloadError):
+            found = read_plain(self.path(DEAD, f"{name}.reason"))[:MOST_REASON].decode("utf-8", "replace")
+            return found.replace("\x00", "").strip()
+        return ""
 
     def told(self, name: str) -> None:
         """Note that somebody was told of a dead message."""
@@ -191,14 +207,14 @@ class Inbox:
         found = 0
         for folder, limit in ((DONE, age), (TMP, ABANDONED)):
             for name in self._names(folder):
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):
                     if self._age(folder, name) > limit.total_seconds():
                         os.unlink(self.path(folder, name))
                         found += 1
         return found
 
     def _age(self, folder: str, name: str) -> float:
-        return self.now() - os.stat(self.path(folder, name)).st_mtime
+        return self.now() - os.lstat(self.path(folder, name)).st_mtime
 
     def _names(self, folder: str) -> list[str]:
         try:
@@ -213,6 +229,27 @@ class Inbox:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def read_plain(path: Path) -> bytes:
+    """The content of a plain file, at most a byte more than an envelope has. Raises FileNotFoundError and PayloadError.
+
+    A link, a folder or a pipe is not followed, opened or waited for: whoever lives in the folder could have put it
+    there to have a file of ours read, or a reader held up.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno not in _NOT_PLAIN:
+            raise
+        raise PayloadError("this is no plain file that can be read") from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise PayloadError("this is no plain file that can be read")
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(MOST_BYTES + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _deliveries(name: str) -> int:

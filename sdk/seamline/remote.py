@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from seamline import effect
 from seamline.cloudevents import to_cloudevent
 from seamline.context import Account
-from seamline.envelope import ENGINE, Envelope
+from seamline.envelope import ENGINE, Envelope, storable
 from seamline.errors import NeedsHuman, PayloadError, RetryLater
 from seamline.events.base import Event, When, catalogue, reasons
 from seamline.events.control import MessageDelivered
@@ -164,6 +164,8 @@ class Effects(_Asked):
 
 def read_effects(told: Any) -> list[effect.Effect]:
     """The effects that a seat asks for. Raises PayloadError, NeedsHuman and RetryLater."""
+    if not storable(told):
+        raise PayloadError("these are no effects: a text holds a NUL or half a character, which no store takes")
     try:
         found = Effects.model_validate(told)
     except ValidationError as error:

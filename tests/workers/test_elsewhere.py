@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -154,6 +155,74 @@ def test_a_seat_elsewhere_may_give_a_case_to_a_human(office: Office) -> None:
     assert "risk.flagged" in office.company.types()
 
 
+def _lay_down(office: Office, content: bytes = b"", name: str = "01J0000000000000000000000A.1.h.json") -> Path:
+    path = office.out.path(NEW, name)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\ud800b"])
+@pytest.mark.parametrize("place", ["id", "text"])
+def test_r64_a_reply_that_no_store_takes_is_dead_and_the_next_one_counts(office: Office, text: str, place: str) -> None:
+    office.company.tell(viewed())
+    office.company.work()
+    body = {"schema": "effects.v1", "effects": [{"kind": "log", "text": text if place == "text" else "x"}]}
+    told = {
+        "id": text if place == "id" else "r0", "type": "RESPONSE", "from": "pulse", "to": ENGINE, "conversation": "c",
+        "in_reply_to": "1.pulse", "body": body, "created_at": "2026-11-20T12:00:00Z", "v": 1, "exchange": 1,
+        "topic": "", "cause": [],
+    }  # fmt: skip
+    if text.isascii():
+        told["content_sha256"] = Envelope.model_validate(told).digest()
+    else:
+        told["content_sha256"] = "0" * 64
+    _lay_down(office, json.dumps(told).encode())
+    office.reply("1.pulse", {"kind": "log", "text": "fine"}, id="later")
+    assert office.company.one("SELECT envelope FROM replies") == "later"
+    assert office.company.states() == [("proposal.viewed", "pulse", "done")]
+    assert [name for name, _ in office.out.dead()] == ["01J0000000000000000000000A.1.h.json"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "broken link", "pipe", "giant"])
+def test_r64_what_is_no_plain_file_is_dead_and_neither_read_nor_waited_for(
+    office: Office, kind: str, tmp_path: Path
+) -> None:
+    office.company.tell(viewed())
+    office.company.work()
+    path = _lay_down(office)
+    if kind == "giant":
+        os.truncate(path, 64 * 1024 * 1024 * 1024)  # of holes; whoever reads it whole has no memory left
+    else:
+        path.unlink()
+        ours = tmp_path / "ours"
+        ours.write_text("hush")
+        make = {
+            "folder": path.mkdir,
+            "link": lambda: path.symlink_to(ours),
+            "broken link": lambda: path.symlink_to(tmp_path / "nothing"),
+            "pipe": lambda: os.mkfifo(path),
+        }
+        make[kind]()
+    office.reply("1.pulse", {"kind": "log", "text": "fine"}, id="later")
+    assert os.path.lexists(office.out.path(DEAD, path.name))
+    assert office.company.one("SELECT envelope FROM replies") == "later"
+
+
+def test_r64_a_link_laid_beside_the_dead_has_nothing_of_ours_read_or_written(office: Office, tmp_path: Path) -> None:
+    ours = tmp_path / "ours"
+    ours.write_text("hush")
+    path = _lay_down(office, b"no envelope")
+    office.out.path(DEAD, f"{path.name}.reason").symlink_to(ours)
+    second = "01J0000000000000000000000B.1.h.json"
+    office.out.path(DEAD, second).write_text("no envelope")
+    office.out.path(DEAD, f"{second}.reason").symlink_to(ours)
+    while office.outbox.some():
+        pass
+    assert ours.read_text() == "hush"
+    assert "hush" not in str(office.company.all("SELECT * FROM tasks"))
+    assert office.out.path(DEAD, f"{path.name}.reason").read_text().strip() == "this is no JSON"
+
+
 def test_a_reply_to_a_handoff_that_runs_waits_until_it_has_ended(office: Office) -> None:
     office.company.tell(viewed())
     office.reply("1.pulse", RISK)
@@ -298,9 +367,12 @@ def test_r64_every_seat_inside_has_an_inbox_folder_that_mirrors_its_messages(wor
     assert sorted(envelope.body["text"] for envelope in told) == ["They read P1", "They read P2"]
     assert list(Inbox(tmp_path / "bus", "pepper").path(NEW).iterdir()) == []
     company.work()
+    ours = json.loads(next(inbox.path(NEW).iterdir()).read_bytes())
+    del ours["content_sha256"]
+    inbox.put(Envelope.model_validate(ours | {"id": "strange", "body": {"schema": "note.v1"}}))
     mirror._tidied = 0.0
     mirror.some()
-    assert [len(list(inbox.path(folder).iterdir())) for folder in (NEW, DONE)] == [0, 2]
+    assert [len(list(inbox.path(folder).iterdir())) for folder in (NEW, DONE)] == [1, 2]
     with company.store.read() as connection:
         assert not mirror.due(connection)
 

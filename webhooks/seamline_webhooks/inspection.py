@@ -23,7 +23,7 @@ from seamline_workers.clock import business_clock
 from seamline_workers.config import Config, load_config
 from seamline_workers.process import Process, load_process
 from seamline_workers.registry import build_adapters
-from seamline_workers.store.desk_schema import deadlines
+from seamline_workers.store.desk_schema import deadlines, drafts
 from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.migrate import current, newest
 from seamline_workers.store.reading.backlog import backlog, by_seat
@@ -47,6 +47,8 @@ SILENT = timedelta(days=7)
 NO_TRAFFIC = timedelta(days=7)
 #: A deadline that has not fired so long after its time was missed.
 OVERDUE = timedelta(hours=1)
+#: A text that was approved and has not gone out so long after waits for its provider.
+UNSENT = timedelta(minutes=15)
 #: A delivery or a handoff that waits for so long says that no worker gets to it.
 BEHIND_S = 15 * 60
 #: Deliveries that are looked through for quarantined ones.
@@ -204,6 +206,7 @@ def _work(store: Store, config: Config) -> Iterator[Finding]:
     yield from _seatless(store, config)
     yield from _idle_seats(store, config, now)
     yield from _overdue(store)
+    yield from _unsent(store)
     yield from _map(store)
     if waiting["dead"].count:
         message = f"{waiting['dead'].count} were given up"
@@ -285,6 +288,29 @@ def _overdue(store: Store) -> Iterator[Finding]:
         message = f"{count} are past due, the oldest since {written(oldest)}"
         fix = "Start one: seamline worker. Where one runs, the seats that they are for are no longer in the roster."
         yield Finding("warning", "overdue", "deadlines", message, fix)
+
+
+def _unsent(store: Store) -> Iterator[Finding]:
+    """Texts that were approved and did not go out, and sendings of which nobody knows the end; by channel."""
+    late = business_clock()() - int(UNSENT.total_seconds() * 1_000_000)
+    stuck = drafts.c.state.in_(("approved", "dispatching")) & (drafts.c.decided_at < late)
+    stuck &= drafts.c.not_before.is_(None) | (drafts.c.not_before < late)
+    counted = select(drafts.c.channel, func.count(), func.min(drafts.c.decided_at), func.max(drafts.c.reason))
+    with store.read() as connection:
+        waiting = connection.execute(counted.where(stuck).group_by(drafts.c.channel).order_by(drafts.c.channel)).all()
+        unknown = connection.execute(
+            counted.where(drafts.c.state == "unknown").group_by(drafts.c.channel).order_by(drafts.c.channel)
+        ).all()
+    for channel, count, since, reason in waiting:
+        message = f"{count} approved did not go out, the first since {written(since)}" + (
+            f": {reason}" if reason else ""
+        )
+        fix = "They go out by themselves once the provider takes them, unless they expire. Look: seamline why draft ID"
+        yield Finding("warning", "unsent", f"channels.{channel}", message, fix)
+    for channel, count, since, reason in unknown:
+        message = f"{count} may have gone out or not, the first of {written(since)}" + (f": {reason}" if reason else "")
+        fix = "Look at the provider, then say so: seamline drafts resolve ID --result sent or failed --reason TEXT"
+        yield Finding("warning", "unknown-send", f"channels.{channel}", message, fix)
 
 
 def _map(store: Store) -> Iterator[Finding]:

@@ -13,7 +13,19 @@ from seamline.boundary import Roster
 from seamline.cloudevents import NOT_DATA
 from seamline.effect import Check, Deadline, Draft, Effect, Emit, Flag, Log, Message, Task
 from seamline.errors import SeamlineError
-from seamline.events import DraftDispatched, MessageDelivered
+from seamline.events import (
+    ChatSent,
+    CoachingPosted,
+    DraftDispatched,
+    EmailSent,
+    ExitCorrespondenceSent,
+    MessageDelivered,
+    OfferSent,
+    OutreachSent,
+    ProposalSent,
+    ResponseSent,
+    SummarySent,
+)
 from seamline.events.base import Event, event_id, reasons
 from seamline.guard import Refusal
 from seamline.seat import Seat
@@ -228,6 +240,15 @@ class Asking:
 
 #: What only a dispatch can know of the fact that it makes.
 DISPATCHED = ("message_id", "message_ref", "approval_id")
+#: The facts that a dispatch makes. It says them with a human's trust, and that human saw a text, not a fact: of any
+#: other (a signed contract, an answer of the customer) no seat makes one out of an approval.
+_SENDINGS = frozenset(
+    event.event_type
+    for event in (
+        ChatSent, CoachingPosted, EmailSent, ExitCorrespondenceSent, OfferSent, OutreachSent, ProposalSent,
+        ResponseSent, SummarySent,
+    )
+)  # fmt: skip
 
 
 def unfit(event: type[Event], fields: Mapping[str, Any], under: type[Event] | None = None) -> str | None:
@@ -237,6 +258,8 @@ def unfit(event: type[Event], fields: Mapping[str, Any], under: type[Event] | No
     """
     if event.nature != "fact":
         return f"it is a {event.nature}, and a text that is sent makes a fact"
+    if event.event_type not in _SENDINGS:
+        return f"sending a text makes one of {', '.join(sorted(_SENDINGS))}"
     guarded = set() if under is None else set(under.model_fields) - set(event.model_fields)
     told = {name: value for name, value in to_jsonable_python(dict(fields)).items() if name not in guarded}
     told |= {name: "x" for name in DISPATCHED if name in event.model_fields}

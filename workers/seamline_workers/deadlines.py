@@ -6,7 +6,7 @@ the transaction that says so; a process that was down for a week does what it mi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -40,9 +40,9 @@ SOME = 100
 #: Microseconds for which a row is left alone that this process's roster does not know: a newer one's may.
 UNKNOWN_FOR = 86_400_000_000
 
-_SET_SINCE = text("""
-SELECT id, "unless" FROM deadlines WHERE id > :last AND "unless" <> '' ORDER BY id LIMIT 1000
-""")
+_SET = text("""SELECT DISTINCT "unless" FROM deadlines WHERE state = 'armed' AND "unless" <> ''""")
+_LAST = text("SELECT coalesce(max(id), 0) FROM deadlines")
+_SET_SINCE = text("""SELECT id, "unless" FROM deadlines WHERE id > :last ORDER BY id LIMIT 1000""")
 
 
 @dataclass
@@ -91,13 +91,17 @@ class Deadlines:
     def arm(self) -> None:
         """Arm what is asked about the company every day; learn what ends what seats have set."""
         with self.store.begin() as connection:
-            self._learn(connection)
+            self._heard = int(connection.execute(_LAST).scalar_one())
+            self._listen(connection.execute(_SET).scalars())
             self.plan.dailies.arm(connection, self.clock())
 
     def _learn(self, connection: Connection) -> None:
         rows = connection.execute(_SET_SINCE, {"last": self._heard}).all()
-        self.plan.listen(kind for row in rows for kind in row.unless.strip(",").split(","))
-        self._heard = max((row.id for row in rows), default=self._heard)
+        self._listen(row.unless for row in rows)
+        self._heard = rows[-1].id if rows else self._heard
+
+    def _listen(self, several: Iterable[str]) -> None:
+        self.plan.listen(kind for unless in several for kind in unless.split(",") if kind)
 
     def _sweep(self, taken: dict[int, int], now: int) -> None:
         with self.store.begin() as connection:

@@ -50,7 +50,8 @@ def from_us(us: int) -> datetime:
 class Told:
     """One item and what it became: entries without an account yet, each with whom it is about.
 
-    ``decisions`` are commands of humans, which are judged when the item is written.
+    ``decisions`` are commands of humans, which are judged when the item is written; ``judged``: that was before, and
+    nothing came of them.
     """
 
     n: int
@@ -59,6 +60,7 @@ class Told:
     reason: str | None = None
     entries: list[tuple[Entry, Subject]] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    judged: bool = False
 
 
 @dataclass(slots=True)

@@ -32,8 +32,8 @@ SELECT id FROM drafts WHERE wake_at <= :now AND state IN ('incomplete', 'pending
 """
 # `wake_at`: by the index of what is to be looked after.
 _LOST = """
-SELECT id FROM drafts WHERE wake_at IS NOT NULL AND state = 'dispatching'
-AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = drafts.lease >> :bits) ORDER BY id LIMIT :n
+SELECT id FROM drafts WHERE wake_at > 0 AND state = 'dispatching'
+AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = drafts.lease >> :bits) ORDER BY wake_at LIMIT :n
 """
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, bindparam, text
 
 from seamline.envelope import Envelope, read_envelope
 from seamline.errors import PayloadError
@@ -42,7 +42,9 @@ _HEAD = text("SELECT recorded FROM ledger_head WHERE id = 1")
 _ENTRIES = text("""
 SELECT seq, at, action, subject, event_seq, cause, content FROM record WHERE seq > :after AND seq <= :upto ORDER BY seq
 """)
-_STATE = text("SELECT state FROM handoffs WHERE event_seq = :seq AND seat = :seat")
+_HANDLED = text(f"""
+SELECT event_seq FROM handoffs WHERE event_seq IN :seqs AND seat = :seat AND state > {RETRYING}
+""").bindparams(bindparam("seqs", expanding=True))
 
 
 @dataclass
@@ -122,13 +124,18 @@ class Mirror:
 
     def _tidy(self, inbox: Inbox) -> None:
         """Move to ``done`` what its seat has handled, and delete what is old."""
-        for path in sorted(inbox.path(NEW).glob("*.json")):
-            with contextlib.suppress(FileNotFoundError, PayloadError):
-                seq = int(read_envelope(path.read_bytes(), to=inbox.seat).body["event"])
-                with self.store.read() as connection:
-                    state = connection.execute(_STATE, {"seq": seq, "seat": inbox.seat}).scalar()
-                if state is not None and state > RETRYING:
-                    inbox.move(path.name, NEW, DONE)
+        waiting: dict[int, str] = {}
+        for path in inbox.path(NEW).glob("*.json"):
+            # A file that is not ours is not ours to move.
+            with contextlib.suppress(FileNotFoundError, PayloadError, KeyError, ValueError):
+                waiting[int(read_envelope(path.read_bytes(), to=inbox.seat).body["event"])] = path.name
+        numbers = sorted(waiting)
+        for start in range(0, len(numbers), BATCH):
+            some = numbers[start : start + BATCH]
+            with self.store.read() as connection:
+                done = connection.execute(_HANDLED, {"seqs": some, "seat": inbox.seat}).scalars().all()
+            for seq in done:
+                inbox.move(waiting[seq], NEW, DONE)
         inbox.prune(KEPT)
 
 

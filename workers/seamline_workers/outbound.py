@@ -110,8 +110,9 @@ class Outbound:
         return f"gate {gate.id} is {names}'s; {human.name} holds none of these seats"
 
     def is_agent(self, name: str) -> bool:
-        """Whether this is the name of an agent's seat."""
-        return any(seat.name == name and seat.kind == "agent" for seat in self.roster.seats)
+        """Whether this is the name of an agent's seat, however it is written, or of an entry of people that is one."""
+        agents = {seat.name for seat in self.roster.seats if seat.kind == "agent"}
+        return any(one.strip().lower() in agents for one in self.names(name))
 
     def _holds(self, name: str, seat: Seat) -> bool:
         """Whether somebody of this name sits in a seat; one without an assignee is any approver's."""

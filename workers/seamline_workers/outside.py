@@ -15,7 +15,7 @@ from seamline.call import drive
 from seamline.delivery import Decision
 from seamline.transport import Transport
 from seamline_workers.desk.draft import Approval, approve, demand_seen, note_refusal, reject
-from seamline_workers.desk.refusal import Conflict, Forbidden, NoSuch, Refused
+from seamline_workers.desk.refusal import AgentDecides, Conflict, Forbidden, NoSuch, Refused
 from seamline_workers.log import log
 from seamline_workers.outbound import Human, Outbound
 from seamline_workers.registry import Source
@@ -81,9 +81,9 @@ def decide_from_outside(connection: Connection, outbound: Outbound, source: Sour
             approve(connection, outbound, decision.request_id, Approval(decision.seen_sha256), by)
         else:
             reject(connection, outbound, decision.request_id, f"rejected by a button at {source.name}", by)
+    except (Refused, AgentDecides) as error:
+        note_refusal(connection, outbound, error.refused if isinstance(error, AgentDecides) else error)
+        return str(error)
     except (NoSuch, Forbidden, Conflict) as error:
         return str(error)
-    except Refused as refused:
-        note_refusal(connection, outbound, refused)
-        return str(refused)
     return None

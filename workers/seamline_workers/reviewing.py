@@ -28,7 +28,13 @@ from seamline_workers.store.entry import Entry
 def against(connection: Connection, outbound: Outbound, held: Held, now: int) -> Refusal | None:
     """The first thing that stands against sending a draft, whoever approves it; None: nothing does."""
     row = held.row
-    for refusal in (_lapsed(row, now), _closed(connection, outbound, held), _stale(connection, held), _changed(row)):
+    for refusal in (
+        _lapsed(row, now),
+        _regraded(outbound, row),
+        _closed(connection, outbound, held),
+        _stale(connection, held),
+        _changed(row),
+    ):
         if refusal is not None:
             return refusal
     fields = {**json.loads(row.fields), "figures": json.loads(row.figures)}
@@ -65,6 +71,14 @@ def _closed(connection: Connection, outbound: Outbound, held: Held) -> Refusal |
         return None
     way = f"{row.channel} to a {row.audience}"
     return Refusal("R71", "AGENT_MAY_NOT_SEND", f"no gate with a human opens {way} for {row.seat} any more")
+
+
+def _regraded(outbound: Outbound, row: Row[Any]) -> Refusal | None:
+    """Refuse what was for our own people, where one of them is so no more: another gate decides about it."""
+    audience = outbound.ours.audience(row.channel, json.loads(row.recipients))
+    if audience == row.audience:
+        return None
+    return Refusal("R72", "CONFLICT", f"its recipients are a {audience}'s now: edit it, and its own gate decides")
 
 
 def _stale(connection: Connection, held: Held) -> Refusal | None:

@@ -59,12 +59,13 @@ class Settling:
                 "sent_at": now,
                 "wake_at": None,
                 "message_ref": sent.reference,
-                "reason": reason or row.reason,
+                # After a second try it says why the first had to wait; the approver's note is in approval.decided.
+                "reason": reason or (row.reason if row.attempts < 2 else None),
             }
             entries = [self._dispatched(row, sent, reason, now), *self._fact(connection, held, sent, now, by)]
         elif sent.result == "later":
             wake = now + sent.wait if row.expires_at is None else min(now + sent.wait, row.expires_at)
-            values = {"state": "approved", "lease": None, "wake_at": wake}
+            values = {"state": "approved", "lease": None, "wake_at": wake, "reason": reason}
         elif sent.result == "held":
             values = {"state": "pending", "lease": None, "wake_at": row.expires_at, "reason": reason}
             values |= {"decided_by": None, "decided_at": None, "approval": None, "confirmed": "{}"}

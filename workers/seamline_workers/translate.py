@@ -112,6 +112,8 @@ class Translator:
         assert self.decide is not None
         if row.baseline:
             refused = ["decided before this source counted"] * len(told.decisions)
+        elif told.judged:
+            refused = ["it was not counted when it was pressed: press again"] * len(told.decisions)
         else:
             said = [self.decide(connection, source, one, now) for one in told.decisions]
             refused = [reason for reason in said if reason]
@@ -179,6 +181,8 @@ class Translator:
                     continue
                 # Made anew: a transaction that is done again must not see what the first try left.
                 told = reading.items[n] = Told(told.n, item)
+                # A press that was refused is over: whoever translates it again is not the human who pressed.
+                told.judged = former is not None and former.key == item.key and former.state == IGNORED
                 self._normalize(source, reading.row, told)
         return answers
 

@@ -35,7 +35,7 @@ class ApprovalRequested(Event, type="approval.requested", nature="control"):
 
 
 class ApprovalDecided(Event, type="approval.decided", nature="control"):
-    """A human decided about exactly this text."""
+    """A human decided about exactly this text; ``map_row`` is the gate that the boundary map gave it to."""
 
     draft_id: Id
     draft_sha256: str
@@ -43,6 +43,8 @@ class ApprovalDecided(Event, type="approval.decided", nature="control"):
     by: Personal[str]
     edited: bool = False
     reason: Personal[str | None] = None
+    map_row: str | None = None
+    map_version: str | None = None
 
 
 class ApprovalExpired(Event, type="approval.expired", nature="control"):

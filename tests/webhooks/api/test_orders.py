@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import select
 
+from seamline_webhooks.app import create_app
+from seamline_workers.config import load_config
 from seamline_workers.store import schema
 from seamline_workers.store.store import Store
 from support.seed import Seed
@@ -166,3 +169,23 @@ def test_of_one_order_sent_eight_times_at_once_one_is_planned(client: Client, be
 
 def test_get_is_not_allowed_where_an_order_is_sent(client: Client, bearer: Bearer) -> None:
     assert code(client.get("/api/v1/tasks/1/done", headers=bearer("admin"))) == (405, "method")
+
+
+def test_r71_no_agent_orders_what_a_human_decides(folder: Path, seed: Seed) -> None:
+    value = "agent-0123456789abcdef"
+    path = folder / "seamline.toml"
+    text = path.read_text().replace("tokens = [", f'tokens = ["literal:Dirk:admin:{value}", ')
+    path.write_text(text)
+    bearer = {"authorization": f"Bearer {value}"}
+    with TestClient(create_app(load_config(path, environ={}))) as running:
+        for order, body in (
+            ("flags/1/clear", {"reason": "all is well"}),
+            ("accounts/1/exit/pixel", {"reason": "handed over"}),
+            ("accounts/1/events", {"type": "contract.signed"}),
+            ("boundary/confirm", {"sha256": "0" * 64}),
+            ("sources/demo/resume", None),
+        ):
+            answer = running.post(f"/api/v1/{order}", json=body, headers=bearer)
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+            assert "Dirk is an agent's seat" in answer.json()["detail"]
+        assert running.get("/api/v1/accounts", headers=bearer).status_code == 200

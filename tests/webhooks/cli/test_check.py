@@ -13,7 +13,7 @@ from seamline_webhooks import inspection
 from seamline_webhooks.health import Health
 from seamline_workers.config import load_config
 from seamline_workers.store import intake_sqlite, schema
-from seamline_workers.store.desk_schema import deadlines
+from seamline_workers.store.desk_schema import deadlines, drafts
 from seamline_workers.store.store import now_us
 from support.seed import Seed
 from support.servers import Redis
@@ -178,6 +178,34 @@ def test_deadlines_that_nobody_fired_are_found(run: Run, seed: Seed) -> None:
     seed.put(deadlines, key="late", due_at=now_us() - DAY_US, **row)
     found = next(one for one in run("check", "--json").json["findings"] if one["code"] == "overdue")
     assert found["message"].startswith("1 are past due")
+
+
+def test_texts_that_did_not_go_out_and_sendings_of_unknown_end_are_found_by_channel(run: Run, seed: Seed) -> None:
+    row = {
+        "account_id": seed.account(),
+        "seat": "sales",
+        "channel": "mail",
+        "audience": "customer",
+        "recipients": "[]",
+        "body": "Hello",
+        "sha256": "0" * 64,
+        "as_of": 1,
+        "author": "sales",
+        "cause": "1",
+        "reason": "send: POST mail.example.com answered 429",
+        "created_at": 1,
+    }
+    seed.put(drafts, key="0", state="approved", decided_at=now_us() - 1, **row)
+    waits = {"decided_at": now_us() - DAY_US, "not_before": now_us() + DAY_US}
+    seed.put(drafts, key="1", state="approved", **waits, **row)
+    assert not {("warning", "unsent"), ("warning", "unknown-send")} & codes(run("check", "--json"))
+    seed.put(drafts, key="2", state="approved", decided_at=now_us() - DAY_US, **row)
+    seed.put(drafts, key="3", state="unknown", decided_at=now_us() - DAY_US, **row)
+    found = {one["code"]: one for one in run("check", "--json").json["findings"]}
+    assert found["unsent"]["subject"] == "channels.mail"
+    assert found["unsent"]["message"].startswith("1 approved did not go out")
+    assert found["unsent"]["message"].endswith("answered 429")
+    assert "seamline drafts resolve" in found["unknown-send"]["fix"]
 
 
 def test_r12_a_channel_that_no_gate_opens_is_an_error(run: Run, company: Path) -> None:

@@ -107,6 +107,17 @@ def test_r71_r72_nobody_else_decides_and_never_an_agent(office: MakeOffice, name
     assert company.draft(number).state == "pending"
 
 
+@pytest.mark.parametrize("name", ["Pepper", " pepper ", "pepper@ours.example"])
+def test_r71_an_agent_decides_under_none_of_its_names(office: MakeOffice, name: str) -> None:
+    people = {"pepper": {"email": "pepper@ours.example", "role": "approver"}}
+    company = office(gates=[Gate("g", ("coo",))], people=people)
+    number = company.lead()
+    for role in ("approver", "admin"):
+        with pytest.raises(Forbidden, match="only a human decides"):
+            company.works.approve(number, Human(name, role))
+    assert company.draft(number).state == "pending"
+
+
 def test_admins_and_whom_a_gate_escalates_to_may_decide(office: MakeOffice) -> None:
     gate = Gate("g", ("closer",), escalates_to="backup")
     company = office(*SEATED, gates=[gate], people=PEOPLE)
@@ -124,6 +135,15 @@ def test_four_eyes_whoever_edited_does_not_approve(office: MakeOffice) -> None:
         company.works.approve(number)
     company.works.approve(number, Human("cfo", "approver"))
     assert company.draft(number).state == "approved"
+
+
+def test_four_eyes_are_not_those_of_one_human_under_two_names(office: MakeOffice) -> None:
+    company = office(gates=[Gate("g", ("coo",), four_eyes=True)], people=PEOPLE)
+    number = company.lead()
+    company.works.edit(number, Human("anna@ours.example", "approver"), body="By hand")
+    with pytest.raises(Forbidden, match="four eyes"):
+        company.works.approve(number, Human("anna", "approver"))
+    assert company.draft(number).state == "pending"
 
 
 # --- once -----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from seamline_workers.desk.refusal import Conflict
 from seamline_workers.interpret import from_us
 from seamline_workers.outbound import Human
 from seamline_workers.store import processes
+from seamline_workers.store.reading.why import explain
 from support.office import MakeOffice, Office, drafting
 from support.recording import Mailbox
 from support.works import event
@@ -178,6 +179,8 @@ def test_a_provider_that_is_busy_is_asked_again_later_and_once(office: MakeOffic
     company.works.dispatch_some()
     row = company.draft(number)
     assert (row.state, row.wake_at, row.lease) == ("approved", company.clock.at + 3_600_000_000, None)
+    said = explain(company.works.store, "draft", str(number))[0]["text"]
+    assert "answered 429; tried 1 times, again at " in said
     tried = len(company.mailbox.sent)
     company.mailbox.answer = lambda _: (200, {"id": "m-1"})
     company.works.dispatch_some()
@@ -185,6 +188,7 @@ def test_a_provider_that_is_busy_is_asked_again_later_and_once(office: MakeOffic
     company.clock.pass_hours(1)
     company.works.dispatch_some()
     assert (company.draft(number).state, len(company.mailbox.sent)) == ("sent", tried + 1)
+    assert company.draft(number).reason is None
     assert len(told(company, "draft.dispatched")) == 1
 
 

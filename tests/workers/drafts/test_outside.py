@@ -9,6 +9,7 @@ import pytest
 from seamline.adapter import Adapter
 from seamline.call import Call, Calls
 from seamline.dispatch import NoticeDraft
+from seamline_workers.replay import translate_again
 from support.office import MakeOffice, Office, drafting
 
 PEOPLE = {
@@ -76,6 +77,14 @@ def test_what_a_guard_refuses_by_a_button_is_written_down_too(office: MakeOffice
     assert company.works.types()[-1] == "guard.refused"
 
 
+def test_r71_an_agent_that_presses_a_button_decides_nothing_and_the_record_tells_of_it(office: MakeOffice) -> None:
+    company = office(people={"pepper": {"slack": "T1/W1", "role": "approver"}})
+    number = company.lead()
+    assert "only a human decides" in (press(company, number) or "")
+    assert company.draft(number).state == "pending"
+    assert company.works.types()[-1] == "guard.refused"
+
+
 def test_what_is_asked_besides_is_not_answered_by_a_button(office: MakeOffice) -> None:
     company = office(drafting(missing=["the price list"]), people=PEOPLE)
     number = company.lead()
@@ -120,3 +129,21 @@ def test_decisions_among_other_deliveries_are_judged_in_their_order(office: Make
     reason = company.works.one("SELECT reason FROM items WHERE key = 'b'")
     assert reason.startswith("a message came after what this text knew")
     assert company.works.types()[-1] == "email.received"
+
+
+def test_r71_a_press_that_was_refused_approves_nothing_when_somebody_translates_it_again(office: MakeOffice) -> None:
+    company = office(people=PEOPLE)
+    number = company.lead()
+    party = {"email": "dana@acme.example"}
+    mail = {"type": "email.received", "party": party, "message_id": "M", "sender": "dana@acme.example"}
+    company.works.tell({"key": "mail", "events": [mail]})
+    pressed = {"request_id": str(number), "verdict": "approve", "actor": "T1/W1"}
+    pressed["seen_sha256"] = company.draft(number).sha256
+    delivery = company.works.tell({"key": "press", "events": [], "decisions": [pressed]})
+    company.works.edit(number)  # the text stands, by somebody who has read the mail
+    with company.works.store.begin() as connection:
+        assert translate_again(connection, delivery)
+    company.works.translate()
+    assert company.draft(number).state == "pending"
+    reason = company.works.one("SELECT reason FROM items WHERE key = 'press'")
+    assert reason == "it was not counted when it was pressed: press again"

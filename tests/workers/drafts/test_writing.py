@@ -10,7 +10,7 @@ import pytest
 
 from seamline import Seat, SyncContext
 from seamline.dispatch import Attachment, content_sha256
-from seamline.events import LeadReceived, LeadTriaged, OfferSent, ResponseSent
+from seamline.events import ContractSigned, EmailReceived, LeadReceived, LeadTriaged, OfferSent, ResponseSent
 from seamline.gate import Gate, StageRow
 from seamline_workers.desk.handoff import replay_handoff
 from seamline_workers.store.reading.handoffs import handoff_id
@@ -123,6 +123,8 @@ def test_two_drafts_of_one_run_without_a_key_do_not_displace_each_other(office: 
     ("sends", "fields", "reason"),
     [
         (LeadTriaged, {}, "it is a judgement, and a text that is sent makes a fact"),
+        (ContractSigned, {"signatories": ["Dana"]}, "sending a text makes one of chat.sent, "),
+        (EmailReceived, {"sender": "dana@acme.example"}, "sending a text makes one of chat.sent, "),
         (ResponseSent, {"lead": "L1"}, "lead: Extra inputs are not permitted"),
         (OfferSent, {"amount": 1}, "amount"),
     ],

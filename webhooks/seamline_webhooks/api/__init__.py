@@ -32,6 +32,9 @@ def api_routers(api: Api) -> list[Router]:
             raise Problem("not-found", "There is nothing at this address; /schema lists what there is.")
         if not actor.may(needed):
             raise Problem("forbidden", f"This needs the role {needed}; {actor.name}'s token is a {actor.role}'s.")
+        # What an agent tries with a draft is judged there, so that the record tells of it.
+        if needed != "viewer" and not handler.opt.get("judges") and api.outbound.is_agent(actor.name):
+            raise Problem("forbidden", f"{actor.name} is an agent's seat: only a human orders this.")
         connection.scope["user"] = actor
 
     return [

@@ -113,7 +113,7 @@ def _route(action: str, says: str, order: Callable[..., dict[str, Any]]) -> HTTP
         status_code=200,
         operation_id=f"{action}_drafts",
         summary=says,
-        opt={"role": "approver"},
+        opt={"role": "approver", "judges": True},
         responses={
             200: ResponseSpec(data_container=shapes.Draft, description="as it is afterwards"),
             **documented(400, 401, 403, 404, 409),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 import typer
 
@@ -24,6 +24,13 @@ UrlOption = Annotated[str | None, typer.Option("--url", help="Where the server i
 TokenOption = Annotated[
     str | None, typer.Option("--token", help="Who decides: the value of an API token; else SEAMLINE_TOKEN.")
 ]
+
+
+class _Nowhere(HTTPRedirectHandler):
+    """Follows no redirect: a token goes where it was told to go."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
 
 
 def order(
@@ -44,7 +51,7 @@ def order(
     asked = Request(f"{address}/api/v1/{path}", content, headers, method=method)  # noqa: S310
     # No proxy, and no redirect with the token: it goes where it was told to go.
     try:
-        with build_opener(ProxyHandler({})).open(asked, timeout=PATIENCE_S) as answer:
+        with build_opener(ProxyHandler({}), _Nowhere()).open(asked, timeout=PATIENCE_S) as answer:
             return jsons.loads(answer.read(LONGEST))
     except HTTPError as error:
         with error:

@@ -103,7 +103,7 @@ def approve(connection: Connection, outbound: Outbound, id: str, approval: Appro
     _demand_seen(row, approval.sha256)
     if row.state == "incomplete":
         _refuse(row, Refusal("R1", "INCOMPLETE", "without recipient, channel and text it cannot be sent: edit it"))
-    if gate.four_eyes and by.name in {edit["by"] for edit in json.loads(row.edits)}:
+    if gate.four_eyes and any(outbound.names(by.name) & outbound.names(edit["by"]) for edit in json.loads(row.edits)):
         raise Forbidden(f"gate {gate.id} wants four eyes: whoever edited a text does not approve it")
     refusal = against(connection, outbound, held, now)
     if refusal is not None:
@@ -148,6 +148,7 @@ def edit(connection: Connection, outbound: Outbound, id: str, wanted: Edit, by: 
         "subject": subject,
         "body": body,
         "audience": audience,
+        "gate": gate.id,
         "sha256": digest,
         "edits": json.dumps([*json.loads(row.edits), before]),
         "as_of": max(row.as_of, seen),
@@ -293,6 +294,8 @@ def _decided(row: Row[Any], decision: str, by: Human, now: int, reason: str | No
         "by": by.name,
         "edited": edited,
         "reason": reason,
+        "map_row": row.gate,
+        "map_version": row.map_version,
     }
     return say(row, "approval.decided", {name: value for name, value in fields.items() if value}, now)
 

@@ -189,15 +189,18 @@ def known(connection: Connection, source_id: int, keys: Sequence[str]) -> set[st
 
 
 class Former(NamedTuple):
-    """What an item that is translated again had: its entity's past, and the answers to its fetch."""
+    """What an item that is translated again had: its entity's past, the answers to its fetch, and what became of it."""
 
     key: str
     before: str | None
     answers: str | None
+    state: int
 
 
 # Items that became nothing are read anew; those that became events keep their row and are not told twice.
-_TAKE_BACK = text(f"DELETE FROM items WHERE delivery_id = :id AND state >= {IGNORED} RETURNING n, key, before, answers")
+_TAKE_BACK = text(
+    f"DELETE FROM items WHERE delivery_id = :id AND state >= {IGNORED}  RETURNING n, key, before, answers, state"
+)
 _KEPT = text("SELECT state FROM items WHERE delivery_id = :id")
 _ANSWERS = text("UPDATE items SET answers = :answers WHERE delivery_id = :id AND n = :n")
 

@@ -106,6 +106,8 @@ def _draft(connection: Connection, key: str) -> _Found:
     text += f"; not before {written(row.not_before)}" if row.not_before else ""
     text += f"; expires {written(row.expires_at)}" if row.expires_at else ""
     text += f"; {row.reason}" if row.reason else ""
+    if row.state == "approved" and row.attempts:
+        text += f"; tried {row.attempts} times, again at {written(row.wake_at)}"
     return text, ("event", str(row.cause))
 
 
