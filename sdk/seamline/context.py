@@ -15,6 +15,7 @@ from seamline.dispatch import Attachment
 from seamline.effect import (
     Check,
     Deadline,
+    Done,
     Draft,
     Effect,
     Emit,
@@ -262,6 +263,10 @@ class _Asking:
     ) -> None:
         """Give a human something to do. Raises TypeError where ``due_at`` has no offset."""
         self.effects.append(Task(title, text, key, assignee, _aware("due_at", due_at), rule))
+
+    def done(self, key: str) -> None:
+        """End this seat's own open tasks of a key: what they asked for has happened."""
+        self.effects.append(Done(key))
 
     def message(
         self,

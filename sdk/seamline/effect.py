@@ -40,6 +40,13 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Done:
+    """What this seat has given humans to do under this key, about this account, is over."""
+
+    key: str
+
+
+@dataclass(frozen=True)
 class Message:
     """A word from seat to seat. ``reply_to`` is the id of the message that it answers."""
 
@@ -141,11 +148,12 @@ class Check:
     key: str = ""
 
 
-Effect = Flag | Task | Message | Emit | Log | Draft | Deadline | Check
+Effect = Flag | Task | Done | Message | Emit | Log | Draft | Deadline | Check
 
 __all__ = [
     "Check",
     "Deadline",
+    "Done",
     "Draft",
     "Effect",
     "Emit",

@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json, to_jsonable_python
 
 from seamline.boundary import Roster
 from seamline.cloudevents import NOT_DATA
-from seamline.effect import Check, Deadline, Draft, Effect, Emit, Flag, Log, Message, Task
+from seamline.effect import Check, Deadline, Done, Draft, Effect, Emit, Flag, Log, Message, Task
 from seamline.errors import SeamlineError
 from seamline.events import (
     ChatSent,
@@ -93,6 +93,7 @@ class NotAllowed(SeamlineError):
 _KINDS: dict[type, int] = {
     Flag: desk_schema.FLAG,
     Task: desk_schema.TASK,
+    Done: desk_schema.ENDED,
     Message: desk_schema.MESSAGE,
     Emit: desk_schema.EMIT,
     Log: desk_schema.LOG,

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from seamline.boundary import Roster
-from seamline_workers import checklist, holding
+from seamline_workers import checklist, holding, managing
 from seamline_workers.clock import Clock, business_clock
 from seamline_workers.daily import Dailies
 from seamline_workers.expecting import Expecting, told_of
@@ -38,7 +38,7 @@ class Plan:
         self._declared = self.expecting.listens | self.dailies.listens | self.taking.listens
         self._ending: frozenset[str] | None = None
         self._reactions: dict[str, list[Reaction]] = {}
-        for event_type, reaction in (*holding.reactions(roster), *checklist.reactions()):
+        for event_type, reaction in (*holding.reactions(roster), *checklist.reactions(), *managing.reactions()):
             self._reactions.setdefault(event_type, []).append(reaction)
 
     def routes(self, entry: Entry) -> Sequence[tuple[str, int]]:

@@ -162,6 +162,12 @@ class ContactChanged(Event, type="contact.changed", stage="inquiry"):
     changes: Personal[dict[str, JsonValue]] = Field(default_factory=dict)
 
 
+class ContactAssigned(Event, type="contact.assigned", stage="inquiry"):
+    """Who looks after a customer from now on, as the CRM or a human says; ``manager`` is a name of our own."""
+
+    manager: Personal[str]
+
+
 class ContactMerged(Event, type="contact.merged", stage="inquiry"):
     """The CRM merged contacts; ``external_id`` is the one that stays."""
 

@@ -33,7 +33,7 @@ PROMISED = {
     """,
     "inquiry": """
         lead.received lead.triaged lead.untriaged lead.qualified email.received email.delivery_changed call.completed
-        email.triaged email.sent chat.received chat.sent response.sent contact.changed contact.merged
+        email.triaged email.sent chat.received chat.sent response.sent contact.assigned contact.changed contact.merged
         contact.erased
     """,
     "proposal": """

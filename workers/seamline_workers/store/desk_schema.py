@@ -11,9 +11,9 @@ from seamline_workers.store.columns import col, row_id, table
 
 # --- what seats asked for -------------------------------------------------------------------------------------------
 
-FLAG, TASK, MESSAGE, EMIT, LOG, DRAFT, DEADLINE, CHECK = range(1, 9)
+FLAG, TASK, MESSAGE, EMIT, LOG, DRAFT, DEADLINE, CHECK, ENDED = range(1, 10)
 #: Names of an effect's kind, by number.
-EFFECT_KINDS = ("", "flag", "task", "message", "event", "log", "draft", "deadline", "check")
+EFFECT_KINDS = ("", "flag", "task", "message", "event", "log", "draft", "deadline", "check", "done")
 
 #: Each effect once: the identity by which a replay finds what it did before.
 effects = table(
@@ -64,6 +64,7 @@ tasks = table(
     col("account_id", BigInteger, null=True),
     col("seat", Text, null=True),
     col("assignee", Text, null=True),
+    col("key", Text, ""),  # by which its seat ends it
     col("title", Text),
     col("text", Text, ""),
     col("rule", Text, null=True),

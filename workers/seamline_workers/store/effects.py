@@ -12,7 +12,7 @@ from seamline.context import Task
 from seamline_workers.store.array import array
 from seamline_workers.store.checks import write_check
 from seamline_workers.store.deadlines import write_deadline
-from seamline_workers.store.desk_schema import CHECK, DEADLINE, DRAFT, FLAG, MESSAGE, TASK
+from seamline_workers.store.desk_schema import CHECK, DEADLINE, DRAFT, ENDED, FLAG, MESSAGE, TASK
 from seamline_workers.store.drafts import write_draft
 from seamline_workers.store.lanes import LaneEnd, finish_lanes
 from seamline_workers.store.lite import raw
@@ -196,8 +196,8 @@ def raise_flags(connection: Connection, rows: Sequence[EffectRow], now: int) -> 
 
 
 _GIVE_TASK = text("""
-INSERT INTO tasks (kind, account_id, seat, assignee, title, text, rule, due_at, cause, created_at)
-VALUES (:kind, :account, :seat, :assignee, :title, :text, :rule, :due, :cause, :now) RETURNING id
+INSERT INTO tasks (kind, account_id, seat, assignee, key, title, text, rule, due_at, cause, created_at)
+VALUES (:kind, :account, :seat, :assignee, :key, :title, :text, :rule, :due, :cause, :now) RETURNING id
 """)
 
 
@@ -227,6 +227,7 @@ def give_task(
         "account": account_id,
         "seat": seat,
         "assignee": task.assignee,
+        "key": task.key,
         "title": task.title,
         "text": task.text,
         "rule": task.rule,
@@ -243,8 +244,22 @@ def _write_task(connection: Connection, row: EffectRow, now: int) -> int:
     return give_task(connection, task, kind=kind, account_id=row.account_id, seat=row.seat, cause=row.cause, now=now)
 
 
+_END_TASKS = text("""
+UPDATE tasks SET state = 'done', done_at = :now, done_by = :seat
+WHERE account_id IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group)
+AND seat = :seat AND key = :key AND state = 'open'
+""")
+
+
+def _end_tasks(connection: Connection, row: EffectRow, now: int) -> int:
+    """End what a seat has given humans to do under a key. Returns how many tasks there were."""
+    binds = {"group": row.account_id, "seat": row.seat, "key": row.what.key, "now": now}
+    return connection.execute(_END_TASKS, binds).rowcount
+
+
 _WRITERS = {
     TASK: _write_task,
+    ENDED: _end_tasks,
     MESSAGE: write_message,
     CHECK: write_check,
     DRAFT: write_draft,

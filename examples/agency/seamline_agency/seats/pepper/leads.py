@@ -57,6 +57,13 @@ def lead(event: LeadReceived, ctx: SyncContext) -> None:
     _draft(event, ctx)
 
 
+@pepper.on(ResponseSent)
+def answered(event: ResponseSent, ctx: SyncContext) -> None:
+    """Whoever got an answer is nobody's open task any more."""
+    if event.lead_id is not None:
+        ctx.done(event.lead_id)
+
+
 @pepper.on_message("unknown caller")
 def unknown_caller(event: MessageDelivered, ctx: SyncContext) -> None:
     """Arin tells of a caller whom nobody knows; where the call was told as a lead, too, it is triaged as one."""

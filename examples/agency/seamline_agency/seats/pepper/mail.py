@@ -61,6 +61,14 @@ def email(event: EmailReceived, ctx: SyncContext) -> None:
         _draft(event, verdict, [event, *sales, *noted], ctx)
 
 
+@pepper.on(EmailSent)
+def answered(event: EmailSent, ctx: SyncContext) -> None:
+    """Mails of a conversation that we have written in are answered."""
+    if event.thread_id is not None:
+        for mail in ctx.timeline.all(EmailReceived, thread_id=event.thread_id):
+            ctx.done(mail.message_id)
+
+
 @pepper.on(EmailDeliveryChanged)
 def delivery_changed(event: EmailDeliveryChanged, ctx: SyncContext) -> None:
     """What became of a human's mail; one that did not arrive is that human's business."""
