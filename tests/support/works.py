@@ -25,7 +25,7 @@ from seamline.transport import Transport
 from seamline_workers.audience import Ours
 from seamline_workers.channel import Channel
 from seamline_workers.clock import Clock
-from seamline_workers.config import Company, Config, Person, Worker
+from seamline_workers.config import Approvals, Company, Config, Person, Worker
 from seamline_workers.desk import draft
 from seamline_workers.desk.draft import ordered
 from seamline_workers.desk.handoff import replay_handoff
@@ -118,6 +118,7 @@ class Works:
         people: Mapping[str, dict[str, Any]] | None = None,
         team: Mapping[str, frozenset[str]] | None = None,
         clock: Clock = now_us,
+        approvals: Approvals | None = None,
     ) -> None:
         self.store = store
         self.sources: dict[str, Source] = {}
@@ -129,7 +130,7 @@ class Works:
         known = {name: Person(**person) for name, person in (people or {}).items()}
         addresses = {person.email for person in known.values() if person.email}
         ours = Ours(frozenset(domains), frozenset(addresses), team or {})
-        self.outbound = Outbound(self.roster, channels or {}, ours, known, clock)
+        self.outbound = Outbound(self.roster, channels or {}, ours, known, clock, approvals or Approvals())
         self._network = Transport(Egress(allow=["127.0.0.1"]))
         self.engine = Engine(store, self.config, self.roster, self.sources, self._network, clock, self.outbound)
         self.engine.enter(name)

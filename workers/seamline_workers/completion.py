@@ -145,6 +145,7 @@ class Completer:
         ledger.append(connection, entries, self.plan, locked, now)
         waits = [r.outcome for r in results if r.outcome.state == PARKED and r.outcome.awaits]
         lanes.reopen(connection, already_told(connection, waits, locked))
+        self._drafting.shown(connection, results, locked)
 
     def _timed(self, connection: Connection, results: Sequence[Result], now: int) -> list[Entry]:
         """What the engine says of deadlines that were set, and of stages that were taken over."""

@@ -216,6 +216,13 @@ class Retention(Section):
     bodies: Annotated[Duration, _between("1d", "36500d")] = timedelta(days=90)
 
 
+class Approvals(Section):
+    """Where texts that wait are shown with buttons. Without ``to`` each approver gets them."""
+
+    channel: Name | None = None
+    to: str | None = None
+
+
 class Alerts(Section):
     channel: Name | None = None
     on: tuple[Literal["dead", "quarantined", "silent", "overdue", "refused"], ...] = ()
@@ -259,6 +266,7 @@ class Config(Section):
     people: dict[Name, Person] = Field(default_factory=dict)
     bus: Bus = Bus()
     retention: Retention = Retention()
+    approvals: Approvals = Approvals()
     alerts: Alerts = Alerts()
     api: Api = Api()
 
@@ -354,6 +362,7 @@ def _allowed(location: tuple[str, ...]) -> list[str]:
         "people": Person,
         "bus": Bus,
         "retention": Retention,
+        "approvals": Approvals,
         "alerts": Alerts,
         "api": Api,
     }

@@ -19,6 +19,7 @@ from seamline.transport import Transport
 from seamline_workers.channel import Channel
 from seamline_workers.crashpoint import reach
 from seamline_workers.handoff import wait_s
+from seamline_workers.noticing import ask
 from seamline_workers.outbound import Outbound
 from seamline_workers.reviewing import against, dispatch_of, refusals, unapproved, unsendable
 from seamline_workers.sending import Sent, Settling
@@ -162,6 +163,10 @@ class Dispatcher:
             values |= {"state": "pending", "wake_at": row.expires_at, "reason": f"{refusal.code}: {refusal.reason}"}
         change(connection, row, **values)
         ledger.append(connection, entries, self.outbound.plan, held.locked, now)
+        if values["state"] == "pending":
+            stage = held.group.projection.stage
+            gate = self.outbound.gate(connection, row.seat, row.channel, row.audience, stage)
+            ask(connection, self.outbound, gate, row.id, f"It was approved and not sent. {refusal.reason}")
 
     # --- the call ---------------------------------------------------------------------------------------------------
 

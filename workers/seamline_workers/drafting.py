@@ -23,6 +23,7 @@ from seamline_workers.asking import DraftAsked, Result
 from seamline_workers.boundary import in_force
 from seamline_workers.guarding import refused
 from seamline_workers.interpret import from_us, to_us
+from seamline_workers.noticing import ask
 from seamline_workers.outbound import Outbound
 from seamline_workers.store.desk_schema import DRAFT, TASK
 from seamline_workers.store.drafts import Prepared, packed
@@ -98,6 +99,16 @@ class Drafting:
             "not_before": None if draft.not_before is None else to_us(draft.not_before),
         }
         return Prepared(group, values | _times(asked, gate, told, now))
+
+    def shown(self, connection: Connection, results: Iterable[Result], locked: Locked) -> None:
+        """Owe the approvers a look at the drafts that were written."""
+        if self.outbound.approvals.channel is None:
+            return
+        for row in (row for result in results for row in result.outcome.effects):
+            if isinstance(row.what, Prepared) and row.what.id is not None:
+                values, stage = row.what.values, locked[row.account_id].projection.stage
+                gate = self.outbound.gate(connection, row.seat, values["channel"], values["audience"], stage)
+                ask(connection, self.outbound, gate, row.what.id, "A text waits for a decision.")
 
     def requested(self, results: Iterable[Result]) -> list[Entry]:
         """What says that the drafts which were written wait for a human."""

@@ -27,6 +27,7 @@ from seamline_workers.job import Job
 from seamline_workers.lapsing import Lapsing
 from seamline_workers.log import log
 from seamline_workers.mirror import Mirror
+from seamline_workers.noticing import Noticing
 from seamline_workers.outbound import Outbound
 from seamline_workers.outbox import Outbox
 from seamline_workers.outside import Outside
@@ -148,6 +149,7 @@ class Engine:
             "outbox": Outbox(store, roster.seats, config.folder),
             **self._mirror(),
             "answers": outside,
+            "notice": Noticing(store, self.outbound, transport),
             **self.dispatcher.jobs(),
         }
         if self.process.broken:

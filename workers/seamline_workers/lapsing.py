@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, text
 from seamline.context import Task
 from seamline.gate import Gate
 from seamline_workers.interpret import from_us
+from seamline_workers.noticing import ask
 from seamline_workers.outbound import Outbound
 from seamline_workers.sending import Sent, Settling
 from seamline_workers.store import ledger
@@ -72,13 +73,21 @@ class Lapsing:
                 self._lapse(connection, held, now)
                 return
             values: dict[str, Any] = {"state": "pending"} if row.state == "snoozed" else {}
-            left = row.remind_at
+            gate = self._gate(connection, held)
+            left, why = row.remind_at, "A text that was put aside waits again."
             if row.remind_at is not None and row.remind_at <= now:
-                asked = [give_task(connection, *one, **_about(row)) for one in self._reminders(connection, held)]
+                asked = [give_task(connection, *one, **_about(row)) for one in self._reminders(row, gate)]
                 values["reminders"] = json.dumps([*json.loads(row.reminders), *asked])
                 values["remind_at"] = left = None
+                why = "A text still waits for a decision."
             values["wake_at"] = min((at for at in (left, row.expires_at) if at is not None), default=None)
             change(connection, row, **values)
+            if row.state == "snoozed" or "reminders" in values:
+                ask(connection, self.outbound, gate, row.id, why)
+
+    def _gate(self, connection: Connection, held: Held) -> Gate | None:
+        row = held.row
+        return self.outbound.gate(connection, row.seat, row.channel, row.audience, held.group.projection.stage)
 
     def _lapse(self, connection: Connection, held: Held, now: int) -> None:
         """Nobody decided in time: it is never sent."""
@@ -87,10 +96,8 @@ class Lapsing:
         change(connection, row, state="expired", wake_at=None, reason="nobody decided in time")
         ledger.append(connection, [Settling(self.outbound).lapsed(row, now)], self.outbound.plan, held.locked, now)
 
-    def _reminders(self, connection: Connection, held: Held) -> Iterator[tuple[Task]]:
+    def _reminders(self, row: Row[Any], gate: Gate | None) -> Iterator[tuple[Task]]:
         """Ask the approver, and whom the gate escalates to."""
-        row = held.row
-        gate = self.outbound.gate(connection, row.seat, row.channel, row.audience, held.group.projection.stage)
         due = "" if row.due_at is None else f" It is due at {from_us(row.due_at):%Y-%m-%d %H:%M} UTC."
         title = f"Decide on a text of {row.seat} to a {row.audience} (draft {row.id})"
         for name, assignee in self._asked(gate):

@@ -8,6 +8,7 @@ from email.utils import formataddr
 
 from sqlalchemy import Connection
 
+from seamline.adapter import Adapter
 from seamline.boundary import Roster
 from seamline.errors import ConfigError
 from seamline.gate import Gate
@@ -16,8 +17,11 @@ from seamline_workers.audience import Ours
 from seamline_workers.boundary import in_force
 from seamline_workers.channel import Channel, build_channels
 from seamline_workers.clock import Clock, business_clock
-from seamline_workers.config import Config, Person
+from seamline_workers.config import Approvals, Config, Person
 from seamline_workers.plan import Plan
+
+#: Roles of people who may decide about a text.
+DECIDING = ("approver", "admin")
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,12 @@ class Outbound:
     ours: Ours = field(default_factory=Ours)
     people: Mapping[str, Person] = field(default_factory=dict)
     clock: Clock = field(default_factory=business_clock)
+    approvals: Approvals = field(default_factory=Approvals)
     plan: Plan = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "plan", Plan(self.roster, self.clock))
+        self._check_approvals()
         agents = {seat.name for seat in self.roster.seats if seat.kind == "agent"}
         for channel in self.channels.values():
             if channel.sender is not None and channel.sender.strip().lower() in agents:
@@ -52,7 +58,25 @@ class Outbound:
     @classmethod
     def of(cls, config: Config, roster: Roster, clock: Clock | None = None) -> Outbound:
         """The ways out of a configuration. Raises ConfigError."""
-        return cls(roster, build_channels(config), Ours.of(config), config.people, clock or business_clock())
+        channels, ours = build_channels(config), Ours.of(config)
+        return cls(roster, channels, ours, config.people, clock or business_clock(), config.approvals)
+
+    def _check_approvals(self) -> None:
+        """Raise ConfigError where texts that wait could be shown to nobody, or to somebody who is not ours."""
+        name, to = self.approvals.channel, self.approvals.to
+        if name is None:
+            if to is not None:
+                raise ConfigError("approvals.channel: name the channel by which approvals.to is told")
+            return
+        channel = self.channels.get(name)
+        if channel is None:
+            raise ConfigError(f"approvals.channel: no channel is named {name!r}; write it under [channels.{name}]")
+        if type(channel.adapter).notice is Adapter.notice:
+            raise ConfigError(f"approvals.channel: {channel.adapter.name} tells colleagues nothing; take one that does")
+        if to is not None and not self.is_ours(name, to):
+            raise ConfigError(f"approvals.to: {to} is nobody of ours; name it in channels.{name}.team")
+        if to is None and not any(person.slack and person.role in DECIDING for person in self.people.values()):
+            raise ConfigError("approvals.to: no approver of [people] has a slack id; give them one, or name a channel")
 
     # --- who may decide ---------------------------------------------------------------------------------------------
 
@@ -93,6 +117,27 @@ class Outbound:
     def _holds(self, name: str, seat: Seat) -> bool:
         """Whether somebody of this name sits in a seat; one without an assignee is any approver's."""
         return seat.assignee is None or name == seat.name or bool(self.names(name) & self.names(seat.assignee))
+
+    def told(self, gate: Gate) -> tuple[str, ...]:
+        """To whom a text that waits at a gate is shown, by the channel of approvals; nobody who is not ours."""
+        name, to = self.approvals.channel, self.approvals.to
+        if name is None:
+            return ()
+        found = self._users(gate) if to is None else [to]
+        return tuple(dict.fromkeys(one for one in found if self.is_ours(name, one)))
+
+    def is_ours(self, channel: str, recipient: str) -> bool:
+        """Whether whoever is reached so is of the company."""
+        return self.ours.audience(channel, [recipient]) == "team"
+
+    def _users(self, gate: Gate) -> list[str]:
+        """The Slack users of whoever holds a seat of a gate and may decide there."""
+        seats = self.approvers(gate)
+        return [
+            person.slack.rpartition("/")[2]
+            for name, person in self.people.items()
+            if person.slack and person.role in DECIDING and any(self._holds(name, seat) for seat in seats)
+        ]
 
     # --- people -----------------------------------------------------------------------------------------------------
 

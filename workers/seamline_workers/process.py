@@ -49,5 +49,10 @@ def load_process(config: Config) -> Process:
 
 
 def ways_out(config: Config) -> tuple[str, ...]:
-    """The channels by which something could reach a human outside; alerts are the engine's own, to the company."""
-    return tuple(name for name in config.channels if name != config.alerts.channel)
+    """The channels by which something could reach a human outside.
+
+    Alerts and what shows drafts to approvers are the engine's own, to the company; what a gate opens is looked at by
+    the gate.
+    """
+    own = (config.alerts.channel, config.approvals.channel)
+    return tuple(name for name in config.channels if name not in own)

@@ -23,6 +23,7 @@ from seamline_workers.desk.once import Order, carry_out
 from seamline_workers.desk.refusal import AgentDecides, Conflict, Forbidden, NoSuch, Refused, Stale
 from seamline_workers.drafting import request_fields
 from seamline_workers.interpret import to_us
+from seamline_workers.noticing import WAITING, ask
 from seamline_workers.outbound import Human, Outbound
 from seamline_workers.reviewing import against, refusals, unsendable
 from seamline_workers.sending import Sent, Settling
@@ -163,7 +164,10 @@ def edit(connection: Connection, outbound: Outbound, id: str, wanted: Edit, by: 
     if digest != row.sha256:
         told = {**row._mapping, **values}
         entries.append(say(row, "approval.requested", request_fields(str(row.id), told), now))
-    return _done(connection, outbound, held, values, entries, now, asked=True)
+    done = _done(connection, outbound, held, values, entries, now, asked=True)
+    if digest != row.sha256 or row.state not in WAITING:
+        ask(connection, outbound, gate, row.id, f"{by.name} edited a text; it waits for a decision.")
+    return done
 
 
 def reject(connection: Connection, outbound: Outbound, id: str, reason: str, by: Human) -> str:

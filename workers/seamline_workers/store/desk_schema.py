@@ -214,6 +214,27 @@ drafts = table(
     busy=True,
 )
 
+#: What approvers are to be shown: a row for each draft and recipient, which is owed again when there is more.
+#: States: owed, sent, failed (given up), void (nothing waits any more).
+notices = table(
+    "notices",
+    row_id(),
+    col("draft_id", BigInteger),
+    col("channel", Text),
+    col("recipient", Text),
+    col("text", Text),  # why it is owed
+    col("times", Integer, 1),  # how often it was owed
+    col("state", Text, "owed"),
+    col("due", BigInteger, null=True),  # wall clock; null: nothing is owed
+    col("lease", BigInteger, null=True),  # of whoever is posting it
+    col("attempts", SmallInteger, 0),
+    col("doubts", SmallInteger, 0),  # posts of which nobody knows whether they arrived
+    col("ref", Text, null=True),  # the provider's id of the newest post
+    col("reason", Text, null=True),
+    Index("notices_draft", "draft_id", "channel", "recipient", unique=True),
+    Index("notices_due", "due", postgresql_where=text("due IS NOT NULL"), sqlite_where=text("due IS NOT NULL")),
+)
+
 # --- what is expected by when ----------------------------------------------------------------------------------------
 
 #: kind: expect (a declared expectation), due (a seat asked for it), daily, handoff (a stage that somebody must take).
