@@ -257,7 +257,7 @@ def test_r53_r52_r54_no_offer_leaves_while_a_risk_is_open_under_any_interleaving
     works: MakeWorks, request: pytest.FixtureRequest
 ) -> None:
     sqlite = "sqlite" in request.node.name
-    run_races(works, 500 if sqlite else 50, 12, derandomize=True)
+    run_races(works, 500 if sqlite else 50, 8, derandomize=True)
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ import pytest
 
 from seamline.events.base import Party
 from seamline_workers.identity import keys_of
-from seamline_workers.store.accounts import Conflict, Link, Resolved, Resolver, Subject
+from seamline_workers.store.accounts import Conflict, Link, Resolved, Resolver, Subject, settle
 from seamline_workers.store.linking import join
 from seamline_workers.store.migrate import upgrade
 from seamline_workers.store.store import Store, open_store
@@ -33,6 +33,7 @@ def tell(store: Store, *parties: dict[str, Any]) -> Resolved:
         resolved = Resolver(connection, 1).resolve(subjects)
         for link in resolved.links:
             join(connection, link.account_id, link.other_id, evidence="key", now=1)
+        settle(connection, resolved.settled)
     return resolved
 
 
