@@ -116,8 +116,8 @@ def test_the_installed_packages_are_those_of_the_wheel(installed: Path, tmp_path
     assert all(Path(path).is_relative_to(installed.parents[1]) for path in paths)
 
 
-def test_installed_from_the_wheel_the_demo_plays_to_its_end(installed: Path, tmp_path: Path) -> None:
-    ran = _run([str(installed.with_name("seamline")), "demo", "--once"], tmp_path)
+def test_installed_from_the_wheel_a_story_of_the_demo_plays_to_its_end(installed: Path, tmp_path: Path) -> None:
+    ran = _run([str(installed.with_name("seamline")), "demo", "--once", "--story", "4"], tmp_path)
     assert "All was as expected." in ran.stdout
 
 
