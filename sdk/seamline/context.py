@@ -287,6 +287,10 @@ class _Asking:
         by = _aware("needs_response_by", needs_response_by)
         self.effects.append(Message(to, topic, body, _kind(kind), key, by, reply_to))
 
+    def ask(self, to: str, *, topic: str, body: str, key: str = "", needs_response_by: datetime | None = None) -> None:
+        """Ask another seat: a message of the kind REQUEST, which its answer names."""
+        self.message(to, topic=topic, body=body, kind="REQUEST", key=key, needs_response_by=needs_response_by)
+
     def emit(self, event: Event, *, key: str = "", once: bool = False) -> UUID:
         """Append an event that this seat owns. ``key`` tells several of one type apart; replays give the same id.
 

@@ -55,6 +55,16 @@ class TaskAsked(_Asked):
         return effect.Task(self.title, self.text, self.key, self.assignee, self.due_at, self.rule)
 
 
+class DoneAsked(_Asked):
+    """As ``ctx.done``."""
+
+    kind: Literal["done"]
+    key: str
+
+    def made(self) -> effect.Effect:
+        return effect.Done(self.key)
+
+
 class MessageAsked(_Asked):
     """As ``ctx.message``."""
 
@@ -122,11 +132,14 @@ class EmitAsked(_Asked):
     type: str
     data: dict[str, Any] = Field(default_factory=dict)
     key: str = ""
+    once: bool = False
 
     def made(self) -> effect.Effect:
+        if self.once and not self.key:
+            raise PayloadError("once needs a key: what is it that is said only once of the account?")
         model = _type(self.type)
         try:
-            return effect.Emit(model.model_validate(self.data), self.key)
+            return effect.Emit(model.model_validate(self.data), self.key, self.once)
         except ValidationError as error:
             raise PayloadError(f"{self.type} does not fit its schema: {reasons(error)}") from None
 
@@ -154,7 +167,8 @@ class Effects(_Asked):
     schema_: Literal["effects.v1"] = Field(default="effects.v1", alias="schema")
     effects: tuple[
         Annotated[
-            FlagAsked | TaskAsked | MessageAsked | DraftAsked | EmitAsked | LogAsked, Field(discriminator="kind")
+            FlagAsked | TaskAsked | DoneAsked | MessageAsked | DraftAsked | EmitAsked | LogAsked,
+            Field(discriminator="kind"),
         ],
         ...,
     ] = Field(default=(), max_length=1_000)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from seamline.context import SyncContext
-from seamline.effect import Draft, Emit, Flag, Log, Message, Task
+from seamline.effect import Done, Draft, Emit, Flag, Log, Message, Task
 from seamline.errors import NeedsHuman, PayloadError, RetryLater
 from seamline.events import ResponseSent, RiskFlagged
 from seamline.remote import read_effects
@@ -27,7 +27,7 @@ def test_r64_the_page_s_example_is_read_as_what_it_says() -> None:
     found = re.search(r"```json\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     assert found is not None
     effects = read_effects(json.loads(found[1]))
-    assert [type(effect) for effect in effects] == [Flag, Message, Emit, Draft, Task, Log]
+    assert [type(effect) for effect in effects] == [Flag, Message, Emit, Draft, Task, Done, Log]
     emitted = effects[2]
     assert isinstance(emitted, Emit)
     assert emitted.event == RiskFlagged(flag_id="F1", severity="watch")
@@ -48,6 +48,12 @@ def test_effects_are_those_that_a_handler_would_ask_for() -> None:
     (told,) = read_effects(asked({"kind": "message", "to": "dirk", "topic": "t", "body": "b", "reply_to": "7"}))
     assert isinstance(told, Message)
     assert (told.kind, told.reply_to) == ("INFORM", "7")
+    once = {"kind": "emit", "type": "risk.flagged", "data": {"flag_id": "F1", "severity": "watch"}, "once": True}
+    (emitted,) = read_effects(asked(once | {"key": "F1"}))
+    assert isinstance(emitted, Emit)
+    assert (emitted.key, emitted.once) == ("F1", True)
+    with pytest.raises(PayloadError, match="once needs a key"):
+        read_effects(asked(once))
 
 
 @pytest.mark.parametrize(

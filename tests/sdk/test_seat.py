@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict
 
 from seamline import Adapter, Context, Event, Item, Roster, Seat, SyncContext
+from seamline.effect import Message
 from seamline.errors import ConfigError
 from seamline.events import DealLost, DealWon
+from seamline.testing import run_handler
 
 
 def sync_of_another_type(event: DealLost, ctx: SyncContext) -> None: ...
@@ -47,6 +49,19 @@ def test_a_handler_of_all_events_and_one_without_annotations_are_taken() -> None
     dirk.on(DealWon)(anything)
     dirk.on(DealLost)(lambda _event, _ctx: None)
     assert set(dirk.handlers) == {"deal.won", "deal.lost"}
+
+
+def test_to_ask_another_seat_is_a_message_that_wants_an_answer() -> None:
+    dirk = Seat("dirk")
+    by = datetime(2026, 11, 22, 14, tzinfo=UTC)
+
+    @dirk.on(DealWon)
+    def won(event: DealWon, ctx: SyncContext) -> None:
+        ctx.ask("pulse", topic="risk", body="Is anything open?", needs_response_by=by, key=event.deal_id)
+
+    assert run_handler(dirk, DealWon(deal_id="d1")) == [
+        Message("pulse", "risk", "Is anything open?", "REQUEST", "d1", by, None)
+    ]
 
 
 def test_on_without_an_event_type_says_what_it_takes() -> None:

@@ -64,11 +64,17 @@ def inspect(config_path: Path | None) -> list[Finding]:
         config = load_config(config_path)
     except ConfigError as error:
         return [
-            Finding("error", "config", text.split(":", 1)[0], text, "Mend this key in the configuration.")
+            Finding("error", "config", *_subject(text), "Mend this in the configuration, or name another by --config.")
             for text in str(error).splitlines()
         ]
     found = [*_idle(config), *_sources(config), *_channels(config), *_routing(config), *_queue(config), *_store(config)]
     return sorted(found, key=lambda finding: finding.level)
+
+
+def _subject(text: str) -> tuple[str, str]:
+    """What an error of the configuration is about, and its text: a key, else the file as a whole."""
+    key, told, _ = text.partition(": ")
+    return (key if told and " " not in key else "the configuration"), text
 
 
 def _idle(config: Config) -> Iterator[Finding]:

@@ -1,12 +1,15 @@
-"""Running handoffs again, and calling them off."""
+"""Running handoffs again, calling them off, and saying that a human has done them."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 from sqlalchemy import Connection, Row, select, update
 
 from seamline_workers.bell import ring
 from seamline_workers.refusal import Conflict, NoSuch
 from seamline_workers.store import lanes, ledger
+from seamline_workers.store.desk_schema import tasks
 from seamline_workers.store.reading.handoffs import handoff_id, key_of_id
 from seamline_workers.store.schema import (
     CANCELLED,
@@ -45,17 +48,33 @@ def again(connection: Connection, seq: int, seat: str, group: int) -> None:
 
 def cancel_handoff(connection: Connection, id: str, *, by: str, now: int) -> str:
     """Call a handoff off. One that runs at this moment ends without effect."""
+    _end(connection, id, CANCELLED, f"cancelled by {by}", now)
+    return f"handoffs/{id}"
+
+
+def complete_handoff(connection: Connection, id: str, *, by: str, now: int) -> str:
+    """Say that a human has done a handoff's work; its task is over. One that runs at this moment has no effect."""
+    row = _end(connection, id, DONE, f"completed by {by}", now)
+    event = connection.execute(select(events.c.id).where(events.c.seq == row.event_seq)).scalar_one()
+    cause = str(UUID(bytes=event))
+    asked = (tasks.c.cause == cause, tasks.c.seat == row.seat, tasks.c.kind == "needs_human", tasks.c.state == "open")
+    connection.execute(update(tasks).where(*asked).values(state="done", done_at=now, done_by=by))
+    return f"handoffs/{id}"
+
+
+def _end(connection: Connection, id: str, state: int, reason: str, now: int) -> Row[int, str, int, int]:
+    """End a handoff by a human's word. Raises Conflict where it has ended, and NoSuch."""
     row, _group = _locked(connection, id)
     if row.state in (DONE, CANCELLED):
         raise Conflict(f"handoff {id} is {HANDOFF_STATES[row.state]} already")
     connection.execute(
         update(handoffs)
         .where(handoffs.c.event_seq == row.event_seq, handoffs.c.seat == row.seat)
-        .values(state=CANCELLED, due=0, reason=f"cancelled by {by}", awaits=None, done_at=now)
+        .values(state=state, due=0, reason=reason, awaits=None, done_at=now)
     )
     if row.state == RETRYING:
         _let_pass(connection, row)
-    return f"handoffs/{id}"
+    return row
 
 
 def _let_pass(connection: Connection, row: Row[int, str, int, int]) -> None:

@@ -277,7 +277,7 @@ class Event(Model):
         try:
             return model.model_validate({name: value for name, value in fields.items() if name in known})
         except ValueError as error:
-            raise PayloadError(f"stored {type} v{version} does not fit its model: {reasons(error)}") from None
+            raise PayloadError(f"{type} v{version} does not fit its model: {reasons(error)}") from None
 
 
 _REGISTRY: dict[tuple[str, int], type[Event]] = {}

@@ -109,6 +109,28 @@ def test_a_cancelled_handoff_lets_those_behind_it_pass(
     assert code(client.post(f"/api/v1/handoffs/{first}/cancel", headers=bearer("operator"))) == (409, "conflict")
 
 
+def test_what_a_human_has_done_is_complete_its_task_is_over_and_those_behind_it_pass(
+    client: Client, bearer: Bearer, store: Store, seed: Seed
+) -> None:
+    account = seed.account()
+    event = seed.event(account)
+    first = seed.handoff(event, "dirk", account, schema.NEEDS_HUMAN)
+    asked = seed.task(account, kind="needs_human", cause=str(seed.event_uuid(event)))
+    other = seed.task(account, cause=str(seed.event_uuid(event)))
+    stuck = seed.handoff(seed.event(account), "dirk", account, schema.RETRYING)
+    seed.lane(account, "dirk", held=schema.HELD, due=2**60)
+    assert code(client.post(f"/api/v1/handoffs/{first}/complete", headers=bearer("viewer"))) == (403, "forbidden")
+    completed = client.post(f"/api/v1/handoffs/{first}/complete", headers=bearer("operator")).json()
+    assert (completed["state"], completed["reason"]) == ("done", "completed by operator")
+    assert completed["done_at"] is not None
+    ended = [client.get(f"/api/v1/tasks/{key}", headers=bearer("operator")).json() for key in (asked, other)]
+    assert [(task["state"], task["done_by"]) for task in ended] == [("done", "operator"), ("open", None)]
+    assert client.post(f"/api/v1/handoffs/{stuck}/complete", headers=bearer("operator")).json()["state"] == "done"
+    assert lane(store, account).held == schema.OPEN
+    assert code(client.post(f"/api/v1/handoffs/{first}/complete", headers=bearer("operator"))) == (409, "conflict")
+    assert code(client.post("/api/v1/handoffs/9.dirk/complete", headers=bearer("operator"))) == (404, "not-found")
+
+
 def test_a_replay_is_counted_first_then_planned_and_cancelled(client: Client, bearer: Bearer, seed: Seed) -> None:
     account = seed.account()
     for _ in range(3):

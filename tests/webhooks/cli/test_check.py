@@ -43,7 +43,20 @@ NEW = {("warning", "no-stages")}
 def test_a_new_company_is_well(run: Run) -> None:
     told = run("check", "--json")
     assert (told.code, told.json["ok"], codes(told)) == (0, True, NEW)
-    assert "all is well" in run("check").out
+    assert run("check").out.splitlines()[-1] == "all is well but for 1 warning"
+
+
+@pytest.mark.parametrize("content", [None, "[company\n"])
+def test_a_file_that_is_no_configuration_is_told_of_as_a_whole(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / "other.toml").write_text(content)
+    told = run("check", "--config", str(tmp_path / "other.toml"), "--json")
+    (finding,) = told.json["findings"]
+    assert (told.code, finding["subject"]) == (1, "the configuration")
+    assert str(tmp_path / "other.toml") in finding["message"]
+    assert "--config" in finding["fix"]
 
 
 def test_every_wrong_key_is_named(run: Run, company: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 import subprocess
 import sys
@@ -44,6 +45,20 @@ def test_init_overwrites_nothing(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in before} == before
     assert '"company/seats.py"' in first.stdout.split('"kept"')[1]
     assert '"written": []' in again.stdout
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("a file, where a folder is wanted")
+    told = CliRunner().invoke(app, ["init", str(tmp_path / "notes" / "northwind")])
+    assert told.exit_code == 2
+    assert f"{tmp_path / 'notes' / 'northwind'} cannot be written" in told.stderr
+
+
+def test_the_line_to_go_on_with_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "north & west"
+    told = CliRunner().invoke(app, ["init", str(folder)])
+    *_, cd, folder_again = shlex.split(told.stdout.splitlines()[-1].split(" && seamline")[0])
+    assert (cd, folder_again) == ("cd", str(folder))
 
 
 @pytest.mark.parametrize("words", [["events", "list"], ["check", "--json"], ["serve"], ["worker"], ["db", "current"]])

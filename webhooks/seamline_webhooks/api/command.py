@@ -24,7 +24,7 @@ from seamline_workers.desk.once import Order, carry_out
 from seamline_workers.desk.replay import MOST_PER_SECOND, cancel_replay, plan_replay
 from seamline_workers.desk.source import set_source
 from seamline_workers.desk.task import end_task
-from seamline_workers.handoffs import cancel_handoff, replay_handoff
+from seamline_workers.handoffs import cancel_handoff, complete_handoff, replay_handoff
 from seamline_workers.outbound.boundary import confirm
 from seamline_workers.store.reading import shapes
 from seamline_workers.store.reading.replays import Selector, plan
@@ -79,6 +79,8 @@ def command_routes(api: Api) -> list[HTTPRouteHandler]:
          lambda connection, key, _by, _now: replay_handoff(connection, key)),
         ("handoffs/{id:str}/cancel", "operator", shapes.Handoff, "Call a handoff off",
          lambda connection, key, by, now: cancel_handoff(connection, key, by=by, now=now)),
+        ("handoffs/{id:str}/complete", "operator", shapes.Handoff, "Say that a human has done a handoff's work",
+         lambda connection, key, by, now: complete_handoff(connection, key, by=by, now=now)),
         ("replays/{id:str}/cancel", "operator", shapes.Replay, "Stop a replay",
          lambda connection, key, _by, _now: cancel_replay(connection, key)),
         ("sources/{id:str}/pause", "admin", shapes.Source, "Take in what a source sends, and let it wait",

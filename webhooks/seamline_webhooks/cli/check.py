@@ -22,6 +22,8 @@ def check(config: ConfigOption = None, json: JsonOption = False) -> None:
             message = plain(finding.message).removeprefix(f"{finding.subject}: ")
             line(f"{finding.level}: {finding.subject}: {message}")
             line(f"    {finding.fix}")
-        line(f"{len(wrong)} to mend" if wrong else "all is well")
+        warned = len(findings) - len(wrong)
+        beside = f" but for {warned} {'warning' if warned == 1 else 'warnings'}" if warned else ""
+        line(f"{len(wrong)} to mend" if wrong else f"all is well{beside}")
     if wrong:
         raise typer.Exit(WANTING)

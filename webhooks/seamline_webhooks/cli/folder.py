@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 from base64 import b64encode
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from seamline.errors import ConfigError
 from seamline_webhooks.cli.company import JsonOption, configuration, create_store
 from seamline_webhooks.cli.output import document, line
 
@@ -81,10 +83,13 @@ def init(
         "company/seats.py": (_SEATS, 0o644),
         "seamline.toml": (_CONFIG, 0o644),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "company").mkdir(exist_ok=True)
-    (folder / "secrets").mkdir(mode=0o700, exist_ok=True)
-    written = [name for name, (text, mode) in files.items() if _write(folder / name, text, mode)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "company").mkdir(exist_ok=True)
+        (folder / "secrets").mkdir(mode=0o700, exist_ok=True)
+        written = [name for name, (text, mode) in files.items() if _write(folder / name, text, mode)]
+    except OSError as error:
+        raise ConfigError(f"{error.filename} cannot be written ({error.strerror}); take another folder") from None
     kept = [name for name in files if name not in written]
     made = create_store(configuration(folder / "seamline.toml"))
     if json:
@@ -96,7 +101,7 @@ def init(
         line(f"kept  {folder / name}, as it was")
     if made:
         line(f"made  {made}")
-    line(f"now: cd {folder} && seamline serve")
+    line(f"now: cd {shlex.quote(str(folder))} && seamline serve")
 
 
 def _write(path: Path, text: str, mode: int) -> bool:
