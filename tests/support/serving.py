@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import httpx
 
-START_S = 30.0
+START_S = 120.0
 STOP_S = 45.0  # longer than the server waits for its worker
 
 _MAIN = """
