@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from seamline_workers.run import Run, Work
+from seamline_workers.handoff.run import Run, Work
 from seamline_workers.store import ledger
 from seamline_workers.store.store import Store, open_store
 from support.lanework import await_a_waiting_lock
