@@ -26,11 +26,12 @@ def dirk() -> Seat:
 def beside(company: Office) -> dict[str, list[str]]:
     """What the list says of each draft, which is what the draft alone says."""
     now = company.clock()
-    found = {d["id"]: d["conflicts"] for d in list_drafts(company.works.store, Query(), unmasked=True, now=now)["items"]}
-    for id, conflicts in found.items():
-        draft = show_draft(company.works.store, id, unmasked=True, now=now)
-        assert draft is not None and draft["conflicts"] == conflicts
-    return found
+    listed = list_drafts(company.works.store, Query(), unmasked=True, now=now)["items"]
+    for one in listed:
+        alone = show_draft(company.works.store, one["id"], unmasked=True, now=now)
+        assert alone is not None
+        assert alone["conflicts"] == one["conflicts"]
+    return {one["id"]: one["conflicts"] for one in listed}
 
 
 def test_a_list_of_drafts_makes_as_many_look_ups_for_many_as_for_one(office: MakeOffice) -> None:
@@ -56,14 +57,15 @@ def test_what_stands_beside_a_draft_is_of_its_own_customer_and_of_those_linked_w
     company = office(drafting(), dirk())
     company.lead("L1")
     company.lead("L2", "eve@other.example")
-    one, two, three, four = (str(row.id) for row in company.works.drafts())
-    assert beside(company) == {one: [two], two: [one], three: [four], four: [three]}
+    first, second, third, fourth = (str(row.id) for row in company.works.drafts())
+    assert beside(company) == {first: [second], second: [first], third: [fourth], fourth: [third]}
     accounts = sorted({row.account_id for row in company.works.drafts()})
     with company.works.store.begin() as connection:
         join(connection, *accounts, evidence="key", now=1)
     by_seat = {str(row.id): row.seat for row in company.works.drafts()}
     told = beside(company)
-    assert all({by_seat[other] for other in others} == {"pepper", "dirk"} - {by_seat[id]} for id, others in told.items())
+    for one, others in told.items():
+        assert {by_seat[other] for other in others} == {"pepper", "dirk"} - {by_seat[one]}
     assert [len(others) for others in told.values()] == [2, 2, 2, 2]
 
 
