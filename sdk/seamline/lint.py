@@ -55,12 +55,21 @@ def two_owners(error: TwoOwners) -> Finding:
 
 
 def _owners(roster: Roster) -> Iterator[Finding]:
-    """Every event that somebody consumes has exactly one owner."""
+    """Every event that somebody consumes has exactly one owner.
+
+    A seat with code consumes what it handles, whoever sits in it: a human who takes it over hears of all that it is
+    informed of, and that must not break a process that was whole.
+    """
+    fix = "Add it to the `owns` of one seat."
     for event_type in catalogue():
-        consumers = [seat.name for seat in roster.seats if seat.consumes(event_type)]
-        if consumers and roster.owner(event_type) is None:
-            message = f"is consumed by {', '.join(consumers)}, but no seat owns it"
-            yield Finding("error", "no-owner", event_type, message, "Add it to the `owns` of one seat.")
+        consumers = [seat for seat in roster.seats if seat.consumes(event_type)]
+        if not consumers or roster.owner(event_type) is not None:
+            continue
+        names = ", ".join(seat.name for seat in consumers)
+        if any(event_type in seat.handlers or not seat.coded for seat in consumers):
+            yield Finding("error", "no-owner", event_type, f"is consumed by {names}, but no seat owns it", fix)
+        else:
+            yield Finding("warning", "no-owner", event_type, f"is told to {names}, and no seat owns it", fix)
 
 
 def _seats(roster: Roster) -> Iterator[Finding]:

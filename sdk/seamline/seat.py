@@ -184,6 +184,11 @@ class Seat:
         """Whether this seat lives outside the process: it is reached by files or by an address."""
         return self.kind == "agent" and bool(self.inbox or self.endpoint)
 
+    @property
+    def coded(self) -> bool:
+        """Whether this seat has code of its own, be it taken over by a human or not."""
+        return bool(self.handlers or self.answers or self.timers)
+
     def consumes(self, event_type: str) -> bool:
         """Whether a handoff of this type to this seat has something to do."""
         if self.kind == "human" or self.elsewhere:

@@ -46,6 +46,19 @@ def test_r12_an_event_that_somebody_consumes_has_an_owner() -> None:
     assert _found(Roster([_agent(), COO], stages=STAGED)) == set()
 
 
+def test_a_seat_that_a_human_takes_over_breaks_no_process_by_what_it_is_informed_of() -> None:
+    """Its code handles nothing of it, so nobody needed to own it."""
+    dirk = _agent(informed=["message.*"])
+    dirk.on(DealWon)(lambda _event, _ctx: None)
+    assert _found(Roster([dirk, COO], stages=STAGED)) == set()
+    dirk.kind = "human"
+    told = {("warning", "no-owner", f"message.{one}") for one in ("answered", "dead_lettered", "delivered")}
+    assert _found(Roster([dirk, COO], stages=STAGED)) == told
+    without_code = Seat("radar", kind="human", informed=["message.answered"], does_not_own=["deal.*"])
+    found = _found(Roster([_agent(), COO, without_code], stages=STAGED))
+    assert ("error", "no-owner", "message.answered") in found
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_r7_r12_r60_a_stage_without_a_handoff_is_an_error(stage: str) -> None:
     left = tuple(row for row in STAGED if row.stage != stage)

@@ -31,7 +31,9 @@ def api_routers(api: Api) -> list[Router]:
         if not connection.scope["path"].isprintable():  # no id has such a character, and no store takes it
             raise Problem("not-found", "There is nothing at this address; /schema lists what there is.")
         if not actor.may(needed):
-            raise Problem("forbidden", f"This needs the role {needed}; the token of {actor.name} has the role {actor.role}.")
+            raise Problem(
+                "forbidden", f"This needs the role {needed}; the token of {actor.name} has the role {actor.role}."
+            )
         # What an agent tries with a draft is judged there, so that the record tells of it.
         if needed != "viewer" and not handler.opt.get("judges") and api.outbound.is_agent(actor.name):
             raise Problem("forbidden", f"{actor.name} is an agent's seat: only a human orders this.")
