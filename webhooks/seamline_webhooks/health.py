@@ -14,7 +14,7 @@ from sqlalchemy import text
 from seamline_workers.config import Config
 from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.migrate import current, newest
-from seamline_workers.store.store import PG_NOW, Store, now_us, sqlite_path
+from seamline_workers.store.store import PG_NOW, Store, now_us, only_read, sqlite_path
 
 #: Longest wait for the answer of a store or a broker, in seconds.
 PATIENCE_S = 2.0
@@ -79,6 +79,8 @@ class Health:
                 found["schema"] = f"is {have or 'empty'}, must be {self._needed}; run: seamline db upgrade"
             elif self._worker_alive is None:
                 found["worker"] = OK if self._beats() else "none is running"
+            if (closed := only_read(self._store)) is not None:
+                found["store"] = closed
             if self._path is not None and (full := want_of_room(self._path)) is not None:
                 found["store"] = full
         except Exception as error:

@@ -39,7 +39,7 @@ from seamline_workers.store.schema import (
     sources,
     workers,
 )
-from seamline_workers.store.store import Store, now_us, open_store, sqlite_path
+from seamline_workers.store.store import Store, now_us, only_read, open_store, sqlite_path
 
 #: A source that has told nothing for so long is said to be silent.
 SILENT = timedelta(days=7)
@@ -179,6 +179,9 @@ def _store(config: Config) -> Iterator[Finding]:
         if not store.postgres and (full := want_of_room(sqlite_path(config.store.url, config.folder))) is not None:
             message = f"{full}; every delivery is answered 503"
             yield Finding("error", "disk", "store.url", message, "Make room; what providers send again is then taken.")
+        if (closed := only_read(store)) is not None:
+            fix = "Point store.url at the primary; several hosts and target_session_attrs=read-write find it."
+            yield Finding("error", "read-only", "store.url", f"{closed}; every delivery is answered 503", fix)
         yield from _work(store, config)
     except SQLAlchemyError as error:
         reason = type(getattr(error, "orig", None) or error).__name__

@@ -31,10 +31,13 @@ def register(connection: Connection, name: str) -> int:
     return int(connection.execute(statement, {"name": name}).scalar_one())
 
 
-def beat(connection: Connection, worker_id: int) -> bool:
-    """Say that a worker lives; False: it was declared dead and holds nothing any more."""
-    statement = text(f"UPDATE workers SET beat_at = {_clock(connection)} WHERE id = :id")
-    return connection.execute(statement, {"id": worker_id}).rowcount == 1
+def beat(connection: Connection, worker_id: int) -> int | None:
+    """Say that a worker lives. Returns when, by the store's clock in microseconds.
+
+    None: it was declared dead and holds nothing any more.
+    """
+    statement = text(f"UPDATE workers SET beat_at = {_clock(connection)} WHERE id = :id RETURNING beat_at")
+    return connection.execute(statement, {"id": worker_id}).scalar()
 
 
 def leave(connection: Connection, worker_id: int) -> None:
@@ -71,12 +74,16 @@ def bury(connection: Connection, lease_us: int, by: int | None = None) -> int:
     """Declare dead the workers that were silent for ``lease_us``; their lanes become suspect. Returns how many.
 
     Silent until the last beat of the worker ``by``, which has just beaten: a store that hung since then, between two
-    statements, makes nobody look dead. Without it, until now.
+    statements, makes nobody look dead. Without it, until now. Who beat later than that did so before the clock was
+    set back: it counts as one that has just beaten, or nobody would bury it until then.
     """
     skip = " FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
     until = _clock(connection) if by is None else "(SELECT beat_at FROM workers WHERE id = :by)"
+    binds = {"lease": lease_us} | ({} if by is None else {"by": by})
+    ahead = f"UPDATE workers SET beat_at = {until} WHERE beat_at > {until} + :lease"
+    connection.execute(text(ahead), binds)
     silent = text(f"SELECT id FROM workers WHERE beat_at < {until} - :lease{skip}")
-    found = [row[0] for row in connection.execute(silent, {"lease": lease_us} | ({} if by is None else {"by": by}))]
+    found = [row[0] for row in connection.execute(silent, binds)]
     for worker_id in found:
         _bury(connection, worker_id)
     return len(found)
