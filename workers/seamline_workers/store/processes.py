@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, text
 
 from seamline_workers.store.schema import JOINING, SEAT_LANE, SUSPECT
-from seamline_workers.store.store import PG_NOW, now_us
+from seamline_workers.store.store import PG_NOW, Store, now_us
 
 #: Bits of a token that count the leases of one process.
 TOKEN_BITS = 32
 #: Most handoffs of one lane and most deliveries of one source that a process has in hand.
 PER_LANE, PER_SOURCE = 16, 256
+#: A worker that has not said for so many microseconds that it lives is not counted on.
+SILENT_US = 60_000_000
 
 
 def _clock(connection: Connection) -> str:
@@ -38,6 +40,13 @@ def beat(connection: Connection, worker_id: int) -> int | None:
     """
     statement = text(f"UPDATE workers SET beat_at = {_clock(connection)} WHERE id = :id RETURNING beat_at")
     return connection.execute(statement, {"id": worker_id}).scalar()
+
+
+def beating(store: Store) -> bool:
+    """Whether any worker on this store has said of late that it lives."""
+    with store.read() as connection:
+        query = text(f"SELECT 1 FROM workers WHERE beat_at > {_clock(connection)} - {SILENT_US} LIMIT 1")
+        return connection.execute(query).first() is not None
 
 
 def leave(connection: Connection, worker_id: int) -> None:
