@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import ssl
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,10 +17,12 @@ import pytest
 
 from seamline import Seat, SyncContext
 from seamline.delivery import Request
+from seamline.effect import Log
 from seamline.envelope import ENGINE, Envelope, read_envelope
 from seamline.errors import ConfigError
 from seamline.events import ProposalViewed
 from seamline.inbox import DEAD, DONE, NEW, Inbox
+from seamline.remote import read_effects
 from seamline.signature.standard_webhooks import StandardWebhooks
 from seamline.ssrf import Guard
 from seamline.transport import Limits, Transport
@@ -26,12 +30,18 @@ from seamline_workers.bus.mirror import Mirror
 from seamline_workers.handoff.elsewhere import Elsewhere
 from seamline_workers.handoff.outbox import Outbox
 from support.certificate import certificate
+from support.house import ROOT, blocks
 from support.loopback import Loopback, loopback
 from support.works import Works, viewed
 
 MakeWorks = Callable[..., Works]
 SECRET = "whsec_c2VjcmV0IG9mIGEgc2VhdCB0aGF0IGxpdmVzIGVsc2V3aGVyZQ=="
 RISK = {"kind": "emit", "type": "risk.flagged", "data": {"flag_id": "F1", "severity": "watch"}}
+
+
+def page(title: str) -> str:
+    """A program that docs/bus.md shows."""
+    return next(block.text for block in blocks(ROOT / "docs" / "bus.md", "python") if block.title == title)
 
 
 @dataclass
@@ -113,6 +123,25 @@ def test_r64_a_reply_by_file_is_its_handler_s_result_once_however_often_it_comes
     office.reply("1.pulse", {"kind": "task", "title": "Call them"}, id="r2")
     assert company.one("SELECT title FROM tasks") == "Call them"
     assert company.one("SELECT count FROM flags") == 1
+
+
+def test_the_page_s_program_reads_its_inbox_and_replies_once_however_often_it_is_handed_the_same(
+    office: Office, tmp_path: Path
+) -> None:
+    office.company.tell(viewed())
+    office.company.work()
+    program = page("pulse_files.py")
+    for again in (False, True):
+        if again:  # as if it had died before it said that it was done
+            (name,) = os.listdir(office.inbox.path(DONE))
+            assert office.inbox.move(name, DONE, NEW)
+        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=60)
+        while office.outbox.some():
+            pass
+        office.company.work()
+    assert office.company.states() == [("proposal.viewed", "pulse", "done")]
+    assert office.company.one("SELECT count(*) FROM replies") == 1
+    assert office.company.one("SELECT count(*) FROM effects") == 1
 
 
 def test_r64_r71_what_a_seat_elsewhere_may_not_ask_for_is_dead_and_a_human_is_told_once(office: Office) -> None:
@@ -307,6 +336,20 @@ def test_a_handoff_by_request_is_signed_and_its_answer_is_the_result(remote: Rem
     assert proof.scheme == "standard-webhooks"
     assert (headers["webhook-id"], headers["idempotency-key"]) == ("1-pulse", "1-pulse")
     assert read_envelope(body, to="pulse").body["event"]["data"]["proposal_id"] == "P1"
+
+
+def test_the_page_s_program_answers_what_is_signed_and_nothing_else(remote: Remote) -> None:
+    remote.answer(204)
+    remote.tell()
+    (path, headers), body = remote.server.seen[0], remote.server.bodies[0]
+    space: dict[str, Any] = {}
+    exec(compile(page("pulse_http.py"), "pulse_http.py", "exec"), space)
+    url = f"https://pulse.example.com{path}"
+    status, answered = space["answer"](url, body, headers, SECRET)
+    assert status == 200
+    assert read_effects(json.loads(answered)) == [Log("Pulse has seen proposal.viewed")]
+    assert space["answer"](url, body + b" ", headers, SECRET)[0] == 401
+    assert space["answer"](url, body, {}, SECRET)[0] == 401
 
 
 @pytest.mark.parametrize(
