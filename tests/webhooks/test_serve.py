@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import text
 
 from seamline_webhooks import health
-from seamline_workers.config import load_config
+from seamline_workers.company.config import load_config
 from seamline_workers.store.migrate import upgrade
 from seamline_workers.store.store import Store, open_store
 from support.calls import raw_request, read_answer, rows, signed
@@ -32,7 +32,7 @@ Start = Callable[..., Serving]
 #: Stands in for a worker: it writes its pid down, and ends when it is told to.
 WORKER = """
 import os, sys
-from seamline_workers.told import Told
+from seamline_workers.running.told import Told
 told = Told()
 open(sys.argv[1], "a").write(f"{os.getpid()}\\n")
 while not told.wait(60):
@@ -169,7 +169,14 @@ def test_health_says_what_is_wrong(serving: Start, store: Store, tmp_path: Path)
         assert ready.status_code == 200
         assert ready.json() == {
             "status": "ok",
-            "checks": {"store": "ok", "schema": "ok", "queue": "ok", "worker": "none is running", "process": "ok"},
+            "checks": {
+                "store": "ok",
+                "schema": "ok",
+                "queue": "ok",
+                "worker": "none is running",
+                "process": "ok",
+                "channels": "ok",
+            },
         }
         with store.begin() as connection:
             connection.exec_driver_sql("UPDATE seamline_schema SET version_num = '0000'")

@@ -17,18 +17,19 @@ from seamline.errors import ConfigError
 from seamline.events.base import catalogue
 from seamline.lint import Finding
 from seamline.map import difference
-from seamline_workers import boundary
-from seamline_workers.channel import build_channels
 from seamline_workers.clock import business_clock
-from seamline_workers.config import Config, load_config
-from seamline_workers.process import Process, load_process
-from seamline_workers.registry import build_adapters
+from seamline_workers.company.channel import build_channels
+from seamline_workers.company.config import Config, load_config
+from seamline_workers.company.process import Process, load_process
+from seamline_workers.company.registry import build_adapters
+from seamline_workers.outbound import boundary
 from seamline_workers.store.channels import MOST_FAILURES, standings
 from seamline_workers.store.desk_schema import deadlines, drafts
 from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.migrate import current, newest
 from seamline_workers.store.reading.backlog import backlog, by_seat
 from seamline_workers.store.reading.moment import written
+from seamline_workers.store.reading.partial import UNSETTLED
 from seamline_workers.store.reading.sources import list_sources
 from seamline_workers.store.schema import (
     QUARANTINED,
@@ -133,7 +134,7 @@ def _routing(config: Config) -> Iterator[Finding]:
 
 
 def _tells(config: Config, name: str) -> set[str]:
-    from seamline_workers.registry import Source, load_adapter
+    from seamline_workers.company.registry import Source, load_adapter
 
     section = config.sources[name]
     try:
@@ -295,9 +296,9 @@ def _overdue(store: Store) -> Iterator[Finding]:
 def _paused(store: Store) -> Iterator[Finding]:
     """Channels by which nothing goes out: their provider seems to be away, or a human said so."""
     with store.read() as connection:
-        paused = [one for one in standings(connection).values() if one.paused_at is not None]
-    for one in paused:
-        message = f"is paused since {written(one.paused_at)}"
+        paused = [(one, one.paused_at) for one in standings(connection).values() if one.paused_at is not None]
+    for one, since in paused:
+        message = f"is paused since {written(since)}"
         fix = f"Go on: seamline channels resume {one.name}"
         if one.paused_by is not None:
             yield Finding("warning", "paused", f"channels.{one.name}", f"{message} by {one.paused_by}", fix)
@@ -311,13 +312,13 @@ def _paused(store: Store) -> Iterator[Finding]:
 def _unsent(store: Store) -> Iterator[Finding]:
     """Texts that were approved and did not go out, and sendings of which nobody knows the end; by channel."""
     late = business_clock()() - int(UNSENT.total_seconds() * 1_000_000)
-    stuck = drafts.c.state.in_(("approved", "dispatching")) & (drafts.c.decided_at < late)
+    stuck = UNSETTLED & drafts.c.state.in_(("approved", "dispatching")) & (drafts.c.decided_at < late)
     stuck &= drafts.c.not_before.is_(None) | (drafts.c.not_before < late)
     counted = select(drafts.c.channel, func.count(), func.min(drafts.c.decided_at), func.max(drafts.c.reason))
     with store.read() as connection:
         waiting = connection.execute(counted.where(stuck).group_by(drafts.c.channel).order_by(drafts.c.channel)).all()
         unknown = connection.execute(
-            counted.where(drafts.c.state == "unknown").group_by(drafts.c.channel).order_by(drafts.c.channel)
+            counted.where(UNSETTLED, drafts.c.state == "unknown").group_by(drafts.c.channel).order_by(drafts.c.channel)
         ).all()
     for channel, count, since, reason in waiting:
         message = f"{count} approved did not go out, the first since {written(since)}" + (

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import text
 
 from seamline_workers.clock import business_clock
-from seamline_workers.config import Token
+from seamline_workers.company.config import Token
 from seamline_workers.store.channels import standings
 from seamline_workers.store.reading.backlog import backlog, by_seat, outcomes, unsent
 from seamline_workers.store.reading.deadlines import lateness_s
@@ -90,12 +90,14 @@ class Figures(Collector):
         yield GaugeMetricFamily("seamline_deadline_lag_seconds", "How late the oldest is that waits", value=late)
 
     def _channels(self) -> Iterator[Metric]:
-        paused = GaugeMetricFamily("seamline_channel_paused", "Whether nothing goes out by a channel", labels=["channel"])
+        paused = GaugeMetricFamily(
+            "seamline_channel_paused", "Whether nothing goes out by a channel", labels=["channel"]
+        )
         pauses = CounterMetricFamily("seamline_channel_pauses", "How often a channel paused", labels=["channel"])
         with self._store.read() as connection:
-            for name, one in standings(connection).items():
-                paused.add_metric([name], one.paused_at is not None)
-                pauses.add_metric([name], one.pauses)
+            for channel, one in standings(connection).items():
+                paused.add_metric([channel], one.paused_at is not None)
+                pauses.add_metric([channel], one.pauses)
         yield paused
         yield pauses
 

@@ -13,13 +13,13 @@ from seamline.events import ExpansionBlocked, OfferSent, ScoreUpdated
 from seamline.gate import Gate
 from seamline.guard import Holds
 from seamline_workers.desk.channel import pause_channel, resume_channel
-from seamline_workers.desk.refusal import NoSuch
-from seamline_workers.interpret import from_us
+from seamline_workers.refusal import NoSuch
 from seamline_workers.store import channels
 from seamline_workers.store.channels import FIRST_PAUSE_US, LONGEST_PAUSE_US, MOST_FAILURES
 from seamline_workers.store.reading.backlog import unsent
 from seamline_workers.store.reading.channels import list_channels
 from seamline_workers.store.reading.why import explain
+from seamline_workers.translation.interpret import from_us
 from support.office import MakeOffice, Office, drafting
 from support.recording import Mailbox
 from support.works import event

@@ -20,8 +20,8 @@ from seamline_webhooks.api.noun import nothing_asked
 from seamline_webhooks.api.problem import Problem, code_of, documented
 from seamline_workers.desk.draft import Approval, Confirm, Edit, approve, edit, ordered, reject, resolve, snooze
 from seamline_workers.desk.once import Order
-from seamline_workers.desk.refusal import AgentDecides, Conflict, Forbidden, NoSuch, Refused
-from seamline_workers.outbound import Human, Outbound
+from seamline_workers.outbound.outbound import Human, Outbound
+from seamline_workers.refusal import AgentDecides, Conflict, Forbidden, NoSuch, Refused
 from seamline_workers.store.reading import moment, shapes
 
 AnyRequest = Request[Actor, Any, Any]
@@ -127,15 +127,15 @@ def _resolve_many(api: Api) -> HTTPRouteHandler:
         nothing_asked(request)
         by, reason = Human(request.user.name, request.user.role), _said(data.reason)
         done, left = list[str](), list[shapes.Left]()
-        for id in dict.fromkeys(data.ids):
-            work = partial(resolve, outbound=api.outbound, id=id, result=data.result, reason=reason, by=by)
+        for one in dict.fromkeys(data.ids):
+            work = partial(resolve, outbound=api.outbound, id=one, result=data.result, reason=reason, by=by)
             try:
-                ordered(api.store, api.outbound, _each(request, id, data), work)
-                done.append(id)
+                ordered(api.store, api.outbound, _each(request, one, data), work)
+                done.append(one)
             except AgentDecides:
                 raise  # once is enough for the humans to see it
             except (NoSuch, Forbidden, Conflict, Refused) as error:
-                left.append({"id": id, "code": code_of(error), "detail": str(error)})
+                left.append({"id": one, "code": code_of(error), "detail": str(error)})
         return {"resolved": done, "left": left}
 
     return post(

@@ -51,7 +51,7 @@ def resume(channel: NameArgument, config: ConfigOption = None, json: JsonOption 
 
 
 def _order(name: str, work: Callable[[Connection, Container[str]], str], config: ConfigOption, json: bool) -> None:
-    from seamline_workers.desk.refusal import NoSuch
+    from seamline_workers.refusal import NoSuch
     from seamline_workers.store.reading.channels import list_channels
 
     found = configuration(config)

@@ -25,7 +25,7 @@ from seamline_webhooks.cli.output import DONE, WANTING, document, fail, line, no
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from seamline_workers.config import Config
+    from seamline_workers.company.config import Config
     from seamline_workers.store.reading.query import Query
     from seamline_workers.store.store import Store
 
@@ -191,17 +191,15 @@ def _unknown(config: Config, channel: str | None, words: dict[str, str]) -> list
     from seamline_workers.store.reading.query import Query
     from seamline_workers.store.store import now_us
 
-    found, cursor = list[Any](), None
+    found, asked = list[Any](), {**words, "state": "unknown", "limit": "1000"}
     with store_of(config) as store:
         while True:
-            more = {} if cursor is None else {"cursor": cursor}
-            asked = {**words, **more, "state": "unknown", "limit": "1000"}
             query = Query.read(asked, filters=FILTERS, states=_states(), prefix="", now=now_us())
             page = _list(store, query, "")
             found += [one for one in page["items"] if channel in (None, one["channel"])]
-            cursor = page["next"]
-            if cursor is None:
+            if page["next"] is None:
                 return found
+            asked["cursor"] = page["next"]
 
 
 def _decide(

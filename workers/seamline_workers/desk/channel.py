@@ -6,8 +6,8 @@ from collections.abc import Container
 
 from sqlalchemy import Connection
 
-from seamline_workers.desk.bell import ring
-from seamline_workers.desk.refusal import NoSuch
+from seamline_workers.bell import ring
+from seamline_workers.refusal import NoSuch
 from seamline_workers.store import channels
 from seamline_workers.store.store import now_us
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, selec
 
 from seamline_workers.store.desk_schema import drafts, flags, replays, tasks
 from seamline_workers.store.drafts import LEAVING, OPEN
-from seamline_workers.store.reading.partial import FETCHING, OPEN_FLAGS, PUT_ASIDE, UNFINISHED, UNTRANSLATED
+from seamline_workers.store.reading.partial import FETCHING, OPEN_FLAGS, PUT_ASIDE, UNFINISHED, UNSETTLED, UNTRANSLATED
 from seamline_workers.store.schema import HANDOFF_STATES, PENDING, deliveries, events, handoffs, items, tallies
 from seamline_workers.store.store import Store
 
@@ -50,7 +50,7 @@ def unsent(store: Store) -> dict[str, Waiting]:
     found = {f"drafts_{name}": Waiting(0) for name in dict.fromkeys(_DRAFTS.values())}
     late = drafts.c.not_before > drafts.c.decided_at
     since = case((late, drafts.c.not_before), else_=func.coalesce(drafts.c.decided_at, drafts.c.created_at))
-    chosen = select(drafts.c.state, func.count(), func.min(since)).where(drafts.c.state.in_(list(_DRAFTS)))
+    chosen = select(drafts.c.state, func.count(), func.min(since)).where(UNSETTLED)
     with store.read() as connection:
         for state, n, oldest in connection.execute(chosen.group_by(drafts.c.state)):
             name = f"drafts_{_DRAFTS[state]}"

@@ -9,22 +9,22 @@ from sqlalchemy import func, select
 from seamline_workers.store.channels import Standing, standings
 from seamline_workers.store.desk_schema import drafts
 from seamline_workers.store.reading.moment import written_or_none
+from seamline_workers.store.reading.partial import UNSETTLED
 from seamline_workers.store.reading.shapes import Channel
 from seamline_workers.store.store import Store
 
 STATES = ("open", "paused")
 _WELL = Standing("", 0, None, None, None, 0, None)
-_COUNTED = ("approved", "dispatching", "unknown")
 
 
 def list_channels(store: Store, adapters: Mapping[str, str]) -> list[Channel]:
     """By name. ``adapters`` names that of each channel that is configured; one that was lost shows what it left."""
-    chosen = select(drafts.c.channel, drafts.c.state, func.count()).where(drafts.c.state.in_(_COUNTED))
+    chosen = select(drafts.c.channel, drafts.c.state, func.count()).where(UNSETTLED)
     with store.read() as connection:
         found = standings(connection)
         counts = {(name, state): n for name, state, n in connection.execute(chosen.group_by("channel", "state"))}
-    names = {*adapters, *found, *(name for name, _ in counts)}
-    return [_shape(name, adapters.get(name), found.get(name, _WELL), counts) for name in sorted(names) if name]
+    names = sorted({*adapters, *found})
+    return [_shape(name, adapters.get(name), found.get(name, _WELL), counts) for name in names]
 
 
 def _shape(name: str, adapter: str | None, standing: Standing, counts: Mapping[tuple[str, str], int]) -> Channel:
