@@ -82,7 +82,7 @@ class Guarding:
 
 def _shown(event_seq: int, seat: str, asked: Entry, refusal: Refusal) -> EffectRow:
     """The task that shows a human what waits."""
-    words = f"By {refusal.rule}. It is asked again from time to time, for ever. What nobody wants any more is called off: "
+    words = f"By {refusal.rule}. It is asked again from time to time. What nobody wants any more is called off: "
     words += f"POST /api/v1/handoffs/{handoff_id(event_seq, seat)}/cancel"
     task = Task(f"{asked.type} waits: {refusal.reason}", words, key=WAITS, rule=refusal.rule)
     cause = str(UUID(bytes=asked.cause or asked.id))
