@@ -58,7 +58,11 @@ class Serving:
         self.port = 0
 
     def __enter__(self) -> Self:
-        said = self.wait_log("serving", START_S)
+        try:
+            said = self.wait_log("serving", START_S)
+        except BaseException:
+            self.stop()  # nobody else would: what was not entered is not left
+            raise
         self.port = said["port"]
         self.worker_pids = said["workers"]
         return self

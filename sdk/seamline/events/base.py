@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha1
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
@@ -214,6 +214,7 @@ class Event(Model):
         super().__pydantic_init_subclass__(**kwargs)
         if not type:
             return
+        _demand_words(cls.__qualname__, type, stage, nature)
         known = _REGISTRY.get((type, version))
         if known is not None and known.__qualname__ != cls.__qualname__:
             raise ConfigError(
@@ -278,6 +279,20 @@ class Event(Model):
             return model.model_validate({name: value for name, value in fields.items() if name in known})
         except ValueError as error:
             raise PayloadError(f"{type} v{version} does not fit its model: {reasons(error)}") from None
+
+
+#: An event's type: two words or more, as the filters of lists and `owns` take them.
+_TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+
+
+def _demand_words(name: str, event_type: str, stage: str | None, nature: str) -> None:
+    """Raise ConfigError where an event is declared by words that nothing knows: it would be handed to nobody."""
+    if not _TYPE.fullmatch(event_type) or len(event_type) > 100:
+        raise ConfigError(f"event {name}: a type is words with dots, such as complaint.made, not {event_type[:100]!r}")
+    if stage is not None and stage not in STAGES:
+        raise ConfigError(f"event {name}: there is no stage {stage!r}; there are: {', '.join(STAGES)}")
+    if nature not in get_args(Nature):
+        raise ConfigError(f"event {name}: nature is one of {', '.join(get_args(Nature))}, not {nature!r}")
 
 
 _REGISTRY: dict[tuple[str, int], type[Event]] = {}

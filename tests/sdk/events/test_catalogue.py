@@ -243,3 +243,20 @@ def test_an_id_depends_on_source_type_and_key_and_on_nothing_else() -> None:
     ids = {event_id(s, t, k) for s in ("a", "b") for t in ("deal.won", "deal.lost") for k in ("1", "2")}
     assert len(ids) == 8
     assert event_id("a", "deal.won", "1") == UUID("db9c6ae0-064d-544f-aeb5-a062084642f9")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"type": "complaint"}, "words with dots"),
+        ({"type": "Complaint.Made"}, "words with dots"),
+        ({"type": "complaint made.today"}, "words with dots"),
+        ({"type": "complaint.made", "stage": "delivry"}, "there is no stage 'delivry'"),
+        ({"type": "complaint.made", "nature": "opinion"}, "fact, judgement, control"),
+    ],
+)
+def test_a_type_that_nothing_could_name_is_refused_where_it_is_declared(words: dict[str, str], told: str) -> None:
+    declare: Any = type(Event)
+    with pytest.raises(ConfigError, match=told):
+        declare("Complaint", (Event,), {"__module__": __name__}, **words)
+    assert words["type"] not in catalogue()
