@@ -1,0 +1,3 @@
+from seamline_adapters.calendly.adapter import Calendly
+
+__all__ = ["Calendly"]

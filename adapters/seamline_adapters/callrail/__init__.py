@@ -1,0 +1,3 @@
+from seamline_adapters.callrail.adapter import CallRail
+
+__all__ = ["CallRail"]

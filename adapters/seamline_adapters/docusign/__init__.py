@@ -1,0 +1,3 @@
+from seamline_adapters.docusign.adapter import DocuSign
+
+__all__ = ["DocuSign"]

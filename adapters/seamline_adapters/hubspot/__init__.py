@@ -1,0 +1,3 @@
+from seamline_adapters.hubspot.adapter import HubSpot
+
+__all__ = ["HubSpot"]

@@ -1,0 +1,3 @@
+from seamline_adapters.meta.adapter import Meta
+
+__all__ = ["Meta"]

@@ -1,0 +1,3 @@
+from seamline_adapters.pandadoc.adapter import PandaDoc
+
+__all__ = ["PandaDoc"]

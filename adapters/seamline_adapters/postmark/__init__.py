@@ -1,0 +1,3 @@
+from seamline_adapters.postmark.adapter import Postmark
+
+__all__ = ["Postmark"]

@@ -1,0 +1,3 @@
+from seamline_adapters.proposify.adapter import Proposify
+
+__all__ = ["Proposify"]

@@ -1,0 +1,3 @@
+from seamline_adapters.slack.adapter import Slack
+
+__all__ = ["Slack"]

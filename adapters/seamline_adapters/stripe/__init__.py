@@ -1,0 +1,3 @@
+from seamline_adapters.stripe.adapter import Stripe
+
+__all__ = ["Stripe"]
