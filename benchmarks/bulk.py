@@ -22,15 +22,15 @@ from benchmarks.workload import Workload, contact, lead, written
 from seamline.events.base import event_id
 from seamline.projection import Projection
 from seamline.stages import fold
-from seamline_workers import interpret
-from seamline_workers.config import load_config
-from seamline_workers.registry import Source, register_sources
+from seamline_workers.company.config import load_config
+from seamline_workers.company.registry import Source, register_sources
 from seamline_workers.store import desk_schema, schema
 from seamline_workers.store.accounts import Subject
 from seamline_workers.store.deliveries import DeliveryRow
 from seamline_workers.store.lite import raw
 from seamline_workers.store.store import Store, connect_sqlite, sqlite_path
 from seamline_workers.store.tally import hour_of, tally
+from seamline_workers.translation import interpret
 
 #: Events a transaction.
 CHUNK = 50_000

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from seamline_workers.crashpoint import DEADLINE
-from seamline_workers.interpret import to_us
 from seamline_workers.store.store import Store
+from seamline_workers.translation.interpret import to_us
 from support.crash import RELAY, Company
 
 CLOSED = datetime(2026, 11, 10, 9, 0, tzinfo=UTC)

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from seamline_workers.channel import build_channels
-from seamline_workers.config import load_config
+from seamline_workers.company.channel import build_channels
+from seamline_workers.company.config import load_config
 from seamline_workers.crashpoint import DISPATCH
 from seamline_workers.desk.draft import Approval, approve
-from seamline_workers.outbound import Human, Outbound
+from seamline_workers.outbound.outbound import Human, Outbound
 from seamline_workers.store.store import Store
 from support.crash import LONG_S, RELAY, Company
 from support.crash_roster import roster

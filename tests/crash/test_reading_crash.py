@@ -19,8 +19,8 @@ from seamline_adapters.meta.lead import FIELDS
 from seamline_adapters.proposify.adapter import PAGE
 from seamline_agency.demo.detour import Detour
 from seamline_workers.crashpoint import FETCH, POLL
-from seamline_workers.poll import Poller
 from seamline_workers.store.store import Store
+from seamline_workers.translation.poll import Poller
 from support.crash import LONG_S, Company
 from support.loopback import Loopback, loopback
 

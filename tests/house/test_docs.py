@@ -19,7 +19,7 @@ from typer.main import get_command
 from seamline import Delivery, Item, Request
 from seamline.testing import update
 from seamline_webhooks.cli.root import app
-from seamline_workers.config import Config
+from seamline_workers.company.config import Config
 from support.features import adapters, table
 from support.house import ALONE, PYTEST, ROOT, Block, blocks, pages
 

@@ -20,16 +20,16 @@ from seamline_agency.demo.company import write_company
 from seamline_agency.demo.detour import Detour
 from seamline_agency.demo.provider_api import ProviderApi
 from seamline_webhooks.door import Door
-from seamline_workers.config import load_config
-from seamline_workers.desk.handoff import replay_handoff
-from seamline_workers.engine import Engine
-from seamline_workers.placed import event_of
-from seamline_workers.run import Run, Work
+from seamline_workers.company.config import load_config
+from seamline_workers.handoff.run import Run, Work
+from seamline_workers.handoffs import replay_handoff
+from seamline_workers.running.engine import Engine
 from seamline_workers.store import lanes
 from seamline_workers.store.intake import open_intake
 from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.schema import HANDOFF_STATES
 from seamline_workers.store.store import now_us, open_store
+from seamline_workers.translation.placed import event_of
 from support.clocks import HandClock
 
 #: When the customer's story begins: late enough to be no history, early enough for whatever follows.

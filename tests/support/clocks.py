@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from seamline_workers.interpret import to_us
 from seamline_workers.store.store import now_us
+from seamline_workers.translation.interpret import to_us
 
 
 class HandClock:

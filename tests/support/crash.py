@@ -16,8 +16,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from seamline_workers.config import load_config
-from seamline_workers.registry import register_sources
+from seamline_workers.company.config import load_config
+from seamline_workers.company.registry import register_sources
 from seamline_workers.store.arrival import Arrival, StoreLocked
 from seamline_workers.store.intake import open_intake
 from seamline_workers.store.store import Store, now_us, sqlite_path

@@ -18,7 +18,7 @@ from seamline.call import Call, Calls
 from seamline.delivery import Item
 from seamline.dispatch import ApprovedDispatch
 from seamline.events.base import Event
-from seamline_workers.channel import Channel
+from seamline_workers.company.channel import Channel
 
 #: What a channel of these tests sends with.
 KEY = "a key of the tests"

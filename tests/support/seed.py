@@ -12,7 +12,7 @@ from sqlalchemy import Table, insert, select, update
 
 from seamline.boundary import Roster
 from seamline.events.base import event_id
-from seamline_workers.plan import Plan
+from seamline_workers.rules.plan import Plan
 from seamline_workers.store import desk_schema, ledger, schema
 from seamline_workers.store.entry import Entry
 from seamline_workers.store.reading.moment import micros

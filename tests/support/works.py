@@ -22,24 +22,24 @@ from seamline.gate import Gate, StageRow
 from seamline.guard import Guard
 from seamline.ssrf import Guard as Egress
 from seamline.transport import Transport
-from seamline_workers.audience import Ours
-from seamline_workers.channel import Channel
 from seamline_workers.clock import Clock
-from seamline_workers.config import Approvals, Company, Config, Person, Worker
+from seamline_workers.company.channel import Channel
+from seamline_workers.company.config import Approvals, Company, Config, Person, Worker
+from seamline_workers.company.registry import Source
 from seamline_workers.desk import draft
 from seamline_workers.desk.draft import ordered
-from seamline_workers.desk.handoff import replay_handoff
 from seamline_workers.desk.once import Order
-from seamline_workers.engine import Engine
-from seamline_workers.interpret import from_us
-from seamline_workers.outbound import Human, Outbound
-from seamline_workers.registry import Source
-from seamline_workers.run import Run, Work
+from seamline_workers.effects.audience import Ours
+from seamline_workers.handoff.run import Run, Work
+from seamline_workers.handoffs import replay_handoff
+from seamline_workers.outbound.outbound import Human, Outbound
+from seamline_workers.running.engine import Engine
 from seamline_workers.store import lanes, ledger
 from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.schema import HANDOFF_STATES
 from seamline_workers.store.sources import register_source
 from seamline_workers.store.store import Store, now_us
+from seamline_workers.translation.interpret import from_us
 
 #: Everything that these tests tell happened at this hour, unless they say another.
 NOON = "2026-11-20T12:00:00Z"

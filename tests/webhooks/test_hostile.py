@@ -22,7 +22,7 @@ from seamline.delivery import Request
 from seamline.testing import load_suite, suite_names
 from seamline.testing.keys import other_secret
 from seamline_webhooks.app import create_app
-from seamline_workers.config import load_config
+from seamline_workers.company.config import load_config
 from seamline_workers.store.migrate import upgrade
 from seamline_workers.store.store import Store, open_store
 from support.asgi import Asgi, Sent

@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import text
 
 from seamline_webhooks import health
-from seamline_workers.config import load_config
+from seamline_workers.company.config import load_config
 from seamline_workers.store.migrate import upgrade
 from seamline_workers.store.store import Store, open_store
 from support.calls import raw_request, read_answer, rows, signed
@@ -32,7 +32,7 @@ Start = Callable[..., Serving]
 #: Stands in for a worker: it writes its pid down, and ends when it is told to.
 WORKER = """
 import os, sys
-from seamline_workers.told import Told
+from seamline_workers.running.told import Told
 told = Told()
 open(sys.argv[1], "a").write(f"{os.getpid()}\\n")
 while not told.wait(60):

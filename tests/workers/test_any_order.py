@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from seamline import Seat, SyncContext
 from seamline.events import ProposalViewed
-from seamline_workers.rebuild import verify
+from seamline_workers.jobs.rebuild import verify
 from seamline_workers.store import columns, folding
 from seamline_workers.store.store import Store
 from support.works import Works, event

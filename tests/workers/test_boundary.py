@@ -7,11 +7,11 @@ from sqlalchemy import select
 
 from seamline import Gate, Roster, Seat
 from seamline.lint import Finding
-from seamline_workers.boundary import confirm, in_force, may_confirm, propose, standing
-from seamline_workers.desk.refusal import Conflict, NoSuch
-from seamline_workers.outbound import Outbound
-from seamline_workers.plan import Plan
-from seamline_workers.process import Process
+from seamline_workers.company.process import Process
+from seamline_workers.outbound.boundary import confirm, in_force, may_confirm, propose, standing
+from seamline_workers.outbound.outbound import Outbound
+from seamline_workers.refusal import Conflict, NoSuch
+from seamline_workers.rules.plan import Plan
 from seamline_workers.store.company import company_account
 from seamline_workers.store.schema import events
 from seamline_workers.store.store import Store, now_us

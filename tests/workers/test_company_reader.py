@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from seamline import Seat, SyncContext
 from seamline.events import DealWon, LeadReceived, RelationshipEnded
-from seamline_workers.company_reader import ASTRAY_US, CompanyReader
+from seamline_workers.handoff.company_reader import ASTRAY_US, CompanyReader
 from seamline_workers.store.store import now_us
 from support.works import Works, event
 from workers.conftest import MakeWorks

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seamline.errors import ConfigError
-from seamline_workers.config import Config, load_config
+from seamline_workers.company.config import Config, load_config
 
 SOURCE = '[sources.crm]\nadapter = "hubspot"\n'
 

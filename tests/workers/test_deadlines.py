@@ -20,9 +20,9 @@ from seamline.events import (
     ProposalViewed,
     RelationshipEnded,
 )
-from seamline_workers.interpret import to_us
-from seamline_workers.run import Run, Work
+from seamline_workers.handoff.run import Run, Work
 from seamline_workers.store.store import Store
+from seamline_workers.translation.interpret import to_us
 from support.clocks import SetClock
 from support.works import Works, event, viewed
 

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from seamline.delivery import Decision
-from seamline_workers.registry import Source
-from seamline_workers.replay import translate_again
-from seamline_workers.run import Run, Work
+from seamline_workers.company.registry import Source
+from seamline_workers.handoff.run import Run, Work
+from seamline_workers.jobs.replay import translate_again
 from seamline_workers.store.schema import DELIVERY_STATES
 from support.works import Works, answering, viewed
 

@@ -22,9 +22,9 @@ from seamline.inbox import DEAD, DONE, NEW, Inbox
 from seamline.signature.standard_webhooks import StandardWebhooks
 from seamline.ssrf import Guard
 from seamline.transport import Limits, Transport
-from seamline_workers.elsewhere import Elsewhere
-from seamline_workers.mirror import Mirror
-from seamline_workers.outbox import Outbox
+from seamline_workers.bus.mirror import Mirror
+from seamline_workers.handoff.elsewhere import Elsewhere
+from seamline_workers.handoff.outbox import Outbox
 from support.certificate import certificate
 from support.loopback import Loopback, loopback
 from support.works import Works, viewed
@@ -411,6 +411,6 @@ def test_a_folder_that_cannot_be_written_holds_nothing_up_and_is_tried_again_lat
 
 
 def _pepper() -> Any:
-    from seamline_workers.run import Run, Work
+    from seamline_workers.handoff.run import Run, Work
 
     return Run(Work("seat", "pepper"))

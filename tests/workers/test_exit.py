@@ -14,8 +14,8 @@ from seamline.errors import CallRefused, RetryLater
 from seamline.events import ExitItemVerified, ExitLogged, RelationshipEnded
 from seamline.guard import Settled
 from seamline_workers.desk.exit import settle_item
-from seamline_workers.desk.refusal import Conflict
-from seamline_workers.run import Run, Work
+from seamline_workers.handoff.run import Run, Work
+from seamline_workers.refusal import Conflict
 from support.works import Works, event
 
 MakeWorks = Callable[..., Works]

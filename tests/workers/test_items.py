@@ -16,14 +16,14 @@ from seamline.delivery import Decision, Delivery, Item, Nudge
 from seamline.errors import CallRefused, NeedsHuman, PayloadError, RetryLater
 from seamline.events import Event
 from seamline_workers.desk.replay import plan_replay
-from seamline_workers.fetch import ATTEMPTS, LEASE_US
-from seamline_workers.interpret import guarded
-from seamline_workers.replay import translate_again
-from seamline_workers.run import Run, Work
+from seamline_workers.handoff.run import Run, Work
+from seamline_workers.jobs.replay import translate_again
 from seamline_workers.store import deliveries
 from seamline_workers.store.reading.replays import Selector
 from seamline_workers.store.schema import DELIVERY_STATES, IGNORED
 from seamline_workers.store.store import now_us
+from seamline_workers.translation.fetch import ATTEMPTS, LEASE_US
+from seamline_workers.translation.interpret import guarded
 from support.works import Teller, Works, answering, event, viewed
 
 MakeWorks = Callable[..., Works]

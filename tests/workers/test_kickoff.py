@@ -19,8 +19,8 @@ from seamline.events import (
     KickoffOverdue,
     RelationshipEnded,
 )
-from seamline_workers.interpret import to_us
 from seamline_workers.store.store import Store
+from seamline_workers.translation.interpret import to_us
 from support.clocks import SetClock
 from support.works import Works, event, signed, viewed
 

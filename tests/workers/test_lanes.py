@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import text
 
-from seamline_workers.desk.handoff import again
+from seamline_workers.handoffs import again
 from seamline_workers.store import lanes, ledger, linking, processes
 from seamline_workers.store.lanes import Lane
 from seamline_workers.store.outcome import UNTIL_DUE, Outcome

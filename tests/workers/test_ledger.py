@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from seamline import Seat, SyncContext
 from seamline.events import ProposalViewed
-from seamline_workers.rebuild import rebuild, verify
+from seamline_workers.jobs.rebuild import rebuild, verify
 from seamline_workers.store.store import Store
 from support.works import Works, event, signed, viewed
 

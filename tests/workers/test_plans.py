@@ -14,7 +14,7 @@ from sqlalchemy import event
 from seamline import Seat, SyncContext
 from seamline.errors import NeedsHuman
 from seamline.events import ContractSigned, DealWon, ProposalViewed
-from seamline_workers.schedule import Schedule
+from seamline_workers.running.schedule import Schedule
 from seamline_workers.store.migrate import upgrade
 from seamline_workers.store.store import Store, open_store
 from support.works import Works, signed, viewed

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from seamline_adapters.relay import Relay
-from seamline_workers.interpret import read, split
-from seamline_workers.registry import Source
+from seamline_workers.company.registry import Source
 from seamline_workers.store.deliveries import DeliveryRow
 from seamline_workers.store.schema import QUARANTINED, TRANSLATED
+from seamline_workers.translation.interpret import read, split
 
 
 def source() -> Source:

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from seamline import Seat, SyncContext
 from seamline.events import DealWon, ProposalViewed, RiskFlagged
-from seamline_workers.plan import Plan
-from seamline_workers.rebuild import verify as verify_projections
+from seamline_workers.jobs.rebuild import verify as verify_projections
+from seamline_workers.rules.plan import Plan
 from seamline_workers.store import ledger, record
 from seamline_workers.store.entry import control
 from seamline_workers.store.reading.query import Query

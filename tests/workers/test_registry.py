@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from seamline.errors import ConfigError
-from seamline_workers.config import Config, load_config
-from seamline_workers.registry import build_adapters, load_roster, register_sources
+from seamline_workers.company.config import Config, load_config
+from seamline_workers.company.registry import build_adapters, load_roster, register_sources
 from seamline_workers.store.store import Store
 from support import probe
 from support.calls import rows

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from seamline_workers.asking import Result
-from seamline_workers.run import Run, Work
+from seamline_workers.effects.asking import Result
+from seamline_workers.handoff.run import Run, Work
 from seamline_workers.store.lanes import Handoff, Lane
 from seamline_workers.store.outcome import Outcome
 from seamline_workers.store.schema import RETRYING

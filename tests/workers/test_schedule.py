@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 
 from seamline import Seat, SyncContext
 from seamline.events import ProposalViewed
-from seamline_workers.engine import SLOW
+from seamline_workers.handoff.run import Run, Work
 from seamline_workers.log import Seldom
-from seamline_workers.run import Run, Work
-from seamline_workers.schedule import LEASE_S, Schedule, admit
+from seamline_workers.running.engine import SLOW
+from seamline_workers.running.schedule import LEASE_S, Schedule, admit
 from seamline_workers.store import lanes, ledger, processes
 from seamline_workers.store.store import open_store
 from support.lanework import await_a_waiting_lock

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from seamline_workers.engine import DIED_ALONE
-from seamline_workers.interpret import Reading
-from seamline_workers.registry import Source
-from seamline_workers.run import Run, Work
+from seamline_workers.company.registry import Source
+from seamline_workers.handoff.run import Run, Work
+from seamline_workers.running.engine import DIED_ALONE
 from seamline_workers.store import processes
 from seamline_workers.store.deliveries import DeliveryRow
+from seamline_workers.translation.interpret import Reading
 from support.works import Works, viewed
 
 MakeWorks = Callable[..., Works]

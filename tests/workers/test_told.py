@@ -7,7 +7,7 @@ import sys
 
 LISTENER = """
 import os, signal, sys
-from seamline_workers.told import Told
+from seamline_workers.running.told import Told
 told = Told()
 if sys.argv[1] == "storm":
     for _ in range(300):

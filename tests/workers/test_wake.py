@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from seamline_workers.running.wake import open_wake
 from seamline_workers.store.store import open_store
-from seamline_workers.wake import open_wake
 
 
 def test_a_wake_that_is_closed_again_closes_and_rings_nobody_else(tmp_path: Path) -> None:

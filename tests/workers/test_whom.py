@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from seamline import Seat, SyncContext
 from seamline.events import ContractSigned, ProposalViewed
-from seamline_workers.run import Run, Work
+from seamline_workers.handoff.run import Run, Work
 from seamline_workers.store import lanes, linking
 from seamline_workers.store.store import now_us
 from support.works import Works, event, signed, viewed

@@ -29,11 +29,11 @@ from seamline_webhooks.mcp.mount import Mount
 from seamline_webhooks.mcp.view import View
 from seamline_webhooks.refusal import Refusals
 from seamline_webhooks.remotekey import RemoteKeys
-from seamline_workers import boundary
-from seamline_workers.config import Config, load_config
+from seamline_workers.company.config import Config, load_config
+from seamline_workers.company.process import Process, load_process
+from seamline_workers.company.registry import register_sources
 from seamline_workers.log import log
-from seamline_workers.process import Process, load_process
-from seamline_workers.registry import register_sources
+from seamline_workers.outbound import boundary
 from seamline_workers.store.intake import open_intake
 from seamline_workers.store.migrate import demand_newest
 from seamline_workers.store.store import Store, fault, open_store

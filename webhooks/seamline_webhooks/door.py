@@ -18,8 +18,8 @@ from seamline.signature.base import Proof
 from seamline.signature.place import Header, Pair
 from seamline_webhooks import answer as answers
 from seamline_webhooks.answer import Answer
+from seamline_workers.company.registry import Source
 from seamline_workers.log import log
-from seamline_workers.registry import Source
 from seamline_workers.store.arrival import Arrival, storable_key
 
 #: Where the front door is mounted.

@@ -27,9 +27,9 @@ from seamline_webhooks.group import InlineGroup, ThreadGroup
 from seamline_webhooks.refusal import NOWHERE, Refusals
 from seamline_webhooks.remotekey import RemoteKeys
 from seamline_workers.clock import business_clock
+from seamline_workers.company.registry import Source
 from seamline_workers.crashpoint import reach
 from seamline_workers.log import log
-from seamline_workers.registry import Source
 
 #: Most requests that may wait, and most bytes that their bodies may take; beyond these the answer is 503.
 MOST_WAITING = 4096

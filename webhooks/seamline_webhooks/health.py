@@ -11,7 +11,7 @@ from litestar import Response, get
 from litestar.datastructures import State
 from sqlalchemy import text
 
-from seamline_workers.config import Config
+from seamline_workers.company.config import Config
 from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.migrate import current, newest
 from seamline_workers.store.store import PG_NOW, Store, now_us, sqlite_path

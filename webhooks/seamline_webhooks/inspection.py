@@ -17,12 +17,12 @@ from seamline.errors import ConfigError
 from seamline.events.base import catalogue
 from seamline.lint import Finding
 from seamline.map import difference
-from seamline_workers import boundary
-from seamline_workers.channel import build_channels
 from seamline_workers.clock import business_clock
-from seamline_workers.config import Config, load_config
-from seamline_workers.process import Process, load_process
-from seamline_workers.registry import build_adapters
+from seamline_workers.company.channel import build_channels
+from seamline_workers.company.config import Config, load_config
+from seamline_workers.company.process import Process, load_process
+from seamline_workers.company.registry import build_adapters
+from seamline_workers.outbound import boundary
 from seamline_workers.store.desk_schema import deadlines, drafts
 from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.migrate import current, newest
@@ -132,7 +132,7 @@ def _routing(config: Config) -> Iterator[Finding]:
 
 
 def _tells(config: Config, name: str) -> set[str]:
-    from seamline_workers.registry import Source, load_adapter
+    from seamline_workers.company.registry import Source, load_adapter
 
     section = config.sources[name]
     try:

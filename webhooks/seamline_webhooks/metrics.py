@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import text
 
 from seamline_workers.clock import business_clock
-from seamline_workers.config import Token
+from seamline_workers.company.config import Token
 from seamline_workers.store.reading.backlog import backlog, by_seat, outcomes
 from seamline_workers.store.reading.deadlines import lateness_s
 from seamline_workers.store.store import Store, now_us

@@ -15,10 +15,10 @@ from seamline.errors import ConfigError
 from seamline_webhooks.app import create_app
 from seamline_webhooks.protocol import Protocol
 from seamline_webhooks.worker_process import MISCONFIGURED, Workers, worker_command
-from seamline_workers.channel import build_channels
-from seamline_workers.config import Config, load_config
+from seamline_workers.company.channel import build_channels
+from seamline_workers.company.config import Config, load_config
+from seamline_workers.company.registry import build_adapters
 from seamline_workers.log import log
-from seamline_workers.registry import build_adapters
 from seamline_workers.store.migrate import demand_newest
 from seamline_workers.store.store import open_store
 
@@ -85,7 +85,7 @@ def serve(
 
 def _workers(config: Config, command: Sequence[str] | None) -> Workers:
     def bury(pid: int) -> None:
-        from seamline_workers.worker import declare_dead  # with Dramatiq, which the server does without
+        from seamline_workers.running.worker import declare_dead  # with Dramatiq, which the server does without
 
         try:
             declare_dead(config, pid)

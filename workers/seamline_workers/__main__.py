@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 
 from seamline.errors import ConfigError
 from seamline_workers.log import log
+from seamline_workers.running.worker import run_suspects, run_worker
 from seamline_workers.store.store import fault
-from seamline_workers.worker import run_suspects, run_worker
 
 
 def main() -> int:

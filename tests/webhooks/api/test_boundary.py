@@ -12,9 +12,9 @@ from litestar.testing import TestClient
 
 from seamline import Roster, Seat
 from seamline_webhooks.app import create_app
-from seamline_workers.boundary import propose
-from seamline_workers.config import load_config
-from seamline_workers.process import Process
+from seamline_workers.company.config import load_config
+from seamline_workers.company.process import Process
+from seamline_workers.outbound.boundary import propose
 from seamline_workers.store.store import Store
 
 Client = TestClient[Litestar]

@@ -15,7 +15,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from seamline_webhooks.app import create_app
-from seamline_workers.config import load_config
+from seamline_workers.company.config import load_config
 from seamline_workers.store.store import Store
 from support.office import HUMANS, OPEN, drafting
 from support.recording import KEY, Mailbox, install, mailbox

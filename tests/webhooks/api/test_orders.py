@@ -13,7 +13,7 @@ from litestar.testing import TestClient
 from sqlalchemy import select
 
 from seamline_webhooks.app import create_app
-from seamline_workers.config import load_config
+from seamline_workers.company.config import load_config
 from seamline_workers.store import schema
 from seamline_workers.store.store import Store
 from support.seed import Seed

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from seamline import Gate, Roster, Seat
-from seamline_workers.boundary import propose
-from seamline_workers.process import Process
+from seamline_workers.company.process import Process
+from seamline_workers.outbound.boundary import propose
 from support.seed import Seed
 
 Run = Callable[..., Any]

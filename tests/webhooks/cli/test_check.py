@@ -11,7 +11,7 @@ import pytest
 
 from seamline_webhooks import inspection
 from seamline_webhooks.health import Health
-from seamline_workers.config import load_config
+from seamline_workers.company.config import load_config
 from seamline_workers.store import intake_sqlite, schema
 from seamline_workers.store.desk_schema import deadlines, drafts
 from seamline_workers.store.store import now_us

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from seamline_webhooks.cli.root import app
-from seamline_workers.config import load_config
-from seamline_workers.registry import build_adapters
+from seamline_workers.company.config import load_config
+from seamline_workers.company.registry import build_adapters
 
 
 def test_init_writes_a_folder_that_needs_nothing_more(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from mcp.client.streamable_http import streamable_http_client
 from seamline_agency.roster import roster
 from seamline_webhooks.mcp.server import make_server
 from seamline_webhooks.mcp.view import View
-from seamline_workers.config import load_config
-from seamline_workers.process import load_process
+from seamline_workers.company.config import load_config
+from seamline_workers.company.process import load_process
 from seamline_workers.store.store import Store, open_store
 from support.house import ROOT, blocks
 from support.seed import Seed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seamline_workers.audience import Ours
+from seamline_workers.effects.audience import Ours
 
 OURS = Ours(
     frozenset({"ours.example"}),

@@ -15,12 +15,12 @@ from seamline.errors import ConfigError
 from seamline.events import CoachingPosted
 from seamline.gate import Gate
 from seamline.lint import lint
-from seamline_workers.audience import Ours
-from seamline_workers.channel import Channel
-from seamline_workers.config import Approvals, Config, Person
-from seamline_workers.outbound import Outbound
-from seamline_workers.process import ways_out
-from seamline_workers.run import Run, Work
+from seamline_workers.company.channel import Channel
+from seamline_workers.company.config import Approvals, Config, Person
+from seamline_workers.company.process import ways_out
+from seamline_workers.effects.audience import Ours
+from seamline_workers.handoff.run import Run, Work
+from seamline_workers.outbound.outbound import Outbound
 from seamline_workers.store import notices
 from seamline_workers.store.store import now_us
 from support.office import HOUR, HUMANS, MakeOffice, Office, drafting

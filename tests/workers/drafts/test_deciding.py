@@ -12,11 +12,11 @@ import pytest
 from seamline import Seat, SyncContext
 from seamline.events import LeadReceived
 from seamline.gate import Gate
-from seamline_workers.channel import Channel
+from seamline_workers.company.channel import Channel
 from seamline_workers.desk import draft as desk
 from seamline_workers.desk.once import Order
-from seamline_workers.desk.refusal import Conflict, Forbidden, NoSuch, Refused, Stale
-from seamline_workers.outbound import Human
+from seamline_workers.outbound.outbound import Human
+from seamline_workers.refusal import Conflict, Forbidden, NoSuch, Refused, Stale
 from support.office import HOUR, OPEN, MakeOffice, Office, drafting
 from support.recording import Recording
 from support.works import COO, event

@@ -13,11 +13,11 @@ from seamline import Seat
 from seamline.events import ExpansionBlocked, OfferSent, ScoreUpdated
 from seamline.gate import Gate
 from seamline.guard import Holds
-from seamline_workers.desk.refusal import Conflict
-from seamline_workers.interpret import from_us
-from seamline_workers.outbound import Human
+from seamline_workers.outbound.outbound import Human
+from seamline_workers.refusal import Conflict
 from seamline_workers.store import processes
 from seamline_workers.store.reading.why import explain
+from seamline_workers.translation.interpret import from_us
 from support.office import MakeOffice, Office, drafting
 from support.recording import Mailbox
 from support.works import event

@@ -8,7 +8,7 @@ from datetime import timedelta
 from seamline import Seat
 from seamline.events import CoachingPosted
 from seamline.gate import Gate
-from seamline_workers.interpret import from_us
+from seamline_workers.translation.interpret import from_us
 from support.office import HOUR, MakeOffice, Office, drafting
 
 SEATS = (Seat("closer", kind="human", assignee="anna@ours.example"), Seat("backup", kind="human"))

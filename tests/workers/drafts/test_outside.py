@@ -9,7 +9,7 @@ import pytest
 from seamline.adapter import Adapter
 from seamline.call import Call, Calls
 from seamline.dispatch import NoticeDraft
-from seamline_workers.replay import translate_again
+from seamline_workers.jobs.replay import translate_again
 from support.office import MakeOffice, Office, drafting
 
 PEOPLE = {

@@ -32,7 +32,7 @@ from seamline.events import (
 from seamline.gate import Gate
 from seamline.guard import Holds
 from seamline_workers.desk.flag import clear_flag
-from seamline_workers.desk.refusal import Refused
+from seamline_workers.refusal import Refused
 from seamline_workers.store import ledger
 from seamline_workers.store.linking import join, part
 from seamline_workers.store.store import now_us

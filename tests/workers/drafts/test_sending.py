@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from seamline_workers.desk.refusal import Conflict
+from seamline_workers.refusal import Conflict
 from support.office import MakeOffice
 
 

@@ -16,16 +16,16 @@ from sqlalchemy import Connection
 from seamline_webhooks.api.context import Actor, Api
 from seamline_webhooks.api.noun import NOUNS, found, nothing_asked
 from seamline_webhooks.api.problem import Problem, documented
-from seamline_workers.boundary import confirm
 from seamline_workers.desk.exit import settle_item
 from seamline_workers.desk.fact import read_fact, state_fact
 from seamline_workers.desk.flag import clear_flag
 from seamline_workers.desk.grade import override_grade
-from seamline_workers.desk.handoff import cancel_handoff, replay_handoff
 from seamline_workers.desk.once import Order, carry_out
 from seamline_workers.desk.replay import MOST_PER_SECOND, cancel_replay, plan_replay
 from seamline_workers.desk.source import set_source
 from seamline_workers.desk.task import end_task
+from seamline_workers.handoffs import cancel_handoff, replay_handoff
+from seamline_workers.outbound.boundary import confirm
 from seamline_workers.store.reading import shapes
 from seamline_workers.store.reading.replays import Selector, plan
 from seamline_workers.store.store import now_us

@@ -12,13 +12,13 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 
 from seamline_webhooks.api.problem import Problem
-from seamline_workers.boundary import may_confirm
 from seamline_workers.clock import business_clock
-from seamline_workers.config import ROLES, Config, Token
-from seamline_workers.outbound import Outbound
-from seamline_workers.plan import Plan
-from seamline_workers.process import Process
-from seamline_workers.registry import Source
+from seamline_workers.company.config import ROLES, Config, Token
+from seamline_workers.company.process import Process
+from seamline_workers.company.registry import Source
+from seamline_workers.outbound.boundary import may_confirm
+from seamline_workers.outbound.outbound import Outbound
+from seamline_workers.rules.plan import Plan
 from seamline_workers.store.reading.events import Wire
 from seamline_workers.store.reading.sources import Described
 from seamline_workers.store.store import Store

@@ -17,7 +17,7 @@ from seamline_webhooks.api.command import Words, carried_out
 from seamline_webhooks.api.context import Actor, Api
 from seamline_webhooks.api.problem import Problem, documented
 from seamline_workers.desk.draft import Approval, Confirm, Edit, approve, edit, ordered, reject, resolve, snooze
-from seamline_workers.outbound import Human, Outbound
+from seamline_workers.outbound.outbound import Human, Outbound
 from seamline_workers.store.reading import moment, shapes
 
 AnyRequest = Request[Actor, Any, Any]

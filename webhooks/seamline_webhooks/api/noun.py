@@ -16,9 +16,9 @@ from litestar.params import FromPath
 
 from seamline_webhooks.api.context import Actor, Api
 from seamline_webhooks.api.problem import Problem, documented
+from seamline_workers.outbound import boundary_reading as boundary
 from seamline_workers.store.reading import (
     accounts,
-    boundary,
     deadlines,
     deliveries,
     drafts,

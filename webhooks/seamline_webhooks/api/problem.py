@@ -12,7 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from seamline_workers.desk.refusal import Conflict, Forbidden, NoSuch, Refused, Stale
+from seamline_workers.refusal import Conflict, Forbidden, NoSuch, Refused, Stale
 from seamline_workers.store.reading.query import InvalidQuery
 from seamline_workers.store.store import transient
 

@@ -22,7 +22,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The name of a
 def every(json: JsonOption = False) -> None:
     """List the adapters that are installed."""
     from seamline.testing import suite_names
-    from seamline_workers.registry import installed, load_adapter
+    from seamline_workers.company.registry import installed, load_adapter
 
     suites = suite_names()
     found = [_described(load_adapter(name), name in suites) for name in sorted(installed())]

@@ -12,7 +12,7 @@ from seamline_webhooks.cli.order import TokenOption, UrlOption, order
 from seamline_webhooks.cli.output import WANTING, document, fail, line, plain
 
 if TYPE_CHECKING:
-    from seamline_workers.config import Config
+    from seamline_workers.company.config import Config
     from seamline_workers.store.reading.shapes import Boundary
 
 app = typer.Typer(help="Where agents run, where humans gate, and what happens at the seam.", no_args_is_help=True)
@@ -84,7 +84,7 @@ def confirm(
 
 
 def _standing(config: Config) -> Boundary:
-    from seamline_workers.store.reading.boundary import list_versions
+    from seamline_workers.outbound.boundary_reading import list_versions
 
     with store_of(config) as store:
         return list_versions(store)

@@ -12,7 +12,7 @@ import typer
 from seamline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from seamline_workers.config import Config
+    from seamline_workers.company.config import Config
     from seamline_workers.store.store import Store
 
 ConfigOption = Annotated[
@@ -24,7 +24,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 
 def configuration(path: Path | None) -> Config:
     """Read the configuration. Raises ConfigError."""
-    from seamline_workers.config import load_config
+    from seamline_workers.company.config import load_config
 
     return load_config(path)
 
@@ -79,7 +79,7 @@ def create_store(config: Config) -> str | None:
 
 def import_seats(config: Config) -> None:
     """Import the company's seats, so that the event types that it declares are known; without them all is shown too."""
-    from seamline_workers.process import load_process
+    from seamline_workers.company.process import load_process
 
     load_process(config)
 

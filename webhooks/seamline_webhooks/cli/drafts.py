@@ -17,7 +17,7 @@ from seamline_webhooks.cli.output import DONE, WANTING, document, fail, line, no
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from seamline_workers.config import Config
+    from seamline_workers.company.config import Config
     from seamline_workers.store.reading.query import Query
     from seamline_workers.store.store import Store
 

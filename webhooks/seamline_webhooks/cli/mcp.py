@@ -10,7 +10,7 @@ from seamline.errors import ConfigError
 from seamline_webhooks.cli.company import ConfigOption, configuration, store_of
 
 if TYPE_CHECKING:
-    from seamline_workers.config import Config
+    from seamline_workers.company.config import Config
     from seamline_workers.store.store import Store
 
 
@@ -18,7 +18,7 @@ def mcp(config: ConfigOption = None) -> None:
     """Serve MCP to a client such as Claude Desktop or Cursor: read-only tools, no server needed."""
     from seamline_webhooks.mcp.server import make_server
     from seamline_webhooks.mcp.view import View
-    from seamline_workers.process import load_process
+    from seamline_workers.company.process import load_process
 
     found = configuration(config)
     with _store(found) as store:

@@ -23,8 +23,8 @@ def resume(source: SourceArgument, config: ConfigOption = None, json: JsonOption
 
 
 def _set(source: str, state: Literal["active", "paused"], config: ConfigOption, json: bool) -> None:
-    from seamline_workers.desk.refusal import NoSuch
     from seamline_workers.desk.source import set_source
+    from seamline_workers.refusal import NoSuch
 
     with store_of(configuration(config)) as store, store.begin() as connection:
         try:

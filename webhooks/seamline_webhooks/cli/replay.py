@@ -75,8 +75,8 @@ def replay(
 
 
 def _one(store: Store, key: str, filters: dict[str, str], dry_run: bool, json: bool) -> None:
-    from seamline_workers.desk.handoff import replay_handoff
-    from seamline_workers.desk.refusal import Conflict, NoSuch
+    from seamline_workers.handoffs import replay_handoff
+    from seamline_workers.refusal import Conflict, NoSuch
     from seamline_workers.store.reading.handoffs import show_handoff
     from seamline_workers.store.reading.query import InvalidQuery
 
@@ -114,8 +114,8 @@ def _plan(store: Store, selector: Selector, per_second: int) -> dict[str, Any]:
 
 def _follow(store: Store, planned: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
     """Wait for a replay's end, with a progress bar on a terminal and plain lines elsewhere; Ctrl-C calls it off."""
-    from seamline_workers.desk.refusal import Conflict
     from seamline_workers.desk.replay import cancel_replay
+    from seamline_workers.refusal import Conflict
     from seamline_workers.store.reading.replays import show_replay
 
     with nullcontext(_silent) if quiet else _progress(planned["total"]) as told:

@@ -33,8 +33,8 @@ def worker(
     config: ConfigOption = None,
 ) -> None:
     """Translate deliveries and run handoffs, until ended."""
-    from seamline_workers.process import load_process
-    from seamline_workers.worker import run_processes, run_worker
+    from seamline_workers.company.process import load_process
+    from seamline_workers.running.worker import run_processes, run_worker
 
     found = configuration(config)
     demand_file(found)

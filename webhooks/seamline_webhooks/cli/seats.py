@@ -22,7 +22,7 @@ def listed(config: ConfigOption = None, json: JsonOption = False) -> None:
     """List the seats: which face the customer, which are internal, and who answers to whom."""
     from seamline.chart import org_chart
     from seamline.map import boundary_map
-    from seamline_workers.process import load_process
+    from seamline_workers.company.process import load_process
 
     chart = org_chart(boundary_map(load_process(configuration(config)).roster))
     if json:
@@ -38,7 +38,7 @@ def exported(file: FileArgument, config: ConfigOption = None, json: JsonOption =
     from seamline.map import boundary_map
     from seamline.oos import write_oos
     from seamline_webhooks.mcp.view import slug_of
-    from seamline_workers.process import load_process
+    from seamline_workers.company.process import load_process
 
     found = configuration(config)
     told = boundary_map(load_process(found).roster)

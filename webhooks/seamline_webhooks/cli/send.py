@@ -17,7 +17,7 @@ from seamline_webhooks.cli.output import NOT_REACHABLE, WANTING, document, fail,
 
 if TYPE_CHECKING:
     from seamline import delivery
-    from seamline_workers.config import Config
+    from seamline_workers.company.config import Config
 
 #: Longest wait for the answer, in seconds.
 PATIENCE_S = 15
@@ -51,7 +51,7 @@ def signed(config: Config, source: str, wanted: str) -> delivery.Request:
     """The request of a sample, signed as the provider would. Raises ConfigError."""
     from seamline.testing import Signer, load_suite
     from seamline_webhooks.cli.adapter import find_sample, sample_names
-    from seamline_workers.registry import build_adapters
+    from seamline_workers.company.registry import build_adapters
 
     if source not in config.sources:
         raise ConfigError(f"there is no source {source!r}; there are: {', '.join(sorted(config.sources)) or 'none'}")

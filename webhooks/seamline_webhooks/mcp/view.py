@@ -16,11 +16,11 @@ from seamline.events.base import STAGES, Stage
 from seamline.gate import gate_for
 from seamline.map import gate_of
 from seamline.mapping import BoundaryMap, Facing, GateRow, RunRow
-from seamline_workers.config import Config
-from seamline_workers.process import Process
+from seamline_workers.company.config import Config
+from seamline_workers.company.process import Process
+from seamline_workers.outbound.boundary_reading import list_versions, map_now
 from seamline_workers.store.desk_schema import drafts
 from seamline_workers.store.reading import record, seats, timeline
-from seamline_workers.store.reading.boundary import list_versions, map_now
 from seamline_workers.store.reading.query import Query
 from seamline_workers.store.store import Store, now_us
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from seamline_workers.desk.refusal import Conflict, NoSuch
+from seamline_workers.refusal import Conflict, NoSuch
 from seamline_workers.store.reading import group
 from seamline_workers.store.schema import accounts
 

@@ -18,16 +18,15 @@ from seamline.dispatch import content_sha256
 from seamline.figure import amount
 from seamline.gate import Gate
 from seamline.guard import Refusal
-from seamline_workers.desk.bell import ring
+from seamline_workers.bell import ring
 from seamline_workers.desk.once import Order, carry_out
-from seamline_workers.desk.refusal import AgentDecides, Conflict, Forbidden, NoSuch, Refused, Stale
-from seamline_workers.drafting import request_fields
-from seamline_workers.interpret import to_us
-from seamline_workers.noticing import WAITING, ask
-from seamline_workers.outbound import Human, Outbound
-from seamline_workers.reviewing import against, refusals, unsendable
-from seamline_workers.sending import Sent, Settling
-from seamline_workers.stating import contradiction, contradictions
+from seamline_workers.outbound.drafting import request_fields
+from seamline_workers.outbound.noticing import WAITING, ask
+from seamline_workers.outbound.outbound import Human, Outbound
+from seamline_workers.outbound.reviewing import against, refusals, unsendable
+from seamline_workers.outbound.sending import Sent, Settling
+from seamline_workers.outbound.stating import contradiction, contradictions
+from seamline_workers.refusal import AgentDecides, Conflict, Forbidden, NoSuch, Refused, Stale
 from seamline_workers.store import ledger
 from seamline_workers.store.drafts import (
     OPEN,
@@ -42,6 +41,7 @@ from seamline_workers.store.drafts import (
 )
 from seamline_workers.store.reading.query import row_id
 from seamline_workers.store.store import Store, now_us
+from seamline_workers.translation.interpret import to_us
 
 #: Questions that a human answers with yes, besides approving the text.
 Confirm = Literal["conflicts", "missing"]

@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 
 from seamline.events import ExitItemVerified
 from seamline.events.base import event_id
+from seamline_workers.bell import ring
 from seamline_workers.desk.account import one_account
-from seamline_workers.desk.bell import ring
-from seamline_workers.desk.refusal import Conflict
-from seamline_workers.plan import Plan
+from seamline_workers.refusal import Conflict
+from seamline_workers.rules.plan import Plan
 from seamline_workers.store import checks, ledger
 from seamline_workers.store.entry import ENGINE, Entry
 

@@ -15,9 +15,9 @@ import seamline.events  # noqa: F401  (declares the catalogue)
 from seamline.cloudevents import NOT_DATA
 from seamline.errors import PayloadError
 from seamline.events.base import Event, event_id, versions
+from seamline_workers.bell import ring
 from seamline_workers.desk.account import one_account
-from seamline_workers.desk.bell import ring
-from seamline_workers.plan import Plan
+from seamline_workers.rules.plan import Plan
 from seamline_workers.store import ledger
 from seamline_workers.store.ledger import Entry
 from seamline_workers.store.reading import moment

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, select, update
 
 from seamline.events import RiskCleared
 from seamline.events.base import event_id
-from seamline_workers.desk.bell import ring
-from seamline_workers.desk.refusal import Conflict, NoSuch
-from seamline_workers.plan import Plan
+from seamline_workers.bell import ring
+from seamline_workers.refusal import Conflict, NoSuch
+from seamline_workers.rules.plan import Plan
 from seamline_workers.store import ledger
 from seamline_workers.store.desk_schema import flags
 from seamline_workers.store.entry import ENGINE, Entry

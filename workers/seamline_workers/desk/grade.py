@@ -10,9 +10,9 @@ from sqlalchemy import Connection, select
 from seamline.events import MetricsSnapshot, MetricsTrustAssessed
 from seamline.events.base import event_id
 from seamline.events.values import Grade
-from seamline_workers.desk.bell import ring
-from seamline_workers.desk.refusal import NoSuch
-from seamline_workers.plan import Plan
+from seamline_workers.bell import ring
+from seamline_workers.refusal import NoSuch
+from seamline_workers.rules.plan import Plan
 from seamline_workers.store import ledger
 from seamline_workers.store.entry import ENGINE, Entry
 from seamline_workers.store.schema import events

@@ -10,7 +10,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from seamline_workers.desk.refusal import Conflict
+from seamline_workers.refusal import Conflict
 from seamline_workers.store.desk_schema import commands
 from seamline_workers.store.store import Store, now_us
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, insert, select, update
 
-from seamline_workers.desk.bell import ring
-from seamline_workers.desk.refusal import Conflict, NoSuch
+from seamline_workers.bell import ring
+from seamline_workers.refusal import Conflict, NoSuch
 from seamline_workers.store.desk_schema import replays
 from seamline_workers.store.reading.query import row_id
 from seamline_workers.store.reading.replays import Selector, counted, upto_now

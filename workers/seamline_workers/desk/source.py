@@ -6,8 +6,8 @@ from typing import Literal
 
 from sqlalchemy import Connection, update
 
-from seamline_workers.desk.bell import ring
-from seamline_workers.desk.refusal import NoSuch
+from seamline_workers.bell import ring
+from seamline_workers.refusal import NoSuch
 from seamline_workers.store.schema import sources
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select, update
 
-from seamline_workers.desk.refusal import Conflict, NoSuch
+from seamline_workers.refusal import Conflict, NoSuch
 from seamline_workers.store.desk_schema import tasks
 from seamline_workers.store.reading.query import row_id
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from seamline import Adapter
 from seamline_agency.demo.cast import AGENT, PEOPLE
-from seamline_workers.config import load_config
-from seamline_workers.registry import load_adapter
+from seamline_workers.company.config import load_config
+from seamline_workers.company.registry import load_adapter
 from seamline_workers.store.migrate import upgrade
 from seamline_workers.store.store import open_store
 

@@ -12,7 +12,7 @@ from seamline import Adapter, Answer, Call, Secrets, Submission
 from seamline.errors import EgressRefused
 from seamline.ssrf import Guard, host_matches
 from seamline.transport import Send, Transport
-from seamline_workers.worker import run_worker
+from seamline_workers.running.worker import run_worker
 
 
 class Detour(Transport):

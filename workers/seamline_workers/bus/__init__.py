@@ -1,0 +1,1 @@
+"""Messages between seats, and the folders in which they can be looked at."""

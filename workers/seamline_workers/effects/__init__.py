@@ -1,0 +1,1 @@
+"""What a handler asks for, and what may hold it back."""

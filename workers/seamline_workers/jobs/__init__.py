@@ -1,0 +1,1 @@
+"""Work that is no lane's: it is due at a time, and any process does it."""

@@ -1,0 +1,1 @@
+"""The only way out: the boundary map, drafts, their decisions, and dispatch."""

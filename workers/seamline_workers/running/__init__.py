@@ -1,0 +1,1 @@
+"""A worker process: threads, leases, waking, and the engine that they run."""
