@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
 
 import typer
 
 from seamline.errors import ConfigError
 from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration, store_of
-from seamline_webhooks.cli.lists import Shown, make, whole
-from seamline_webhooks.cli.order import TokenOption, UrlOption, order
-from seamline_webhooks.cli.output import DONE, WANTING, document, fail, line, note, plain
+from seamline_webhooks.cli.lists import Listed, make
+from seamline_webhooks.cli.order import TokenOption, UrlOption, address, order
+from seamline_webhooks.cli.output import DONE, WANTING, document, fail, line, note, plain, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +44,7 @@ def _states() -> Sequence[str]:
 
 
 _COLUMNS = ("id", "state", "due_at", "seat", "channel", "audience", "recipients", "subject", "conflicts", "account")
-app = make(Shown("draft", _COLUMNS, _list, _one, _states, {}), "Texts that wait for a human, by due time.")
+app = make(Listed("draft", _COLUMNS, _list, _one, _states, {}), "Texts that wait for a human, by due time.")
 
 
 @app.command()
@@ -137,7 +136,7 @@ def _decide(
     config: Config, url: str | None, token: str | None, key: str, action: str, body: dict[str, Any], as_json: bool
 ) -> None:
     """Order it at the server, and say how the draft stands afterwards."""
-    draft = order(url or config.company.public_url, token, f"drafts/{quote(key, safe='')}/{action}", body)
+    draft = order(url or config.company.public_url, token, address("drafts", key, action), body)
     if as_json:
         document(draft)
     else:
