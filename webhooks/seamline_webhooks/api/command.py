@@ -15,6 +15,7 @@ from seamline_webhooks.api.context import Api
 from seamline_webhooks.api.noun import nothing_asked
 from seamline_webhooks.api.order import AnyRequest, Reason, Words, became, carried_out, route, said
 from seamline_webhooks.api.problem import Problem
+from seamline_workers.desk.channel import pause_channel, resume_channel
 from seamline_workers.desk.exit import settle_item
 from seamline_workers.desk.fact import read_fact, state_fact
 from seamline_workers.desk.flag import clear_flag
@@ -73,22 +74,26 @@ class _Simple(NamedTuple):
     role: str
     shape: Any
     says: str
-    work: Callable[[Connection, str, str, int], str]
+    work: Callable[[Api, Connection, str, str, int], str]
 
 
 _SIMPLE = (
     _Simple("tasks", "done", "operator", shapes.Task, "Mark a task as done",
-            lambda connection, key, by, now: end_task(connection, key, by=by, now=now)),
+            lambda _api, connection, key, by, now: end_task(connection, key, by=by, now=now)),
     _Simple("handoffs", "replay", "operator", shapes.Handoff, "Run a handoff again",
-            lambda connection, key, _by, _now: replay_handoff(connection, key)),
+            lambda _api, connection, key, _by, _now: replay_handoff(connection, key)),
     _Simple("handoffs", "cancel", "operator", shapes.Handoff, "Call a handoff off",
-            lambda connection, key, by, now: cancel_handoff(connection, key, by=by, now=now)),
+            lambda _api, connection, key, by, now: cancel_handoff(connection, key, by=by, now=now)),
     _Simple("replays", "cancel", "operator", shapes.Replay, "Stop a replay",
-            lambda connection, key, _by, _now: cancel_replay(connection, key)),
+            lambda _api, connection, key, _by, _now: cancel_replay(connection, key)),
     _Simple("sources", "pause", "admin", shapes.Source, "Take in what a source sends, and let it wait",
-            lambda connection, key, _by, _now: set_source(connection, key, "paused")),
+            lambda _api, connection, key, _by, _now: set_source(connection, key, "paused")),
     _Simple("sources", "resume", "admin", shapes.Source, "Go on with a paused source",
-            lambda connection, key, _by, _now: set_source(connection, key, "active")),
+            lambda _api, connection, key, _by, _now: set_source(connection, key, "active")),
+    _Simple("channels", "pause", "admin", shapes.Channel, "Let nothing go out by a channel",
+            lambda api, connection, key, by, _now: pause_channel(connection, api.outbound.channels, key, by)),
+    _Simple("channels", "resume", "admin", shapes.Channel, "Go on with a paused channel",
+            lambda api, connection, key, _by, _now: resume_channel(connection, api.outbound.channels, key)),
 )  # fmt: skip
 
 
@@ -104,7 +109,7 @@ def _simple(api: Api, row: _Simple) -> HTTPRouteHandler:
         role=role,
     )
     def order(request: AnyRequest, id: FromPath[str]) -> dict[str, Any]:
-        return carried_out(api, request, None, lambda connection, by: work(connection, id, by.name, now_us()))
+        return carried_out(api, request, None, lambda connection, by: work(api, connection, id, by.name, now_us()))
 
     return order
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -12,12 +13,17 @@ from litestar.params import FromPath, JSONBody
 from sqlalchemy import Connection
 
 from seamline_webhooks.api.context import Api
+from seamline_webhooks.api.noun import nothing_asked
 from seamline_webhooks.api.order import AnyRequest, Reason, Words, became, carried_out, route, said
-from seamline_webhooks.api.problem import Problem
+from seamline_webhooks.api.problem import Problem, code_of
 from seamline_workers.desk.draft import Approval, Confirm, Edit, approve, edit, ordered, reject, resolve, snooze
+from seamline_workers.desk.once import Order
 from seamline_workers.outbound.outbound import Human, Outbound
+from seamline_workers.refusal import AgentDecides, Conflict, Forbidden, NoSuch, Refused
 from seamline_workers.store.reading import moment, shapes
 
+#: Drafts that one order resolves.
+MOST = 200
 Text = Annotated[str, msgspec.Meta(max_length=200_000, pattern=r"^[^\x00]*$")]
 Recipient = Annotated[str, msgspec.Meta(min_length=1, max_length=320, pattern=r"^[^\x00]*$")]
 
@@ -53,6 +59,14 @@ class SnoozeOrder(msgspec.Struct, forbid_unknown_fields=True):
 class ResolveOrder(msgspec.Struct, forbid_unknown_fields=True):
     """What became of a sending that nobody knew the end of, and how that is known."""
 
+    result: Literal["sent", "failed"]
+    reason: Words
+
+
+class ResolveMany(msgspec.Struct, forbid_unknown_fields=True):
+    """The same of many, such as those that an outage left. Each is resolved and recorded by itself."""
+
+    ids: Annotated[list[Annotated[str, msgspec.Meta(max_length=40)]], msgspec.Meta(min_length=1, max_length=MOST)]
     result: Literal["sent", "failed"]
     reason: Words
 
@@ -95,7 +109,44 @@ def decision_routes(api: Api) -> list[HTTPRouteHandler]:
         _route("reject", "Decide that a draft is never sent", rejected),
         _route("snooze", "Put a draft aside until a time", snoozed),
         _route("resolve", "Say what became of a sending that is unknown", resolved),
+        _resolve_many(api),
     ]
+
+
+def _resolve_many(api: Api) -> HTTPRouteHandler:
+    @route(
+        "/drafts/resolve",
+        "Say what became of many sendings that are unknown",
+        {200: became(shapes.Resolved, "which were, and why the others were not")},
+        operation="resolve_many_drafts",
+        tag="drafts",
+        role="approver",
+        problems=(400, 401, 403),
+        judges=True,
+    )
+    def order(request: AnyRequest, data: JSONBody[ResolveMany]) -> dict[str, Any]:
+        nothing_asked(request)
+        by, reason = Human(request.user.name, request.user.role), said(data.reason)
+        done, left = list[str](), list[shapes.Left]()
+        for one in dict.fromkeys(data.ids):
+            work = partial(resolve, outbound=api.outbound, id=one, result=data.result, reason=reason, by=by)
+            try:
+                ordered(api.store, api.outbound, _each(request, one, data), work)
+                done.append(one)
+            except AgentDecides:
+                raise  # once is enough for the humans to see it
+            except (NoSuch, Forbidden, Conflict, Refused) as error:
+                left.append({"id": one, "code": code_of(error), "detail": str(error)})
+        return {"resolved": done, "left": left}
+
+    return order
+
+
+def _each(request: AnyRequest, id: str, data: ResolveMany) -> Order:
+    """The order about one of many; sent again with the same Idempotency-Key it is that order again."""
+    key = request.headers.get("idempotency-key")
+    key = None if key is None else sha256(f"{key}\n{id}".encode()).hexdigest()
+    return Order(request.user.name, f"{request.url.path}\n{data.result} {data.reason}", key)
 
 
 def _route(action: str, says: str, order: Callable[..., dict[str, Any]]) -> HTTPRouteHandler:
