@@ -24,6 +24,8 @@ from seamline_workers.store.outcome import EffectRow
 
 #: States in which a human may still decide.
 OPEN = ("incomplete", "pending", "snoozed")
+#: States in which a draft may still leave, or has just left.
+LEAVING = ("approved", "dispatching", "unknown")
 
 _MEMBERS = "(SELECT id FROM accounts WHERE id = :group OR group_id = :group)"
 
