@@ -9,13 +9,10 @@ import pytest
 
 from seamline import Seat
 from seamline.boundary import Roster
-from seamline.call import Call, Calls
-from seamline.dispatch import NoticeDraft
 from seamline.errors import ConfigError
 from seamline.events import CoachingPosted
 from seamline.gate import Gate
 from seamline.lint import lint
-from seamline_workers.company.channel import Channel
 from seamline_workers.company.config import Approvals, Config, Person
 from seamline_workers.company.process import ways_out
 from seamline_workers.effects.audience import Ours
@@ -24,7 +21,8 @@ from seamline_workers.outbound.outbound import Outbound
 from seamline_workers.store import notices
 from seamline_workers.store.store import now_us
 from support.office import HOUR, HUMANS, MakeOffice, Office, drafting
-from support.recording import KEY, Mailbox, Recording
+from support.recording import Mailbox
+from support.showing import showing
 from support.works import event
 
 TEAM = {"cards": frozenset({"C9", "W1"})}
@@ -34,21 +32,6 @@ PEOPLE = {
     "eve": {"slack": "T2/W2", "role": "approver"},  # of a workspace that is not ours
     "olga": {"slack": "T1/W3", "role": "operator"},
 }
-
-
-class Showing(Recording):
-    """Shows drafts by one call, too."""
-
-    def notice(self, recipient: str, text: str, draft: NoticeDraft | None) -> Calls[str]:
-        told = {"key": "card", "to": recipient, "text": text}
-        if draft is not None:
-            told |= {"draft": draft.id, "sha256": draft.sha256, "body": draft.body}
-        answer = yield Call("notice", self.settings.url, method="POST", json=told, secret="api")
-        return str(answer.json()["id"])
-
-
-def showing(provider: Mailbox) -> Channel:
-    return Channel("cards", Showing({"url": provider.url}), {"api": (KEY,)})
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from seamline_workers.jobs.evidence import Examiner
 from seamline_workers.jobs.job import Job
 from seamline_workers.log import log
 from seamline_workers.outbound import boundary
+from seamline_workers.outbound.alerting import Alerting
 from seamline_workers.outbound.dispatch import Dispatcher
 from seamline_workers.outbound.lapsing import Lapsing
 from seamline_workers.outbound.noticing import Noticing
@@ -152,6 +153,7 @@ class Engine:
             **self._mirror(),
             "answers": outside,
             "notice": Noticing(store, self.outbound, transport),
+            "alert": Alerting(store, self.outbound, config.alerts, transport),
             **self.dispatcher.jobs(),
         }
         if self.process.broken:
