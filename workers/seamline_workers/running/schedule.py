@@ -84,6 +84,7 @@ class Schedule:
         self._lonely: subprocess.Popen[bytes] | None = None
         self._watch = Watch(engine, self.runs)
         self._ring_lost = Seldom("ring_lost")
+        self._store_lost = Seldom("store_unreachable")
         self._unreadable = Seldom("job_unreadable")
         self._beaten = time.monotonic()
         self._told: int | None = None  # the last beat by the store's clock
@@ -146,7 +147,7 @@ class Schedule:
                 if self._wake.wait(min(left, self._pause())):
                     self._dirty = True
             except Exception as error:  # the store's, or the driver's own where it waits for a ring
-                log.warning("store_unreachable", **fault(error))
+                self._store_lost.warning(**fault(error))
                 time.sleep(0.5)
                 self._listen_again()
         time.sleep(0.02)
