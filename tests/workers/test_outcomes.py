@@ -792,7 +792,7 @@ def test_a_store_that_is_full_is_asked_again_in_a_moment_and_fills_no_log(
             assert company.engine.do(Run(Work("seat", "dirk"))) is False
             company.engine.adopt_orphans()
     assert rested == [engine.STORE_PAUSE_S] * 50
-    assert [line["count"] for line in lines if line["event"] == "run_failed"] == [1]
+    assert 1 <= len([line for line in lines if line["event"] == "run_failed"]) < 25  # one every few seconds
     company.work()
     assert state(company) == "done"
 
