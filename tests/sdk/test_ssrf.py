@@ -222,7 +222,12 @@ def test_a_packed_answer_is_unpacked_only_up_to_the_cap(server: Loopback) -> Non
     with sending(Guard(allow=["127.0.0.1"])) as transport:
         base = f"http://127.0.0.1:{server.port}"
         assert get(transport, base + "/two", limits).body == b"ab"
-        for path, told in (("/bomb", "more than 5000"), ("/pieces", "16 packed pieces"), ("/false", "unpacked"), ("/other", "encoding")):
+        for path, told in (
+            ("/bomb", "more than 5000"),
+            ("/pieces", "16 packed pieces"),
+            ("/false", "unpacked"),
+            ("/other", "encoding"),
+        ):
             with pytest.raises(CallRefused, match=told):
                 get(transport, base + path, limits)
         with pytest.raises(RetryLater):

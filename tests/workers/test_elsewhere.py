@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from seamline import Seat, SyncContext
 from seamline.delivery import Request
@@ -394,6 +395,27 @@ def test_a_mirror_that_died_before_it_noted_how_far_it_was_writes_nothing_twice(
     (tmp_path / "bus" / ".mirrored").write_text("1")
     mirror.some()
     assert Inbox(tmp_path / "bus", "dirk").waiting() == 2
+
+
+def test_a_message_that_no_file_can_hold_stops_no_other(works: MakeWorks, tmp_path: Path) -> None:
+    pepper = Seat("pepper", owns=["proposal.*"])
+
+    @pepper.on(ProposalViewed)
+    def tell(seen: ProposalViewed, ctx: SyncContext) -> None:
+        ctx.message("dirk", topic="price", body=f"They read {seen.proposal_id}")
+
+    company = works(pepper, Seat("dirk"))
+    company.tell(viewed(1), viewed(2, "sam@other.example"))
+    company.work()
+    longer = "UPDATE record SET content = replace(content, '\"price\"', :longer) WHERE content LIKE '%They read P1%'"
+    with company.store.begin() as connection:
+        connection.execute(text(longer), {"longer": json.dumps("t" * 201)})
+    mirror = Mirror(company.store, company.roster.seats, tmp_path / "bus")
+    mirror.some()
+    (path,) = Inbox(tmp_path / "bus", "dirk").path(NEW).iterdir()
+    assert read_envelope(path.read_bytes(), to="dirk").body["text"] == "They read P2"
+    with company.store.read() as connection:
+        assert not mirror.due(connection)
 
 
 def test_a_folder_that_cannot_be_written_holds_nothing_up_and_is_tried_again_later(
