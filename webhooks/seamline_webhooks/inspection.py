@@ -17,12 +17,14 @@ from seamline.errors import ConfigError
 from seamline.events.base import catalogue
 from seamline.lint import Finding
 from seamline.map import difference
+from seamline_webhooks.trouble import troubles
 from seamline_workers.clock import business_clock
 from seamline_workers.company.channel import build_channels
 from seamline_workers.company.config import Config, load_config
 from seamline_workers.company.process import Process, load_process
 from seamline_workers.company.registry import build_adapters
 from seamline_workers.outbound import boundary
+from seamline_workers.store import processes
 from seamline_workers.store.desk_schema import deadlines, drafts
 from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.migrate import current, newest
@@ -39,7 +41,7 @@ from seamline_workers.store.schema import (
     sources,
     workers,
 )
-from seamline_workers.store.store import Store, now_us, open_store, sqlite_path
+from seamline_workers.store.store import Store, now_us, only_read, open_store, sqlite_path
 
 #: A source that has told nothing for so long is said to be silent.
 SILENT = timedelta(days=7)
@@ -179,6 +181,9 @@ def _store(config: Config) -> Iterator[Finding]:
         if not store.postgres and (full := want_of_room(sqlite_path(config.store.url, config.folder))) is not None:
             message = f"{full}; every delivery is answered 503"
             yield Finding("error", "disk", "store.url", message, "Make room; what providers send again is then taken.")
+        if (closed := only_read(store)) is not None:
+            fix = "Point store.url at the primary; several hosts and target_session_attrs=read-write find it."
+            yield Finding("error", "read-only", "store.url", f"{closed}; every delivery is answered 503", fix)
         yield from _work(store, config)
     except SQLAlchemyError as error:
         reason = type(getattr(error, "orig", None) or error).__name__
@@ -193,15 +198,25 @@ def _work(store: Store, config: Config) -> Iterator[Finding]:
     now, waiting = now_us(), backlog(store)
     late = [kind for kind in ("deliveries", "handoffs") if waiting[kind].age_s(now) > BEHIND_S]
     with store.read() as connection:
-        alive = connection.execute(select(workers.c.id).limit(1)).first() is not None
+        entered = connection.execute(select(workers.c.id).limit(1)).first() is not None
         # Only the newest are looked through, so that a store without any costs no scan.
         newest_id = connection.execute(select(func.max(deliveries.c.id))).scalar() or 0
         unread = (deliveries.c.id > newest_id - LOOK_BACK, deliveries.c.state == QUARANTINED)
         quarantined = connection.execute(select(deliveries.c.id).where(*unread).limit(1)).first()
+    who, fix = "no worker runs", "Start one: seamline worker"
+    if entered and processes.beating(store):
+        who, fix = (
+            "the workers do not get to them",
+            "Start more: seamline worker. One that waits says why: seamline why",
+        )
+    elif entered:
+        who, fix = (
+            "no worker has said of late that it lives",
+            "Restart them: they hang, or stand still, or are no more.",
+        )
     for kind in late:
-        who = "the workers do not get to them" if alive else "no worker runs"
         message = f"{waiting[kind].count} wait, the oldest for {int(waiting[kind].age_s(now) // 60)} minutes: {who}"
-        yield Finding("error", "behind", kind, message, "Start one: seamline worker")
+        yield Finding("error", "behind", kind, message, fix)
     yield from _held_up(store, config)
     yield from _seatless(store, config)
     yield from _idle_seats(store, config, now)
@@ -214,6 +229,7 @@ def _work(store: Store, config: Config) -> Iterator[Finding]:
     if quarantined is not None:
         fix = "Look: seamline deliveries list --state quarantined; again: seamline replay deliveries"
         yield Finding("warning", "quarantined", "deliveries", "some could not be read", fix)
+    yield from troubles(store, now)
     yield from _silent(store, config, now)
 
 
