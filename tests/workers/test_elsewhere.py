@@ -138,6 +138,24 @@ def test_r64_r71_what_a_seat_elsewhere_may_not_ask_for_is_dead_and_a_human_is_to
     assert company.one("SELECT count(*) FROM tasks") == 7
 
 
+def test_a_reply_to_what_still_waits_stops_no_reply_about_another_customer(office: Office) -> None:
+    company = office.company
+    company.tell(viewed(1), viewed(2, "sam@other.example"))
+    company.work()
+    company.write("UPDATE handoffs SET state = 0 WHERE event_seq = 1")  # it runs
+    early = {"kind": "log", "text": "early"}
+    for n in (1, 2):
+        office.reply("1.pulse", early | {"text": f"{n}"}, id=f"r{n}", created_at=f"2026-11-20T12:00:0{n}Z")
+    office.reply("2.pulse", early | {"text": "other"}, id="r3", created_at="2026-11-20T12:00:03Z")
+    assert company.all("SELECT event_seq, envelope FROM replies") == [(2, "r3")]
+    assert office.out.waiting() == 2
+    company.write("UPDATE handoffs SET state = 4 WHERE event_seq = 1")
+    while office.outbox.some():
+        company.work()
+    assert [row[0] for row in company.all("SELECT envelope FROM replies ORDER BY id")] == ["r3", "r1", "r2"]
+    assert office.out.waiting() == 0
+
+
 def test_a_judgement_that_is_not_the_seat_s_to_make_kills_its_handoff(office: Office) -> None:
     office.company.tell(viewed())
     office.company.work()
