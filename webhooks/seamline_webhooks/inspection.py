@@ -25,11 +25,13 @@ from seamline_workers.company.process import Process, load_process
 from seamline_workers.company.registry import build_adapters
 from seamline_workers.outbound import boundary
 from seamline_workers.store import processes
+from seamline_workers.store.channels import MOST_FAILURES, standings
 from seamline_workers.store.desk_schema import deadlines, drafts
 from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.migrate import current, newest
 from seamline_workers.store.reading.backlog import backlog, by_seat
 from seamline_workers.store.reading.moment import written
+from seamline_workers.store.reading.partial import UNSETTLED
 from seamline_workers.store.reading.sources import list_sources
 from seamline_workers.store.schema import (
     QUARANTINED,
@@ -221,6 +223,7 @@ def _work(store: Store, config: Config) -> Iterator[Finding]:
     yield from _seatless(store, config)
     yield from _idle_seats(store, config, now)
     yield from _overdue(store)
+    yield from _paused(store)
     yield from _unsent(store)
     yield from _map(store)
     if waiting["dead"].count:
@@ -306,16 +309,32 @@ def _overdue(store: Store) -> Iterator[Finding]:
         yield Finding("warning", "overdue", "deadlines", message, fix)
 
 
+def _paused(store: Store) -> Iterator[Finding]:
+    """Channels by which nothing goes out: their provider seems to be away, or a human said so."""
+    with store.read() as connection:
+        paused = [(one, one.paused_at) for one in standings(connection).values() if one.paused_at is not None]
+    for one, since in paused:
+        message = f"is paused since {written(since)}"
+        fix = f"Go on: seamline channels resume {one.name}"
+        if one.paused_by is not None:
+            yield Finding("warning", "paused", f"channels.{one.name}", f"{message} by {one.paused_by}", fix)
+            continue
+        tried = "" if one.due is None else f"; one text is tried at {written(one.due)}"
+        message += f": {MOST_FAILURES} sendings went wrong, the last: {one.reason}{tried}"
+        fix = f"The rest follows once one went out. To try at once: seamline channels resume {one.name}"
+        yield Finding("warning", "paused", f"channels.{one.name}", message, fix)
+
+
 def _unsent(store: Store) -> Iterator[Finding]:
     """Texts that were approved and did not go out, and sendings of which nobody knows the end; by channel."""
     late = business_clock()() - int(UNSENT.total_seconds() * 1_000_000)
-    stuck = drafts.c.state.in_(("approved", "dispatching")) & (drafts.c.decided_at < late)
+    stuck = UNSETTLED & drafts.c.state.in_(("approved", "dispatching")) & (drafts.c.decided_at < late)
     stuck &= drafts.c.not_before.is_(None) | (drafts.c.not_before < late)
     counted = select(drafts.c.channel, func.count(), func.min(drafts.c.decided_at), func.max(drafts.c.reason))
     with store.read() as connection:
         waiting = connection.execute(counted.where(stuck).group_by(drafts.c.channel).order_by(drafts.c.channel)).all()
         unknown = connection.execute(
-            counted.where(drafts.c.state == "unknown").group_by(drafts.c.channel).order_by(drafts.c.channel)
+            counted.where(UNSETTLED, drafts.c.state == "unknown").group_by(drafts.c.channel).order_by(drafts.c.channel)
         ).all()
     for channel, count, since, reason in waiting:
         message = f"{count} approved did not go out, the first since {written(since)}" + (
@@ -326,6 +345,7 @@ def _unsent(store: Store) -> Iterator[Finding]:
     for channel, count, since, reason in unknown:
         message = f"{count} may have gone out or not, the first of {written(since)}" + (f": {reason}" if reason else "")
         fix = "Look at the provider, then say so: seamline drafts resolve ID --result sent or failed --reason TEXT"
+        fix += f"; of all at once: seamline drafts resolve-all --channel {channel}" if count > 1 else ""
         yield Finding("warning", "unknown-send", f"channels.{channel}", message, fix)
 
 

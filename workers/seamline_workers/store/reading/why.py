@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, Select, func, select
 
+from seamline_workers.store.channels import standings
 from seamline_workers.store.desk_schema import deadlines, drafts, flags, messages, tasks
 from seamline_workers.store.reading.handoffs import chosen_handoffs, handoff_id, key_of_id
 from seamline_workers.store.reading.moment import written
@@ -152,6 +153,10 @@ def _draft(connection: Connection, key: str) -> _Found:
     text += f"; {row.reason}" if row.reason else ""
     if row.state == "approved" and row.attempts:
         text += f"; tried {row.attempts} times, again at {written(row.wake_at)}"
+    if row.state == "approved" and (paused := standings(connection).get(row.channel)) and paused.paused_at:
+        text += f"; its channel is paused since {written(paused.paused_at)}"
+        text += f" by {paused.paused_by}" if paused.paused_by else f", the last: {paused.reason}"
+        text += f"; one text is tried at {written(paused.due)}" if paused.due else ""
     return text, ("event", str(row.cause))
 
 
