@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from seamline import PayloadError
 from seamline.events import LeadReceived
 from seamline_adapters import told
-from seamline_adapters.callrail_call import refs
+from seamline_adapters.callrail.call import refs
 
 #: What a form's field can hold of the person.
 Holds = Literal["name", "first_name", "last_name", "email", "phone", "company"]

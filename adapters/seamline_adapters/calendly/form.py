@@ -8,7 +8,7 @@ from typing import Any
 
 from seamline import Party
 from seamline_adapters import told
-from seamline_adapters.calendly_booking import invitee_ref
+from seamline_adapters.calendly.booking import invitee_ref
 
 _COMPANY = re.compile(r"\b(company|business|organi[sz]ation|firm)\b", re.IGNORECASE)
 _NAME = re.compile(r"\bname\b", re.IGNORECASE)

@@ -36,8 +36,9 @@ from seamline import (
 from seamline.delivery import read_json
 from seamline.events import ChatReceived, ChatSent
 from seamline.signature import Header, Hmac, body
-from seamline_adapters import slack_api, slack_text, told
-from seamline_adapters.slack_api import RECIPIENT, STAMP
+from seamline_adapters import told
+from seamline_adapters.slack import api, markup
+from seamline_adapters.slack.api import RECIPIENT, STAMP
 
 _STAMP = Header("X-Slack-Request-Timestamp")
 
@@ -64,8 +65,8 @@ class Slack(Adapter):
     signature = Hmac(Header("X-Slack-Signature", "v0="), (b"v0:", _STAMP, b":", body), stamp=_STAMP)
     emits = (ChatReceived, ChatSent)
     headers = ("X-Slack-Retry-Num", "X-Slack-Retry-Reason")
-    hosts = ("slack.com", slack_api.HOOKS)
-    optional_secrets = (slack_api.TOKEN,)
+    hosts = ("slack.com", api.HOOKS)
+    optional_secrets = (api.TOKEN,)
     sends = True
     replies = Replies(
         ok=Reply(200),
@@ -122,7 +123,7 @@ class Slack(Adapter):
         """Ask who wrote a message: without their address nobody knows that they are the one who wrote a mail."""
         message = self._message(item)
         if message is not None and "user" not in item.answers and message["user"] not in self.settings.colleagues:
-            yield from slack_api.who(message["user"])
+            yield from api.who(message["user"])
 
     def normalize(self, item: Item) -> Iterator[Event | Decision]:
         if item.kind == "block_actions":
@@ -135,7 +136,7 @@ class Slack(Adapter):
         if user in self.settings.colleagues:
             yield ChatSent(party=_customer(item, channel), **_written(message))
             return
-        profile = slack_api.profile(item.answers.get("user"))
+        profile = api.profile(item.answers.get("user"))
         realm = told.text(message.get("user_team")) or told.text(message.get("team")) or _team(item.data) or ""
         person = Ref(of="person", kind="user", id=user, realm=realm)
         party = told.party(
@@ -169,8 +170,8 @@ class Slack(Adapter):
             return "the recipient is no id of a channel or a user at Slack, such as C0123ABCD or U0123ABCD"
         if not dispatch.body.strip():
             return "the text is empty"
-        if slack_text.size(dispatch.body) > slack_text.MAX_TEXT:
-            return f"the text is longer than {slack_text.MAX_TEXT:,} characters, which Slack would cut off"
+        if markup.size(dispatch.body) > markup.MAX_TEXT:
+            return f"the text is longer than {markup.MAX_TEXT:,} characters, which Slack would cut off"
         if dispatch.subject:
             return "a message at Slack has no subject; put it into the text"
         if dispatch.attachments:
@@ -183,23 +184,23 @@ class Slack(Adapter):
         if fault is not None:
             raise PayloadError(fault)
         thread = None if dispatch.thread is None else dispatch.thread.partition("/")[2]
-        return (yield from slack_api.post("send", dispatch.recipients[0], dispatch.body, thread=thread))
+        return (yield from api.post("send", dispatch.recipients[0], dispatch.body, thread=thread))
 
     def notice(self, recipient: str, text: str, draft: NoticeDraft | None) -> Calls[str]:
         if RECIPIENT.fullmatch(recipient) is None:
             raise PayloadError("the recipient is no id of a channel or a user at Slack")
         if draft is None:
-            return (yield from slack_api.post("notice", recipient, slack_text.cut(text)))
+            return (yield from api.post("notice", recipient, markup.cut(text)))
         return (yield from self.ask_approval(recipient, text, draft))
 
     def ask_approval(self, recipient: str, text: str, draft: NoticeDraft) -> Calls[str]:
         """Post a draft with its buttons. The press comes back as a Decision, from whoever pressed."""
-        card = slack_text.approval_card(draft.id, draft.sha256, text, draft.subject, draft.body)
-        return (yield from slack_api.post("approval", recipient, slack_text.cut(text), blocks=card))
+        card = markup.approval_card(draft.id, draft.sha256, text, draft.subject, draft.body)
+        return (yield from api.post("approval", recipient, markup.cut(text), blocks=card))
 
     def answer(self, answer_to: str, text: str) -> Calls[None]:
         """Tell whoever pressed a button what came of it; Slack takes five answers within half an hour."""
-        return slack_api.answer(answer_to, text)
+        return api.answer(answer_to, text)
 
 
 def _content(request: Request) -> Mapping[str, Any]:
@@ -225,7 +226,7 @@ def _team(content: Mapping[str, Any]) -> str | None:
 def _decisions(pressed: Mapping[str, Any]) -> Iterator[Decision]:
     """The decisions in the buttons that somebody pressed; the actor is ``team/user``."""
     for action in told.listed(pressed["actions"], "actions"):
-        button = slack_text.press(told.mapping(action, "an action"))
+        button = markup.press(told.mapping(action, "an action"))
         if button is None:
             continue
         user = told.mapping(pressed["user"], "user")
@@ -236,7 +237,7 @@ def _decisions(pressed: Mapping[str, Any]) -> Iterator[Decision]:
             actor=f"{told.ident(team, 'user.team_id')}/{told.ident(user['id'], 'user.id')}",
             occurred_at=unix_s(action["action_ts"]),
             seen_sha256=button.sha256,
-            answer_to=slack_api.response_url(pressed.get("response_url")),
+            answer_to=api.response_url(pressed.get("response_url")),
         )
 
 
@@ -257,7 +258,7 @@ def _written(message: Mapping[str, Any]) -> dict[str, Any]:
         "message_id": f"{channel}/{stamp}",
         "thread_id": None if thread is None else f"{channel}/{thread}"[:300],
         "channel": "chat",
-        "text": None if text is None else slack_text.shown(text),
+        "text": None if text is None else markup.shown(text),
     }
 
 

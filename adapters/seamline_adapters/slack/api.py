@@ -15,7 +15,7 @@ from typing import Any
 
 from seamline import Answer, Call, CallRefused, Calls, NeedsHuman, PayloadError, RetryLater, Uncertain
 from seamline_adapters import told
-from seamline_adapters.slack_text import Block, escaped
+from seamline_adapters.slack.markup import Block, escaped
 
 API = "https://slack.com/api"
 HOOKS = "hooks.slack.com"

@@ -24,13 +24,14 @@ from seamline.mail import (
     parse_mail,
     thread_of,
 )
-from seamline_adapters import postmark_status, told
+from seamline_adapters import told
+from seamline_adapters.postmark import status
 
 _MAX_TEXT = 1_000_000
 _MAX_NAMES = 100
 
 #: What a bounce says that came as mail, in the words of the catalogue.
-_ACTIONS: Mapping[str, postmark_status.Status] = {
+_ACTIONS: Mapping[str, status.Status] = {
     "failed": "bounced",
     "delayed": "deferred",
     "delivered": "delivered",

@@ -1,4 +1,9 @@
-"""Postmark: mail that comes in, mail that goes out, and what becomes of it."""
+"""Postmark: mail that comes in, mail that goes out, and what becomes of it.
+
+Documented (postmarkapp.com/developer): the JSON of inbound mail, how often it is sent again, and that a 403 ends it
+(webhooks/inbound-webhook); bounces and their types (webhooks/bounce-webhook, api/bounce-api). No signature is
+documented: what proves a request is the secret that stands in the webhook's URL.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +16,21 @@ from pydantic import BaseModel, ConfigDict, Field
 from seamline import (
     Adapter,
     ApprovedDispatch,
-    BasicAuth,
     Calls,
     Event,
-    FirstPresent,
     HeaderToken,
     Item,
     PayloadError,
-    Query,
     Replies,
     Reply,
     Request,
     Secrets,
     content_key,
 )
-from seamline import SharedToken as Token
 from seamline.events import EmailDeliveryChanged, EmailReceived
-from seamline.signature import check
-from seamline_adapters import letter, postmark_mail, postmark_send, postmark_status, told
+from seamline.signature import BasicAuth, FirstPresent, Query, SharedToken, check
+from seamline_adapters import letter, told
+from seamline_adapters.postmark import mail, send, status
 
 #: Mail that comes in names no record type.
 INBOUND = "Inbound"
@@ -57,7 +59,7 @@ class Postmark(Adapter):
     signature = _UrlSecret(
         {
             "basic": BasicAuth(no_stamp="Postmark signs nothing"),
-            "token": Token(Query("token"), no_stamp="Postmark signs nothing"),
+            "token": SharedToken(Query("token"), no_stamp="Postmark signs nothing"),
         }
     )
     trust = "authenticated"
@@ -90,9 +92,9 @@ class Postmark(Adapter):
             raise PayloadError("the body is not an object")
         kind = _kind(data)
         if kind == INBOUND:
-            yield from postmark_mail.received(data)
+            yield from mail.received(data)
         else:
-            yield from postmark_status.changed(kind, data)
+            yield from status.changed(kind, data)
 
     def preflight(self, dispatch: ApprovedDispatch) -> str | None:
         return letter.fault(dispatch, self.settings.sender)
@@ -100,7 +102,7 @@ class Postmark(Adapter):
     def send(self, dispatch: ApprovedDispatch) -> Calls[str]:
         """Send what was approved. What becomes of it comes by the webhook, as ``email.delivery_changed``."""
         sender = letter.writer(dispatch, self.settings.sender)
-        return postmark_send.send(dispatch, sender, self.settings.message_stream)
+        return send.send(dispatch, sender, self.settings.message_stream)
 
 
 def _kind(data: dict[str, Any]) -> str:
@@ -119,7 +121,7 @@ def _key(data: Any) -> str | None:
     if not isinstance(data, dict):
         return None
     kind, message = _kind(data), told.text(data.get("MessageID"))
-    at = told.text(data.get(postmark_status.TIMES.get(kind, "")))
+    at = told.text(data.get(status.TIMES.get(kind, "")))
     if kind == INBOUND:
         parts = [kind, message]
     elif kind in ("Bounce", "SpamComplaint") and told.text(data.get("ID")) not in (None, "0"):

@@ -31,8 +31,9 @@ from seamline.events import (
     MeetingRescheduled,
 )
 from seamline.signature import Hmac, Pair, Signature, body
-from seamline_adapters import calendly_hook, told
-from seamline_adapters.calendly_booking import (
+from seamline_adapters import told
+from seamline_adapters.calendly import hook
+from seamline_adapters.calendly.booking import (
     API,
     Booking,
     answers,
@@ -42,7 +43,7 @@ from seamline_adapters.calendly_booking import (
     resource,
     tail,
 )
-from seamline_adapters.calendly_form import submitter
+from seamline_adapters.calendly.form import submitter
 
 _HEADER = "Calendly-Webhook-Signature"
 _STAMP = Pair(_HEADER, "t")
@@ -81,7 +82,7 @@ class Calendly(Adapter):
         LeadReceived,
     )
     hosts = ("api.calendly.com",)
-    optional_secrets = (calendly_hook.ACCESS,)
+    optional_secrets = (hook.ACCESS,)
     replies = Replies(
         retried=range(300, 600),
         within=timedelta(seconds=15),
@@ -136,7 +137,7 @@ class Calendly(Adapter):
                     yield from _ask(item, "event", event_uri(payload["event"]))
 
     def normalize(self, item: Item) -> Iterator[Event]:
-        if item.kind not in calendly_hook.ORGANIZATION:
+        if item.kind not in hook.ORGANIZATION:
             return
         payload, when = _payload(item), told.moment(item.data["created_at"], "created_at")
         match item.kind:
@@ -161,8 +162,8 @@ class Calendly(Adapter):
         """Make the hook, or see that it is alive: Calendly disables it after 24 hours of failures."""
         chosen = self.settings
         owner = {name: uri for name in ("organization", "user", "group") if (uri := getattr(chosen, name))}
-        events = calendly_hook.ORGANIZATION if chosen.scope == "organization" else calendly_hook.EVERYWHERE
-        return (yield from calendly_hook.keep(url, held, chosen.scope, owner, events, chosen.key == "ours"))
+        events = hook.ORGANIZATION if chosen.scope == "organization" else hook.EVERYWHERE
+        return (yield from hook.keep(url, held, chosen.scope, owner, events, chosen.key == "ours"))
 
     def _purpose(self, booking: Booking) -> str | None:
         """The purpose that the settings give to the type of the event: by its URI, else by its name."""
@@ -254,7 +255,7 @@ def _payload(item: Item) -> Mapping[str, Any]:
 def _ask(item: Item, name: str, uri: str) -> Calls[None]:
     """Read a resource that the item has not got yet. What Calendly no longer has is told as far as it is known."""
     if name not in item.answers:
-        yield Call(name, uri, secret=calendly_hook.ACCESS, accept=(404,))
+        yield Call(name, uri, secret=hook.ACCESS, accept=(404,))
 
 
 def _booking(item: Item, invitee: Any) -> Calls[None]:

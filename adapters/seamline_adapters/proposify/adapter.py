@@ -45,7 +45,7 @@ from seamline.events import (
 )
 from seamline.signature import Header, Hmac, SharedToken, Signature
 from seamline_adapters import told
-from seamline_adapters.proposify_entry import ACTIVITY, WEBHOOK, Entry, Kind
+from seamline_adapters.proposify.entry import ACTIVITY, WEBHOOK, Entry, Kind
 
 API = "https://api.proposify.com/api/activity"
 

@@ -31,7 +31,7 @@ from seamline.events import (
 )
 from seamline.signature import Hmac, Query
 from seamline_adapters import told
-from seamline_adapters.pandadoc_document import STATUSES, Document, Meaning
+from seamline_adapters.pandadoc.document import STATUSES, Document, Meaning
 from seamline_adapters.signers import labels, parties
 
 #: What a document is to the customer; ``other`` is neither and tells nothing.

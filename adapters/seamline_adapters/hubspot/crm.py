@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from seamline import Answer, Call, Calls, Item, Party, PayloadError, RetryLater
 from seamline_adapters import told
-from seamline_adapters.hubspot_change import ref
+from seamline_adapters.hubspot.change import ref
 
 Outcome = Literal["won", "lost", "open"]
 

@@ -19,7 +19,7 @@ from seamline import Adapter, Delivery, Event, Item, Replies, Reply, Request, co
 from seamline.events import ContractDeclined, ContractSigned, ContractVoided
 from seamline.signature import Hmac, NumberedHeader
 from seamline_adapters import told
-from seamline_adapters.docusign_envelope import Envelope
+from seamline_adapters.docusign.envelope import Envelope
 from seamline_adapters.signers import labels, parties
 
 

@@ -24,8 +24,9 @@ from seamline.events import (
     SubscriptionChanged,
 )
 from seamline.signature import Hmac, Pair, body
-from seamline_adapters import stripe_api, told
-from seamline_adapters.stripe_money import currency, minor, recurring
+from seamline_adapters import told
+from seamline_adapters.stripe import api
+from seamline_adapters.stripe.money import currency, minor, recurring
 
 _HEADER = "Stripe-Signature"
 _STAMP = Pair(_HEADER, "t")
@@ -56,8 +57,8 @@ class Stripe(Adapter):
     name = "stripe"
     signature = Hmac(Pair(_HEADER, "v1"), (_STAMP, b".", body), stamp=_STAMP)
     emits = (InvoiceIssued, InvoicePaid, InvoiceFailed, InvoiceVoided, SubscriptionChanged, AccountStatusChanged)
-    hosts = (stripe_api.HOST,)
-    optional_secrets = (stripe_api.KEY,)
+    hosts = (api.HOST,)
+    optional_secrets = (api.KEY,)
     replies = Replies(
         ok=Reply(200),
         foreign=Reply(200),
@@ -94,9 +95,9 @@ class Stripe(Adapter):
             return
         customer, account = _customer(_object(item)), _account(item)
         if customer is not None and "customer" not in item.answers:
-            yield stripe_api.customer(customer, account)
+            yield api.customer(customer, account)
         if customer is not None and item.kind == _DELETED and "others" not in item.answers:
-            yield stripe_api.others(customer, account)
+            yield api.others(customer, account)
 
     def normalize(self, item: Item) -> Iterator[Event]:
         if item.kind in _SUBSCRIPTION:
@@ -106,13 +107,13 @@ class Stripe(Adapter):
 
     def status(self, ref: Ref) -> Calls[Evidence]:
         """What of an invoice, a subscription or a customer still runs or is owed. Reads only."""
-        return stripe_api.status(ref)
+        return api.status(ref)
 
     def _subscription(self, item: Item) -> Iterator[Event]:
         found, before = _object(item), told.mapping(told.at(item.data, "data.previous_attributes"), "previous")
         if item.kind == "customer.subscription.updated" and before and _CHARGE.isdisjoint(before):
             return
-        party = _party(item, stripe_api.known(item.answers.get("customer")), "")
+        party = _party(item, api.known(item.answers.get("customer")), "")
         ended = _moment(found.get("ended_at"))
         when = unix_s(item.data["created"])
         amount = recurring(found)
@@ -128,7 +129,7 @@ class Stripe(Adapter):
             ends_at=ended or _moment(found.get("cancel_at")),
         )
         gone = item.kind == _DELETED and self.settings.inactive_when_cancelled
-        if gone and not stripe_api.runs_another(item.answers.get("others"), told.ident(found["id"], "id")):
+        if gone and not api.runs_another(item.answers.get("others"), told.ident(found["id"], "id")):
             yield AccountStatusChanged(
                 party=party, occurred_at=when, status="inactive", reason="the subscription at Stripe ended"
             )

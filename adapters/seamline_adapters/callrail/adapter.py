@@ -32,8 +32,9 @@ from seamline import (
 )
 from seamline.events import CallCompleted, ChatReceived, ChatSent, LeadReceived
 from seamline.signature import Header, Hmac
-from seamline_adapters import callrail_call, callrail_form, callrail_log, told
-from seamline_adapters.callrail_form import Holds
+from seamline_adapters import told
+from seamline_adapters.callrail import call, form, log
+from seamline_adapters.callrail.form import Holds
 
 
 class CallRail(Adapter):
@@ -54,7 +55,7 @@ class CallRail(Adapter):
     emits = (CallCompleted, LeadReceived, ChatReceived, ChatSent)
     hosts = ("api.callrail.com",)
     auth = HeaderToken("Authorization")
-    optional_secrets = (callrail_log.ACCESS,)
+    optional_secrets = (log.ACCESS,)
     # Seldom, because Post-Call waits for the recording: what the log tells first is told without it.
     polls: ClassVar[Mapping[str, timedelta]] = {"calls": timedelta(hours=6)}
     replies = Replies(
@@ -86,9 +87,9 @@ class CallRail(Adapter):
         if delivery.poll is None:
             yield _item(body, _kind(body))
             return
-        for call in callrail_log.calls(body):
-            if self._is_ours(call):
-                yield _item(call, "call")
+        for one in log.calls(body):
+            if self._is_ours(one):
+                yield _item(one, "call")
 
     def poll(self, poll: str, scope: str, cursor: str | None) -> Calls[str]:
         """Read the call log. The cursor is when the newest known call began."""
@@ -96,7 +97,7 @@ class CallRail(Adapter):
             raise PayloadError("CallRail has one poll, 'calls'")
         if self.settings.account is None:
             raise NeedsHuman("to read the call log, name the CallRail account in the source's settings: account")
-        return (yield from callrail_log.read(self.settings.account, cursor))
+        return (yield from log.read(self.settings.account, cursor))
 
     def normalize(self, item: Item) -> Iterator[Event]:
         body = item.data
@@ -104,9 +105,9 @@ class CallRail(Adapter):
             raise PayloadError("the body is not an object")
         match item.kind:
             case "call":
-                yield from callrail_call.completed(body, _known(body))
+                yield from call.completed(body, _known(body))
             case "form":
-                yield callrail_form.lead(body, _known(body), self.settings.form_fields)
+                yield form.lead(body, _known(body), self.settings.form_fields)
             case "text":
                 yield _text_message(body)
 
@@ -145,7 +146,7 @@ def _text_message(body: Mapping[str, Any]) -> ChatReceived | ChatSent:
     sent = "agent" in body
     customer = told.text(body["destination_number" if sent else "source_number"])
     about: dict[str, Any] = {
-        "party": told.party(number=customer, refs=callrail_call.refs(body)),
+        "party": told.party(number=customer, refs=call.refs(body)),
         "occurred_at": told.moment(body["timestamp"], "timestamp"),
         "message_id": _known(body),
         "thread_id": told.text(body.get("conversation_id")),

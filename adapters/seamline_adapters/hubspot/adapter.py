@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from seamline import Adapter, Calls, Delivery, Event, Item, Nudge, Party, PayloadError, Replies, Reply, Request
 from seamline.events import (
@@ -27,12 +27,12 @@ from seamline.events import (
     LeadReceived,
 )
 from seamline.signature import Signature
-from seamline_adapters import hubspot_crm as crm
-from seamline_adapters import hubspot_deal as deals
 from seamline_adapters import told
-from seamline_adapters.hubspot_change import Change, portal_of, read
-from seamline_adapters.hubspot_change import item as item_of
-from seamline_adapters.hubspot_proof import Version, scheme
+from seamline_adapters.hubspot import crm
+from seamline_adapters.hubspot import deal as deals
+from seamline_adapters.hubspot.change import Change, portal_of, read
+from seamline_adapters.hubspot.change import item as item_of
+from seamline_adapters.hubspot.proof import Version, scheme
 
 Channel = Literal["form", "ad_form", "email", "call", "chat", "booking"]
 
@@ -40,11 +40,7 @@ Channel = Literal["form", "ad_form", "email", "call", "chat", "booking"]
 _LEAD_SOURCES: dict[str, Channel] = {"FORM": "form", "MEETINGS": "booking", "CONVERSATIONS": "chat", "BOT": "chat"}
 
 
-def _as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-PortalId = Annotated[str, BeforeValidator(_as_text), Field(pattern="^[0-9]{1,20}$")]
+PortalId = Annotated[str, told.NumberOrText, Field(pattern="^[0-9]{1,20}$")]
 
 
 class HubSpotSettings(BaseModel):

@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from seamline import Call, Calls, Evidence, PayloadError, Ref
-from seamline_adapters import meta_graph, meta_lead, told
-from seamline_adapters.meta_insights import ACCESS, GRAPH, written_at
+from seamline_adapters import told
+from seamline_adapters.meta import graph
+from seamline_adapters.meta import lead as leads
+from seamline_adapters.meta.insights import ACCESS, GRAPH
 
 #: Of a campaign's ``effective_status`` (the Campaign object's own list) those that spend nothing any more. What is not
 #: named here, a new word too, may still run.
@@ -33,28 +35,28 @@ def status(version: str, ref: Ref) -> Calls[Evidence]:
 
 
 def _campaign(version: str, ref: Ref) -> Calls[Evidence]:
-    answer = yield _call(version, meta_lead.ident(ref.id, "the campaign"), {"fields": "id,effective_status"})
-    body = meta_graph.judge(answer, f"the campaign {ref.id}")
+    answer = yield _call(version, leads.ident(ref.id, "the campaign"), {"fields": "id,effective_status"})
+    body = graph.judge(answer, f"the campaign {ref.id}")
     found = told.ident(body.get("effective_status"), "effective_status")
-    return Evidence(ref.id, found, written_at(answer), settled=found in STOPPED)
+    return Evidence(ref.id, found, told.written_at(answer, "Meta"), settled=found in STOPPED)
 
 
 def _pixel(version: str, ref: Ref) -> Calls[Evidence]:
-    answer = yield _call(version, meta_lead.ident(ref.id, "the pixel"), {"fields": "id,last_fired_time"})
-    fired, now = meta_graph.judge(answer, f"the pixel {ref.id}").get("last_fired_time"), written_at(answer)
+    answer = yield _call(version, leads.ident(ref.id, "the pixel"), {"fields": "id,last_fired_time"})
+    fired, now = graph.judge(answer, f"the pixel {ref.id}").get("last_fired_time"), told.written_at(answer, "Meta")
     running = fired is not None and now - told.moment(fired, "last_fired_time") <= QUIET
     return Evidence(ref.id, "running" if running else "quiet", now, settled=not running)
 
 
 def _account(version: str, ref: Ref) -> Calls[Evidence]:
     """Whether any campaign of an account runs: one is enough, and Meta is asked for those only."""
-    act = f"act_{meta_lead.ident(ref.id.removeprefix('act_'), 'the ad account')}"
+    act = f"act_{leads.ident(ref.id.removeprefix('act_'), 'the ad account')}"
     query = {"fields": "id,effective_status", "effective_status": json.dumps(_RUNNING), "limit": "50"}
     answer = yield _call(version, f"{act}/campaigns", query)
-    rows: list[Any] = told.listed(meta_graph.judge(answer, f"the campaigns of {act}").get("data"), "data")
+    rows: list[Any] = told.listed(graph.judge(answer, f"the campaigns of {act}").get("data"), "data")
     running = [row for row in rows if told.text(told.at(row, "effective_status")) not in STOPPED]
-    return Evidence(ref.id, "ACTIVE" if running else "PAUSED", written_at(answer), settled=not running)
+    return Evidence(ref.id, "ACTIVE" if running else "PAUSED", told.written_at(answer, "Meta"), settled=not running)
 
 
 def _call(version: str, path: str, query: dict[str, str]) -> Call:
-    return Call("status", f"{GRAPH}/{version}/{path}", query, secret=ACCESS, accept=meta_graph.TOLD_IN_BODY)
+    return Call("status", f"{GRAPH}/{version}/{path}", query, secret=ACCESS, accept=graph.TOLD_IN_BODY)

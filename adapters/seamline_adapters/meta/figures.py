@@ -11,8 +11,9 @@ from typing import Any
 from seamline import Delivery, Item, Nudge, Party, PayloadError, Ref, content_key
 from seamline.events import MetricsSnapshot
 from seamline.events.values import Period
-from seamline_adapters import meta_graph, meta_insights, told
-from seamline_adapters.meta_insights import Asked
+from seamline_adapters import told
+from seamline_adapters.meta import graph
+from seamline_adapters.meta.insights import ENDS, FAILED, FIELDS, Asked, Insights
 
 #: The kind of the items.
 KIND = "insight"
@@ -28,7 +29,7 @@ _MORE = ("clicks", "impressions")
 class Figures:
     """How a row is read: which actions are leads, in which windows, and for how long a day stays open."""
 
-    insights: meta_insights.Insights
+    insights: Insights
     leads: tuple[str, ...]
     parties: dict[str, Party] = field(default_factory=dict, repr=False)
 
@@ -42,11 +43,11 @@ class Figures:
             raise PayloadError("the page is not an object")
         state = told.text(body.get("async_status"))
         if "error" in body:
-            if not meta_graph.too_slow(*meta_graph.codes_in(body)):
+            if not graph.too_slow(*graph.codes_in(body)):
                 yield _odd([delivery.query, body], f"Meta refused to tell of {delivery.query.get('act')}")
-        elif of == "report" or (of == "status" and state not in meta_insights.ENDS):
+        elif of == "report" or (of == "status" and state not in ENDS):
             yield Nudge(delivery.poll or "", delivery.scope or "")
-        elif of == "status" and state in meta_insights.FAILED:
+        elif of == "status" and state in FAILED:
             yield _odd([delivery.query, body], f"Meta could not make a report of {delivery.query.get('act')}")
         elif of == "figures":
             asked = Asked.read(delivery.query)
@@ -111,7 +112,7 @@ class Figures:
             {
                 "attribution": sorted(insights.attribution),
                 "currency": asked.currency,
-                "fields": meta_insights.FIELDS[insights.level],
+                "fields": FIELDS[insights.level],
                 "leads": sorted(self.leads),
                 "level": insights.level,
                 "tz": asked.zone,

@@ -12,9 +12,9 @@ from typing import Any
 
 from seamline import Calls, Event, Item, Party, PayloadError
 from seamline.events import DealAmountChanged, DealCreated, DealLost, DealStageChanged, DealWon
-from seamline_adapters import hubspot_crm as crm
 from seamline_adapters import told
-from seamline_adapters.hubspot_change import Change, ref
+from seamline_adapters.hubspot import crm
+from seamline_adapters.hubspot.change import Change, ref
 
 #: The properties whose change is told.
 STAGE, AMOUNT = "dealstage", "amount"

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
-from seamline import Answer, Call, Calls, Evidence, PayloadError, Ref, RetryLater
+from seamline import Answer, Call, Calls, Evidence, PayloadError, Ref
 from seamline_adapters import told
 
 HOST = "api.stripe.com"
@@ -76,7 +75,7 @@ def _one(ref: Ref, path: str, settled: frozenset[str]) -> Calls[Evidence]:
     if answer.status == 404:
         raise PayloadError(f"Stripe knows no such {ref.kind}")
     found = told.ident(told.mapping(answer.json(), "Stripe's answer").get("status"), "status")
-    return Evidence(ref.id, found, _written_at(answer), settled=found in settled)
+    return Evidence(ref.id, found, told.written_at(answer, "Stripe"), settled=found in settled)
 
 
 def _customer(ref: Ref) -> Calls[Evidence]:
@@ -88,11 +87,11 @@ def _customer(ref: Ref) -> Calls[Evidence]:
     for state in ("open", "draft"):
         answer = yield _get(f"{state} invoices", "invoices", ref.realm, {**about, "status": state, "limit": "1"})
         if _rows(answer):
-            return Evidence(ref.id, f"an invoice is {state}", _written_at(answer))
+            return Evidence(ref.id, f"an invoice is {state}", told.written_at(answer, "Stripe"))
     answer = yield _get("schedules", "subscription_schedules", ref.realm, {**about, "scheduled": "true", "limit": "1"})
     if _rows(answer):
-        return Evidence(ref.id, "a subscription is scheduled", _written_at(answer))
-    return Evidence(ref.id, "nothing runs", _written_at(answer), settled=True)
+        return Evidence(ref.id, "a subscription is scheduled", told.written_at(answer, "Stripe"))
+    return Evidence(ref.id, "nothing runs", told.written_at(answer, "Stripe"), settled=True)
 
 
 def _running(about: Mapping[str, str], account: str) -> Calls[tuple[str, datetime] | None]:
@@ -103,7 +102,7 @@ def _running(about: Mapping[str, str], account: str) -> Calls[tuple[str, datetim
         rows = _rows(answer)
         found = next((row for row in rows if _runs(row)), None)
         if found is not None:
-            return f"a subscription is {told.ident(found.get('status'), 'status')}", _written_at(answer)
+            return f"a subscription is {told.ident(found.get('status'), 'status')}", told.written_at(answer, "Stripe")
         if not rows or told.mapping(answer.json(), "Stripe's answer").get("has_more") is not True:
             return None
         query = {**query, "starting_after": _safe(told.ident(rows[-1].get("id"), "id"))}
@@ -132,12 +131,3 @@ def _safe(id: str) -> str:
     if _ID.fullmatch(id) is None:
         raise PayloadError("an id is none of Stripe's")
     return id
-
-
-def _written_at(answer: Answer) -> datetime:
-    """When Stripe wrote an answer. Raises RetryLater where it does not say: RFC 9110 demands a Date."""
-    try:
-        at = parsedate_to_datetime(answer.headers.get("date", ""))
-    except (TypeError, ValueError, IndexError):
-        raise RetryLater("Stripe's answer has no Date: is there a proxy that takes it away?") from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -12,7 +12,7 @@ from typing import Any
 
 from seamline import Answer, Call, Calls, NeedsHuman, Subscription
 from seamline_adapters import told
-from seamline_adapters.calendly_booking import API, resource
+from seamline_adapters.calendly.booking import API, resource
 
 HOOKS = f"{API}/webhook_subscriptions"
 

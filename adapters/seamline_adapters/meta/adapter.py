@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from seamline import (
     Adapter,
@@ -41,8 +41,10 @@ from seamline import (
 from seamline.errors import SecretMissing
 from seamline.events import LeadReceived, MetricsSnapshot
 from seamline.signature import Header, Hmac, Query, SharedToken
-from seamline_adapters import meta_figures, meta_graph, meta_insights, meta_lead, meta_status, told
-from seamline_adapters.meta_insights import GRAPH
+from seamline_adapters import told
+from seamline_adapters.meta import figures, graph, insights, status
+from seamline_adapters.meta import lead as leads
+from seamline_adapters.meta.insights import GRAPH
 
 #: Longest challenge that is given back; Meta sends a whole number.
 MAX_CHALLENGE = 256
@@ -53,11 +55,7 @@ _VERIFY = SharedToken(Query("hub.verify_token"), secret="verify_token")  # noqa:
 TOKEN = "page_token"  # noqa: S105  (the name of a secret)
 
 
-def _as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-PageId = Annotated[str, BeforeValidator(_as_text), Field(pattern="^[0-9]{1,32}$")]
+PageId = Annotated[str, told.NumberOrText, Field(pattern="^[0-9]{1,32}$")]
 AdAccount = Annotated[str, Field(pattern="^act_[0-9]{1,32}$")]
 Window = Literal["1d_click", "7d_click", "28d_click", "1d_view", "1d_ev"]
 
@@ -75,7 +73,7 @@ class MetaSettings(BaseModel):
     graph_version: Annotated[str, Field(pattern=r"^v[0-9]{1,3}\.[0-9]$")] = "v24.0"
     ad_accounts: tuple[AdAccount, ...] = ()
     accounts: dict[AdAccount, Party] = Field(default_factory=dict)
-    level: meta_insights.Level = "account"
+    level: insights.Level = "account"
     leads: Annotated[tuple[str, ...], Field(min_length=1)] = ("lead",)
     attribution: tuple[Window, ...] = ()
     lag_days: Annotated[int, Field(ge=0, le=90)] | None = None
@@ -130,7 +128,7 @@ class Meta(Adapter):
     def __init__(self, settings: BaseModel | Mapping[str, Any] | None = None) -> None:
         super().__init__(settings)
         self._insights = _insights(self.settings)
-        self._figures = meta_figures.Figures(self._insights, self.settings.leads, self.settings.accounts)
+        self._figures = figures.Figures(self._insights, self.settings.leads, self.settings.accounts)
 
     def challenge(self, request: Request, secrets: Secrets) -> Reply | None:
         """Give ``hub.challenge`` back to whoever knows the verify token."""
@@ -173,32 +171,30 @@ class Meta(Adapter):
                     yield item
 
     def fetch(self, item: Item) -> Calls[None]:
-        if item.kind != "leadgen" or meta_lead.fetched(item):
+        if item.kind != "leadgen" or leads.fetched(item):
             return
         lead, page = item.data["leadgen_id"], item.data["page_id"]
         url = f"{GRAPH}/{self.settings.graph_version}/{lead}"
-        answer = yield from _as_page(
-            Call("lead", url, {"fields": meta_lead.FIELDS}, accept=meta_graph.TOLD_IN_BODY), page
-        )
-        meta_graph.judge(answer, f"a lead of page {page}")
+        answer = yield from _as_page(Call("lead", url, {"fields": leads.FIELDS}, accept=graph.TOLD_IN_BODY), page)
+        graph.judge(answer, f"a lead of page {page}")
 
     def normalize(self, item: Item) -> Iterator[Event]:
-        if item.kind == meta_figures.KIND:
+        if item.kind == figures.KIND:
             yield from self._figures.event(item)
             return
         if item.kind != "leadgen":
             raise PayloadError(str(item.data))
         value = item.data
-        lead = meta_lead.fetched(item)
-        wrote = meta_lead.answers(lead)
+        lead = leads.fetched(item)
+        wrote = leads.answers(lead)
         created = value.get("created_time")
         yield LeadReceived(
-            party=meta_lead.party(wrote, item.key, value["page_id"]),
-            occurred_at=meta_lead.created(lead) if created is None else unix_s(created),
+            party=leads.party(wrote, item.key, value["page_id"]),
+            occurred_at=leads.created(lead) if created is None else unix_s(created),
             lead_id=item.key,
             channel="ad_form",
-            fields=meta_lead.fields(wrote, lead),
-            platform=meta_lead.platform(lead),
+            fields=leads.fields(wrote, lead),
+            platform=leads.platform(lead),
             form_id=told.text(lead.get("form_id")) or told.text(value.get("form_id")),
             ad_id=told.text(lead.get("ad_id")) or told.text(value.get("ad_id")),
             campaign_id=told.text(lead.get("campaign_id")),
@@ -211,7 +207,7 @@ class Meta(Adapter):
         return self._insights.poll(cursor)
 
     def status(self, ref: Ref) -> Calls[Evidence]:
-        return meta_status.status(self.settings.graph_version, ref)
+        return status.status(self.settings.graph_version, ref)
 
     def sent(self, since: datetime) -> Calls[Iterable[Sent]]:
         """The leads of the pages in the settings, as notifications: what was dropped after 36 hours can be taken in."""
@@ -221,8 +217,8 @@ class Meta(Adapter):
             for form in forms:
                 later = {"field": "time_created", "operator": "GREATER_THAN", "value": int(since.timestamp())}
                 query = {"fields": "id,created_time,ad_id,form_id", "limit": "100", "filtering": json.dumps([later])}
-                leads = yield from self._listed(f"{meta_lead.ident(form.get('id'), 'the form')}/leads", query, page)
-                found += [meta_lead.notified(lead, page) for lead in leads]
+                listed = yield from self._listed(f"{leads.ident(form.get('id'), 'the form')}/leads", query, page)
+                found += [leads.notified(lead, page) for lead in listed]
         return found
 
     def _item(self, entry: Any, change: Any) -> Item | None:
@@ -231,10 +227,10 @@ class Meta(Adapter):
             if change["field"] != "leadgen":
                 return None
             value = change["value"]
-            page = meta_lead.ident(value["page_id"] if "page_id" in value else entry["id"], "page_id")
+            page = leads.ident(value["page_id"] if "page_id" in value else entry["id"], "page_id")
             if self.settings.pages and page not in self.settings.pages:
                 return None
-            lead = meta_lead.ident(value["leadgen_id"], "leadgen_id")
+            lead = leads.ident(value["leadgen_id"], "leadgen_id")
         except PayloadError as error:
             return Item(_odd(entry, change), str(error), "odd")
         except (KeyError, TypeError, AttributeError):
@@ -250,9 +246,9 @@ class Meta(Adapter):
         listed: list[dict[str, Any]] = []
         asked = dict(query)
         while True:
-            call = Call("list", f"{GRAPH}/{self.settings.graph_version}/{path}", asked, accept=meta_graph.TOLD_IN_BODY)
+            call = Call("list", f"{GRAPH}/{self.settings.graph_version}/{path}", asked, accept=graph.TOLD_IN_BODY)
             answer = yield from _as_page(call, page)
-            body = meta_graph.judge(answer, f"the leads of page {page}")
+            body = graph.judge(answer, f"the leads of page {page}")
             listed += [one for one in told.listed(body.get("data"), "data") if isinstance(one, dict)]
             after = told.text(told.at(body, "paging.cursors.after"))
             if told.at(body, "paging.next") is None or after is None or after == asked.get("after"):
@@ -260,14 +256,14 @@ class Meta(Adapter):
             asked["after"] = after
 
 
-def _insights(settings: MetaSettings) -> meta_insights.Insights:
+def _insights(settings: MetaSettings) -> insights.Insights:
     lag = settings.lag_days
-    return meta_insights.Insights(
+    return insights.Insights(
         accounts=settings.ad_accounts,
         version=settings.graph_version,
         level=settings.level,
         attribution=settings.attribution,
-        lag=meta_figures.lag(settings.attribution) if lag is None else timedelta(days=lag),
+        lag=figures.lag(settings.attribution) if lag is None else timedelta(days=lag),
         history=timedelta(days=settings.history_days),
         reports=settings.reports,
     )

@@ -20,8 +20,8 @@ from zoneinfo import ZoneInfo
 
 from seamline import Answer, Call, Calls, NeedsHuman, PayloadError, RetryLater
 from seamline.errors import SeamlineError
-from seamline.mail import moment
-from seamline_adapters import meta_graph, told
+from seamline_adapters import told
+from seamline_adapters.meta import graph
 
 GRAPH = "https://graph.facebook.com"
 
@@ -34,7 +34,7 @@ FIELDS: Mapping[str, str] = {
     "campaign": "account_id,campaign_id,campaign_name,spend,impressions,clicks,actions,date_start,date_stop",
 }
 
-_TOLD_IN_BODY = (*meta_graph.TOLD_IN_BODY, 500)
+_TOLD_IN_BODY = (*graph.TOLD_IN_BODY, 500)
 
 #: Rows a page, and pages of one read: more is taken to be endless.
 PAGE = 500
@@ -186,7 +186,7 @@ class Insights:
             except TooSlow:
                 raise RetryLater(f"Meta is slow with a report of {asked.act}", REPORT_WAIT) from None
             return Place(asked.today)
-        if status in FAILED or written_at(answer) - asked.as_of > REPORT_LIFE:
+        if status in FAILED or told.written_at(answer, "Meta") - asked.as_of > REPORT_LIFE:
             return Place(place.on)
         raise RetryLater(f"Meta is making a report of {asked.act}", REPORT_WAIT)
 
@@ -198,7 +198,7 @@ class Insights:
             raise PayloadError("currency is none of ISO 4217")
         name = told.ident(body.get("timezone_name"), "timezone_name")
         zone(name)
-        return Asked(act, name, currency, written_at(answer))
+        return Asked(act, name, currency, told.written_at(answer, "Meta"))
 
     def _with_totals(self, asked: Asked, query: Mapping[str, str]) -> Calls[Asked]:
         """The account's own spend a day, to check the sum of its campaigns against."""
@@ -218,7 +218,7 @@ class Insights:
         asked = dict(query)
         for _ in range(MAX_PAGES):
             answer = yield self._call(name, path, asked)
-            if meta_graph.too_slow(*meta_graph.codes(answer)):
+            if graph.too_slow(*graph.codes(answer)):
                 raise TooSlow
             body = _body(answer, f"the insights of {act}")
             rows += [one for one in told.listed(body.get("data"), "data") if isinstance(one, dict)]
@@ -264,19 +264,11 @@ def zone(name: str) -> ZoneInfo:
         raise PayloadError("timezone_name is no time zone") from None
 
 
-def written_at(answer: Answer) -> datetime:
-    """When Meta wrote an answer. Raises RetryLater where it does not say: RFC 9110 demands a Date."""
-    at = moment(answer.headers.get("date", ""))
-    if at is None:
-        raise RetryLater("Meta's answer has no Date: is there a proxy that takes it away?")
-    return at
-
-
 def _body(answer: Answer, subject: str) -> Any:
-    """The body of a good answer. Raises what ``meta_graph.judge`` raises."""
-    if answer.status >= 500 and meta_graph.codes(answer)[0] is None:
+    """The body of a good answer. Raises what ``graph.judge`` raises."""
+    if answer.status >= 500 and graph.codes(answer)[0] is None:
         raise RetryLater(f"Meta answered {answer.status} about {subject}")
-    return meta_graph.judge(answer, subject)
+    return graph.judge(answer, subject)
 
 
 def _read(cursor: str | None) -> dict[str, Place]:
