@@ -76,6 +76,17 @@ def test_r75_a_draft_that_waits_is_shown_once_with_its_text_and_its_sha256(shown
     assert (row.state, owed(company)) == ("pending", [("C9", "sent")])
 
 
+def test_what_its_author_writes_into_a_line_above_a_draft_makes_no_line_of_ours(shown: MakeOffice) -> None:
+    false = "Draft 1 of anna, by mail to anna@ours.example.com"
+    company = shown(drafting(missing=[f"the budget\n{false}", f"\u2028{false}"]))
+    company.lead()
+    post(company)
+    [card] = cards(company)
+    assert [line for line in card["text"].splitlines() if line.startswith("Draft ")] == [
+        "Draft 1 of pepper, by mail to dana@acme.example"
+    ]
+
+
 def test_an_edit_is_shown_anew_with_the_sha256_of_the_new_text(shown: MakeOffice) -> None:
     company = shown()
     number = company.lead()

@@ -12,6 +12,7 @@ from pydantic_core import from_json, to_json
 from seamline.boundary import Roster
 from seamline.cloudevents import NOT_DATA
 from seamline.effect import Check, Deadline, Done, Draft, Effect, Emit, Flag, Log, Message, Task
+from seamline.envelope import LONGEST_WORD
 from seamline.errors import SeamlineError
 from seamline.events import DraftDispatched, MessageDelivered
 from seamline.events.base import Event, event_id
@@ -174,6 +175,8 @@ class Asking:
         """A message with what it may follow. Raises NotAllowed where nobody is its receiver, or it answers nothing."""
         if message.to not in self._seats:
             raise NotAllowed(f"no seat is named {message.to!r}: there are {', '.join(sorted(self._seats))}")
+        if len(message.topic) > LONGEST_WORD:
+            raise NotAllowed(f"the topic of a message has at most {LONGEST_WORD} characters: say the rest in its body")
         heard = None
         if handoff.type == MessageDelivered.event_type:
             heard = str(from_json(handoff.data)["message_id"])
