@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from seamline import Adapter, Calls, Delivery, Event, Item, Nudge, Party, PayloadError, Replies, Reply, Request
 from seamline.events import (
+    ContactAssigned,
     ContactChanged,
     ContactErased,
     ContactMerged,
@@ -39,6 +40,9 @@ Channel = Literal["form", "ad_form", "email", "call", "chat", "booking"]
 #: How a new contact comes by itself, by HubSpot's changeSource. A colleague's entry, an import, a sync is no enquiry.
 _LEAD_SOURCES: dict[str, Channel] = {"FORM": "form", "MEETINGS": "booking", "CONVERSATIONS": "chat", "BOT": "chat"}
 
+#: The property of a contact that names its owner.
+_OWNER = "hubspot_owner_id"
+
 
 PortalId = Annotated[str, told.NumberOrText, Field(pattern="^[0-9]{1,20}$")]
 
@@ -49,7 +53,8 @@ class HubSpotSettings(BaseModel):
     ``portals``: the only ones whose changes are ours; empty: all of the app. ``signature_versions``: those that are
     accepted; requests of v2 and v1 can be replayed for ever. ``pipeline_stages`` maps stage ids to won, lost or open;
     a stage that it lacks is looked up in the portal's pipelines. ``lead_sources`` maps HubSpot's ``changeSource`` of a
-    new contact to the channel of an enquiry. ``currency`` is that of amounts whose deal names none.
+    new contact to the channel of an enquiry. ``currency`` is that of amounts whose deal names none. ``owners`` maps the
+    ids of HubSpot's owners to names of our own: whose contact it becomes looks after that customer.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -59,6 +64,7 @@ class HubSpotSettings(BaseModel):
     pipeline_stages: dict[str, crm.Outcome] = Field(default_factory=dict)
     lead_sources: dict[str, Channel] = Field(default_factory=lambda: dict(_LEAD_SOURCES))
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
+    owners: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
 
 
 class HubSpot(Adapter):
@@ -69,6 +75,7 @@ class HubSpot(Adapter):
     emits = (
         LeadReceived,
         ContactChanged,
+        ContactAssigned,
         ContactMerged,
         ContactErased,
         DealCreated,
@@ -135,6 +142,7 @@ class HubSpot(Adapter):
                 yield self._contact_created(change, item)
             case "contact.propertyChange":
                 yield _property_changed(change, base)
+                yield from self._assigned(change, party)
             case "contact.deletion" | "contact.restore":
                 archived = change.kind == "contact.deletion"
                 yield ContactChanged.model_validate(base | {"changes": {"archived": archived}})
@@ -146,6 +154,13 @@ class HubSpot(Adapter):
     @property
     def _words(self) -> deals.Words:
         return deals.Words(self.settings.pipeline_stages, self.settings.currency)
+
+    def _assigned(self, change: Change, party: Party) -> Iterator[Event]:
+        """Who looks after the customer, where the new owner is one of our own."""
+        manager = None if change.name != _OWNER or change.redacted else self.settings.owners.get(change.value or "")
+        if manager is not None:
+            base = {"party": party, "occurred_at": change.at, "fact": change.fact(_OWNER)}
+            yield ContactAssigned.model_validate(base | {"manager": manager})
 
     def _contact_created(self, change: Change, item: Item) -> Event:
         """An enquiry where the person came by themselves, else a new card in the CRM."""

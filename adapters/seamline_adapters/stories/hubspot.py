@@ -6,6 +6,7 @@ from pathlib import Path
 
 from seamline import RetryLater
 from seamline.events import (
+    ContactAssigned,
     ContactChanged,
     ContactErased,
     ContactMerged,
@@ -76,7 +77,17 @@ _DEALS = (
     ),
 )
 
+_OWNER = {"0.propertyName": "hubspot_owner_id", "0.propertyValue": "41629779"}
 _CONTACTS = (
+    story(
+        "A contact is given to one of our own",
+        "contact_propertyChange_email.json",
+        ContactChanged,
+        ContactAssigned,
+        patch=_OWNER,
+        settings={"owners": {"41629779": "anna"}},
+    ),
+    story("A contact is given to somebody unknown", "contact_propertyChange_email.json", ContactChanged, patch=_OWNER),
     story("A colleague adds a contact", "contact_creation_live_shape.json", ContactChanged),
     story(
         "A form makes a contact",
