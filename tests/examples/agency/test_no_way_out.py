@@ -25,7 +25,7 @@ WRITES = ("seamline.transport", "seamline.submission", "seamline_workers", "http
 SEATS = ("seamline_agency.seats", "seamline_agency.roster", "seamline_agency.triage")
 #: The one function that makes an ApprovedDispatch, and the two that begin a channel's ``send``: the second only looks
 #: at what it would call first.
-MAKES, SENDS = {"reviewing.py"}, {"dispatch.py", "reviewing.py"}
+MAKES, SENDS = {"outbound/reviewing.py"}, {"outbound/dispatch.py", "outbound/reviewing.py"}
 
 
 @pytest.fixture(scope="module")
