@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import text
 
 from seamline_workers.handoffs import again
-from seamline_workers.store import lanes, ledger, linking, processes
+from seamline_workers.store import lanes, ledger, linking, processes, source_lanes, suspects
 from seamline_workers.store.lanes import Lane
 from seamline_workers.store.outcome import UNTIL_DUE, Outcome
 from seamline_workers.store.processes import TOKEN_BITS
@@ -246,7 +246,7 @@ class LaneMachine(RuleBasedStateMachine):
     def look_at_a_suspect(self, worker: str) -> None:
         token = self.token(worker)
         with self.store.begin() as connection:
-            suspect = lanes.lease_suspect(connection, token)
+            suspect = suspects.lease_suspect(connection, token)
         if suspect is None:
             return
         with self.store.read() as connection:
@@ -378,7 +378,7 @@ def test_a_lane_that_lost_its_process_runs_alone_until_all_that_it_may_have_had_
     for n, seq in enumerate(numbers, 1):
         assert lease(store, "dirk", two + 100 + n) == []
         with store.begin() as connection:
-            suspect = lanes.lease_suspect(connection, two + n)
+            suspect = suspects.lease_suspect(connection, two + n)
             assert suspect is not None
             lane = lanes.read_lane(connection, 1, "dirk", two + n, suspect.start, 1)
         assert [h.event_seq for h in lane.handoffs] == [seq]
@@ -396,7 +396,7 @@ def test_crashes_are_counted_only_while_a_lane_runs_alone(store: Store) -> None:
         with store.begin() as connection:
             processes.bury_named(connection, name)
             token = (processes.register(connection, f"alone-{len(counted) + 1}") << TOKEN_BITS) + 1
-            suspect = lanes.lease_suspect(connection, token)
+            suspect = suspects.lease_suspect(connection, token)
         assert suspect is not None
         counted.append(suspect.crashes)
     assert counted == [0, 1, 2, 3]
@@ -412,7 +412,7 @@ def test_a_worker_that_leases_on_after_its_burial_is_swept_up(store: Store) -> N
     with store.begin() as connection:
         assert processes.sweep(connection) == 1
         assert processes.sweep(connection) == 0
-        assert lanes.lease_suspect(connection, (9 << TOKEN_BITS) + 1) is not None
+        assert suspects.lease_suspect(connection, (9 << TOKEN_BITS) + 1) is not None
 
 
 def test_a_worker_that_leaves_gives_everything_back_and_nothing_is_suspect(store: Store) -> None:
@@ -422,7 +422,7 @@ def test_a_worker_that_leaves_gives_everything_back_and_nothing_is_suspect(store
     assert len(lease(store, "dirk", (worker << TOKEN_BITS) + 1)) == 2
     with store.begin() as connection:
         processes.leave(connection, worker)
-        assert not lanes.has_suspects(connection)
+        assert not suspects.has_suspects(connection)
     assert len(lease(store, "dirk", (enter(store, "two") << TOKEN_BITS) + 1)) == 2
 
 
@@ -460,19 +460,19 @@ def test_least_recently_served_lanes_come_first(store: Store) -> None:
 
 def test_one_source_is_leased_by_one_worker_and_fenced_when_it_is_lost(store: Store) -> None:
     with store.begin() as connection:
-        lanes.add_source(connection, 7)
-        lanes.add_source(connection, 7)
+        source_lanes.add_source(connection, 7)
+        source_lanes.add_source(connection, 7)
         one, two = processes.register(connection, "one"), processes.register(connection, "two")
         first, second = (one << TOKEN_BITS) + 1, (two << TOKEN_BITS) + 1
-        assert lanes.lease_source(connection, 7, first)
-        assert not lanes.lease_source(connection, 7, second)
+        assert source_lanes.lease_source(connection, 7, first)
+        assert not source_lanes.lease_source(connection, 7, second)
         processes.bury_named(connection, "one")
-        assert not lanes.fence_source(connection, 7, first)
-        suspect = lanes.lease_suspect(connection, second)
+        assert not source_lanes.fence_source(connection, 7, first)
+        suspect = suspects.lease_suspect(connection, second)
         assert suspect is not None
         assert (suspect.kind, suspect.key) == (SOURCE_LANE, 7)
-        lanes.end_source(connection, 7, second)
-        assert lanes.lease_source(connection, 7, second + 1)
+        source_lanes.end_source(connection, 7, second)
+        assert source_lanes.lease_source(connection, 7, second + 1)
 
 
 def test_who_finishes_a_lane_while_somebody_adds_to_it_waits_and_has_finished_it(postgres_url: str) -> None:
