@@ -367,6 +367,49 @@ def test_what_is_put_back_in_the_middle_of_a_running_lane_is_not_passed_over(sto
     assert third not in [h.event_seq for h in after.handoffs]
 
 
+def test_there_is_a_lane_only_while_there_is_work(store: Store) -> None:
+    clear(store, [1, 2])
+    one = enter(store, "one") << TOKEN_BITS
+    add(store, 1, SEATS, 2), add(store, 2, ["dirk"])
+    for n, seat in enumerate(SEATS):
+        for lane in lease(store, seat, one + n + 1, per_lane=1):
+            finish(store, lane, done(lane))
+    assert keys(store) == [(1, "dirk"), (1, "pepper")]
+    (parked,) = lease(store, "dirk", one + 3)
+    finish(store, parked, [done(parked)[0]._replace(state=PARKED, awaits=FACT)])
+    assert keys(store) == [(1, "pepper")]
+    (cancelled,) = lease(store, "pepper", one + 4)
+    with store.begin() as connection:
+        connection.execute(text("UPDATE handoffs SET state = 6 WHERE state = 0"))
+        lanes.settle(connection, cancelled)
+    assert keys(store) == []
+
+
+def keys(store: Store) -> list[tuple[int, str]]:
+    with store.read() as connection:
+        return [(key, seat) for key, seat in connection.execute(text("SELECT key, seat FROM lanes ORDER BY 1, 2"))]
+
+
+def test_what_is_parked_goes_along_with_a_link_and_back_although_it_has_no_lane(store: Store) -> None:
+    clear(store, [1, 2])
+    one = enter(store, "one") << TOKEN_BITS
+    add(store, 2, ["dirk"])
+    (lane,) = lease(store, "dirk", one + 1)
+    finish(store, lane, [done(lane)[0]._replace(state=PARKED, awaits=FACT)])
+    for n, (moves, account) in enumerate(((True, 1), (False, 2))):
+        with store.begin() as connection:
+            if moves:
+                edge = linking.join(connection, 1, 2, evidence="key", now=0)
+                assert edge is not None
+            else:
+                linking.part(connection, edge, 0)
+            assert connection.execute(text("SELECT account_id FROM handoffs")).scalars().all() == [account], n
+    with store.begin() as connection:
+        lanes.reopen(connection, ledger.release(connection, {(2, FACT): FOREVER}))
+    (lane,) = lease(store, "dirk", one + 2)
+    assert (lane.key, len(lane.handoffs)) == (2, 1)
+
+
 def test_a_lane_that_lost_its_process_runs_alone_until_all_that_it_may_have_had_is_over(store: Store) -> None:
     clear(store, [1])
     numbers = add(store, 1, ["dirk"], 3)
