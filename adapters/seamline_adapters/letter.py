@@ -31,6 +31,10 @@ MORE_HEADERS = frozenset({"auto-submitted", "importance", "list-unsubscribe", "l
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
 _TYPE = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,100}", re.IGNORECASE)
 
+#: Begins a word in code (RFC 2047). Whoever writes or reads a mail puts other text in its place, line ends among it, so
+#: it may stand in no header: nobody has approved what it means. Customers choose the ids of their own mails.
+CODED = "=?"
+
 
 def _sender(value: str) -> str:
     if mailbox(value) is None:
@@ -44,7 +48,7 @@ Sender = Annotated[str, AfterValidator(_sender)]
 
 def mailbox(text: str | None) -> tuple[str, str] | None:
     """Name and address of one sender; None for what is none."""
-    if not text or not text.isprintable():
+    if not text or not text.isprintable() or CODED in text:
         return None
     name, address = parseaddr(text)
     return (name, address) if _ADDRESS.fullmatch(address) and text.count("@") == 1 else None
@@ -57,7 +61,7 @@ def fault(dispatch: ApprovedDispatch, sender: str | None) -> str | None:
         return "there is no recipient"
     if len(dispatch.recipients) > MAX_RECIPIENTS:
         return f"there are more than {MAX_RECIPIENTS} recipients"
-    if not all(_ADDRESS.fullmatch(recipient) for recipient in dispatch.recipients):
+    if not all(_ADDRESS.fullmatch(one) and CODED not in one for one in dispatch.recipients):
         return "a recipient is no e-mail address"
     if mailbox(dispatch.sender or sender) is None:
         return "who writes is not known, or has no e-mail address; set sender in the channel's settings"
@@ -65,6 +69,8 @@ def fault(dispatch: ApprovedDispatch, sender: str | None) -> str | None:
         return "the subject is empty"
     if not subject.isprintable() or len(subject) > MAX_SUBJECT:
         return f"the subject is not one line of at most {MAX_SUBJECT} characters"
+    if CODED in subject:
+        return f"the subject holds {CODED}, which mail programs read as code for another text: write it without"
     if not dispatch.body.strip():
         return "the text is empty"
     if len(dispatch.body) > MAX_TEXT:
@@ -84,25 +90,32 @@ def _hidden_fault(dispatch: ApprovedDispatch) -> str | None:
     for name, value in dispatch.headers.items():
         if name.lower() not in MORE_HEADERS:
             return f"a dispatch may add only the headers {', '.join(sorted(MORE_HEADERS))}"
-        if not value.isprintable() or not value.isascii():
+        if not value.isprintable() or not value.isascii() or CODED in value:
             return f"the header {name} is not one line of ASCII"
     for attached in dispatch.attachments:
         if _TYPE.fullmatch(attached.content_type) is None or not attached.name.strip():
             return "an attachment has no name, or its type is none"
-        if not attached.name.isprintable() or {*'/\\"'} & {*attached.name}:
+        if not attached.name.isprintable() or {*'/\\"'} & {*attached.name} or CODED in attached.name:
             return "an attachment's name is not a file's"
     return None
 
 
 def thread(dispatch: ApprovedDispatch) -> dict[str, str]:
-    """The headers that put it below what it answers, and those that it adds."""
-    parent = message_ids(dispatch.in_reply_to or "")
-    root = message_ids(dispatch.thread or "")
+    """The headers that put it below what it answers, and those that it adds.
+
+    The ids are the customer's: one that is more than an id is left out, and the mail stands by itself.
+    """
+    parent = _plain_ids(dispatch.in_reply_to)
+    root = _plain_ids(dispatch.thread)
     more = dict(dispatch.headers)
     if not parent:
         return more
     ids = dict.fromkeys((*root, *parent))
     return {"In-Reply-To": f"<{parent[0]}>", "References": " ".join(f"<{one}>" for one in ids), **more}
+
+
+def _plain_ids(told: str | None) -> list[str]:
+    return [one for one in message_ids(told or "") if one.isascii() and one.isprintable() and CODED not in one]
 
 
 def writer(dispatch: ApprovedDispatch, sender: str | None) -> tuple[str, str]:

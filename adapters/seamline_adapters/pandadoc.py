@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from seamline import Adapter, Delivery, Event, Item, PayloadError, Replies, Reply, Request, content_key
+from seamline import Adapter, Delivery, Event, Item, PayloadError, Replies, Reply, content_key
 from seamline.events import (
     ContractDeclined,
     ContractSigned,
@@ -90,9 +90,6 @@ class PandaDoc(Adapter):
         """Settings of a PandaDoc source."""
 
     settings: PandaDocSettings
-
-    def delivery_key(self, request: Request) -> str | None:
-        return request.header("X-PandaDoc-Webhook-Event-Id") or None
 
     def split(self, delivery: Delivery) -> Iterator[Item]:
         """One item a notification, by its content: of two about one state, one may know more of who has signed."""

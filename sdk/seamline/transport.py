@@ -58,6 +58,8 @@ _PASSING = frozenset({408, 425, 429})
 _UNTOUCHED = frozenset({425, 429})
 _LONGEST_WAIT = timedelta(days=7)
 _KEY_BYTES = 256 * 1024
+#: Most members of a gzip file: each costs time, however little it holds, and what follows it is copied.
+_MOST_MEMBERS = 16
 
 
 @dataclass(frozen=True)
@@ -359,7 +361,7 @@ def _body(response: httpx.Response, label: str, limits: Limits, left: Callable[[
 def _unpacked(body: bytes, label: str, most: int, status: int) -> bytes:
     """Unpack gzip or zlib, never to more than ``most`` bytes."""
     out = bytearray()
-    while body:
+    for _ in range(_MOST_MEMBERS):
         unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
         try:
             out += unpacker.decompress(body, most + 1 - len(out))
@@ -370,7 +372,9 @@ def _unpacked(body: bytes, label: str, most: int, status: int) -> bytes:
         if not unpacker.eof:
             raise _Cut
         body = unpacker.unused_data
-    return bytes(out)
+        if not body:
+            return bytes(out)
+    raise CallRefused(f"{label} answered in more than {_MOST_MEMBERS} packed pieces", status)
 
 
 # Named here so that ``from seamline.transport import TransportError`` reads well; it is defined with the other errors.

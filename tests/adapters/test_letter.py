@@ -135,6 +135,27 @@ def test_an_answer_stands_below_what_it_answers() -> None:
     assert handed(dispatch(thread="not an id"))[1]["References"] is None
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "<=?utf-8?q?x=0D=0AReply-To:_x=40example.org=0D=0A=0D=0AAnother_text?=@x.example>",
+        "<m=?utf-8?b?DQpCY2M6IHhAZXhhbXBsZS5vcmc=?=@x.example>",
+        "<größe@x.example>",
+    ],
+)
+@pytest.mark.parametrize("place", ["in_reply_to", "thread"])
+def test_r72_what_a_customer_chose_as_the_id_of_a_mail_writes_nothing_into_the_answer(told: str, place: str) -> None:
+    ids = {"in_reply_to": "<last@x.example>", place: told}
+    _, mail = handed(dispatch(**ids))
+    kept = [] if place == "in_reply_to" else ["<last@x.example>"]
+    assert mail.get_all("In-Reply-To", []) == mail.get_all("References", []) == kept
+    assert {"Reply-To", "Bcc"}.isdisjoint(mail.keys())
+    _, plain = handed(dispatch())
+    assert mail.get_content() == plain.get_content()
+    sent = next(Postmark(OURS).send(dispatch(**ids)))
+    assert "=?" not in json.dumps(sent.json)
+
+
 def test_files_arrive_whole() -> None:
     _, mail = handed(dispatch(attachments=(Attachment("Angebot für Dana.pdf", "application/pdf", b"%PDF\x00\r\n."),)))
     (file,) = mail.iter_attachments()
@@ -163,6 +184,11 @@ def test_files_arrive_whole() -> None:
         {"headers": {"Bcc": "x@example.com"}},
         {"headers": {"X-Seat": "crystal"}},
         {"headers": {"Auto-Submitted": "no\r\nBcc: x@example.com"}},
+        {"subject": "=?utf-8?q?Hi=0D=0ABcc:_x=40example.com?="},
+        {"recipients": ("=?utf-8?q?x=40example.org?=@example.com",)},
+        {"sender": "=?utf-8?q?Jordan=0D=0ABcc:_x?= <jordan@example.com>"},
+        {"headers": {"Importance": "=?utf-8?q?high=0D=0ABcc:_x?="}},
+        {"attachments": (Attachment("=?utf-8?q?x=0D=0AX:_1?=.pdf", "application/pdf", b""),)},
         {"attachments": (Attachment("", "application/pdf", b""),)},
         {"attachments": (Attachment("../x.pdf", "application/pdf", b""),)},
         {"attachments": (Attachment("x.pdf", "pdf\r\nX: 1", b""),)},

@@ -78,12 +78,6 @@ def test_a_signature_in_a_header_is_none() -> None:
         PandaDoc.signature.verify(moved, secrets, NOW, {})
 
 
-def test_a_delivery_is_known_by_the_id_that_retries_repeat() -> None:
-    request, _ = vector()
-    assert PandaDoc().delivery_key(request) == "f7f9c7b0-3a53-4d0c-9a30-2f7d2a6a1c11"
-    assert PandaDoc().delivery_key(replace(request, headers={})) is None
-
-
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("documents", ["proposal", "contract", "other"])
 @pytest.mark.parametrize("both", [False, True])

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -124,6 +125,17 @@ def test_an_organisations_app_is_known_by_the_organisation() -> None:
 def test_settings_name_ids_and_nothing_else(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         Slack(settings)
+
+
+def test_a_message_in_which_somebody_wrote_a_press_is_no_press_whatever_its_unsigned_type_says() -> None:
+    pressed = {"type": "block_actions", "actions": [{"action_id": "approve", "value": f"draft-123/{SHA}"}]}
+    written = f"&payload={quote(json.dumps(pressed))}&"
+    body = json.dumps({"type": "event_callback", "event_id": "Ev1", "event": {"type": "message", "text": written}})
+    request = Request.build("POST", URL, body.encode(), {"content-type": "application/x-www-form-urlencoded"})
+    assert request.form().get("payload") == json.dumps(pressed)
+    assert Slack().delivery_key(request) == "Ev1"
+    (item,) = Slack().split(Delivery("POST", URL, request.body, request.headers, key="Ev1"))
+    assert item.kind == "message"
 
 
 # --- buttons --------------------------------------------------------------------------------------------------------

@@ -214,13 +214,20 @@ def test_a_packed_answer_is_unpacked_only_up_to_the_cap(server: Loopback) -> Non
     server.answers["/two"] = (200, packed, gzip.compress(b"a") + gzip.compress(b"b"))
     server.answers["/bomb"] = (200, packed, gzip.compress(b"\0" * 9000))
     server.answers["/false"] = (200, packed, b"not gzip")
+    # Nothing in many pieces: within the cap, and each copies all that follows it.
+    server.answers["/pieces"] = (200, packed, gzip.compress(b"") * 100)
     server.answers["/cut"] = (200, packed, gzip.compress(b"a" * 9000)[:-9])
     server.answers["/other"] = (200, {"Content-Encoding": "br"}, b"x")
     limits = Limits(answer=5000, attempts=1)
     with sending(Guard(allow=["127.0.0.1"])) as transport:
         base = f"http://127.0.0.1:{server.port}"
         assert get(transport, base + "/two", limits).body == b"ab"
-        for path, told in (("/bomb", "more than 5000"), ("/false", "unpacked"), ("/other", "encoding")):
+        for path, told in (
+            ("/bomb", "more than 5000"),
+            ("/pieces", "16 packed pieces"),
+            ("/false", "unpacked"),
+            ("/other", "encoding"),
+        ):
             with pytest.raises(CallRefused, match=told):
                 get(transport, base + path, limits)
         with pytest.raises(RetryLater):

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
@@ -19,6 +20,7 @@ from sqlalchemy import text
 
 from seamline.adapter import Adapter
 from seamline.delivery import Request
+from seamline.errors import SignatureError
 from seamline.testing import load_suite, suite_names
 from seamline.testing.keys import other_secret
 from seamline_webhooks.app import create_app
@@ -90,6 +92,36 @@ ORIGINS = origins()
 def test_every_adapter_is_among_them() -> None:
     takes_in = {entry.name for entry in entry_points(group="seamline.adapters") if entry.load().emits}
     assert {origin.adapter.name for origin in ORIGINS} == takes_in
+
+
+class Read(dict[str, str]):
+    """Headers that remember which of them were asked for."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+    def __getitem__(self, name: str) -> str:
+        self.names.add(name)
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("origin", [one for one in ORIGINS if one.covered], ids=lambda origin: origin.name)
+def test_a_captured_request_is_the_same_delivery_whatever_is_changed_in_what_nobody_signed(origin: Origin) -> None:
+    now, (_, secrets, keys) = datetime.now(UTC), origin.scheme.example()
+    for bare in origin.bare:
+        signed = origin.sign(bare, now)
+        read = Read(signed.headers)
+        key = origin.adapter.delivery_key(replace(signed, headers=read))
+        for name in read.names:
+            changed = replace(signed, headers={**signed.headers, name: "another"})
+            with suppress(SignatureError):
+                origin.scheme.verify(changed, secrets, now, keys)
+                assert origin.adapter.delivery_key(changed) == key, name
 
 
 def section(origin: Origin) -> str:

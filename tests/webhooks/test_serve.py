@@ -168,8 +168,15 @@ def test_health_says_what_is_wrong(serving: Start, store: Store, tmp_path: Path)
         ready = client.get("/health/ready")
         assert ready.status_code == 200
         assert ready.json() == {
-            "status": "ok",
-            "checks": {"store": "ok", "schema": "ok", "queue": "ok", "worker": "none is running", "process": "ok"},
+            "status": "degraded",
+            "checks": {
+                "store": "ok",
+                "schema": "ok",
+                "queue": "ok",
+                "worker": "none is running",
+                "process": "ok",
+                "channels": "ok",
+            },
         }
         with store.begin() as connection:
             connection.exec_driver_sql("UPDATE seamline_schema SET version_num = '0000'")

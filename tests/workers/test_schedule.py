@@ -165,6 +165,37 @@ def test_a_store_that_hangs_after_a_beat_makes_nobody_look_dead(works: MakeWorks
         assert processes.bury(connection, int(LEASE_S * 1_000_000), company.engine.worker_id) == 1
 
 
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_clock_that_is_set_anew_declares_nobody_dead(works: MakeWorks, hours: int) -> None:
+    company = works(Seat("dirk", owns=["proposal.*"]))
+    schedule = Schedule(company.engine, threads=4, linger=0.0)
+    with company.store.begin() as connection:
+        processes.register(connection, "other")
+    schedule._beat()
+    # The store's clock is set anew: as if all beats so far were told by the old one.
+    back = hours * 3_600_000_000
+    company.write("UPDATE workers SET beat_at = beat_at - :us", us=back)
+    assert schedule._told is not None
+    schedule._told -= back
+    for _ in range(2):  # the second comes in time, and the other has not had its turn yet
+        schedule._beat()
+        assert company.one("SELECT count(*) FROM workers") == 2
+    schedule.close()
+
+
+def test_who_died_before_the_clock_was_set_back_is_buried_a_lease_later(works: MakeWorks) -> None:
+    company = works(Seat("dirk", owns=["proposal.*"]))
+    lease, by = int(LEASE_S * 1_000_000), company.engine.worker_id
+    with company.store.begin() as connection:
+        processes.register(connection, "other")
+    company.write("UPDATE workers SET beat_at = beat_at + 3600000000 WHERE name = 'other'")
+    with company.store.begin() as connection:
+        assert processes.bury(connection, lease, by) == 0
+    company.write("UPDATE workers SET beat_at = beat_at + :us WHERE name = 'test'", us=lease + 1)
+    with company.store.begin() as connection:
+        assert processes.bury(connection, lease, by) == 1
+
+
 def test_it_beats_while_what_the_watch_writes_waits_for_a_lock(postgres_url: str) -> None:
     store, seat, returned = (
         open_store(postgres_url, pool=8, worker=True),

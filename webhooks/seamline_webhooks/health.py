@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from litestar import Response, get
 from litestar.datastructures import State
-from sqlalchemy import text
 
 from seamline_workers.company.config import Config
+from seamline_workers.store import processes
+from seamline_workers.store.channels import standings
 from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.migrate import current, newest
-from seamline_workers.store.store import PG_NOW, Store, now_us, sqlite_path
+from seamline_workers.store.store import Store, only_read, sqlite_path
 
 #: Longest wait for the answer of a store or a broker, in seconds.
 PATIENCE_S = 2.0
-#: A worker that has not said that it lives for so long is not counted.
-WORKER_SILENT_S = 60
+#: For so long after a start our own worker need not have said that it lives, in seconds.
+START_S = 60.0
 
 OK = "ok"
 _BROKER_PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
@@ -55,42 +57,53 @@ class Health:
         self._broker = urlsplit(config.queue.url)
         self._worker_alive = worker_alive
         self._needed = newest()
+        self._since = time.monotonic()
         self._path = None if store.postgres else sqlite_path(config.store.url, config.folder)
-        self._look_at_store = _Look(self._check, dict.fromkeys(("store", "schema", "worker"), "no answer"))
+        self._look_at_store = _Look(self._check, dict.fromkeys(("store", "schema", "worker", "channels"), "no answer"))
         self._look_at_broker = _Look(self._reach_broker, {"queue": _AWAY})
 
     async def checks(self) -> tuple[bool, dict[str, str]]:
         """Whether we are ready, and what each check says."""
         told, rings = await asyncio.gather(self._look_at_store(), self._look_at_broker())
         found = {"store": told["store"], "schema": told["schema"], "queue": rings["queue"], "worker": told["worker"]}
-        found["process"] = self._process
+        found |= {"process": self._process, "channels": told["channels"]}
         if self._broker.scheme == "store" and found["store"] != OK:
             found["queue"] = "is the store"
-        if self._worker_alive is not None and not self._worker_alive():
+        ended = self._worker_alive is not None and not self._worker_alive()
+        if ended:
             found["worker"] = "ended"
-        needed = ("store", "schema") if self._worker_alive is None else ("store", "schema", "worker")
-        return all(found[name] == OK for name in needed), found
+        return found["store"] == OK and found["schema"] == OK and not ended, found
 
     def _check(self) -> dict[str, str]:
-        found = {"store": OK, "schema": OK, "worker": OK}
+        found = {"store": OK, "schema": OK, "worker": OK, "channels": OK}
         try:
             have = current(self._store)
             if have != self._needed:
                 found["schema"] = f"is {have or 'empty'}, must be {self._needed}; run: seamline db upgrade"
-            elif self._worker_alive is None:
-                found["worker"] = OK if self._beats() else "none is running"
+            else:
+                found["worker"] = self._works()
+                found["channels"] = self._paused()
+            if (closed := only_read(self._store)) is not None:
+                found["store"] = closed
             if self._path is not None and (full := want_of_room(self._path)) is not None:
                 found["store"] = full
         except Exception as error:
-            found |= {"store": f"cannot be read ({type(error).__name__})", "schema": "unknown", "worker": "unknown"}
+            unknown = dict.fromkeys(("schema", "worker", "channels"), "unknown")
+            found |= {"store": f"cannot be read ({type(error).__name__})", **unknown}
         return found
 
-    def _beats(self) -> bool:
-        """Whether any worker on this store has said of late that it lives."""
-        clock = PG_NOW if self._store.postgres else str(now_us())
-        query = text(f"SELECT 1 FROM workers WHERE beat_at > {clock} - :silent LIMIT 1")  # noqa: S608
+    def _works(self) -> str:
+        if processes.beating(self._store):
+            return OK
+        if self._worker_alive is None:
+            return "none is running"
+        return OK if time.monotonic() < self._since + START_S else "has not said of late that it lives; restart it"
+
+    def _paused(self) -> str:
+        """Which ways out are paused; what comes in is kept all the same."""
         with self._store.read() as connection:
-            return connection.execute(query, {"silent": WORKER_SILENT_S * 1_000_000}).first() is not None
+            paused = [name for name, one in standings(connection).items() if one.paused_at is not None]
+        return f"paused: {', '.join(paused)}" if paused else OK
 
     def _reach_broker(self) -> dict[str, str]:
         if self._broker.scheme == "store":
@@ -114,7 +127,7 @@ async def ready(state: State) -> Response[dict[str, object]]:
     """Say whether what comes in can be kept and worked on, and what is wrong."""
     health: Health = state.health
     fine, checks = await health.checks()
-    # What comes in is kept without a broker, and while no seat runs.
-    whole = checks["queue"] == OK and checks["process"] == OK
+    # What comes in is kept without a broker, while no seat runs, and while nothing goes out.
+    whole = all(checks[name] == OK for name in ("queue", "process", "worker", "channels"))
     status = "failing" if not fine else OK if whole else "degraded"
     return Response({"status": status, "checks": checks}, status_code=200 if fine else 503)

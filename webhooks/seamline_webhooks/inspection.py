@@ -17,17 +17,21 @@ from seamline.errors import ConfigError
 from seamline.events.base import catalogue
 from seamline.lint import Finding
 from seamline.map import difference
+from seamline_webhooks.trouble import troubles
 from seamline_workers.clock import business_clock
 from seamline_workers.company.channel import build_channels
 from seamline_workers.company.config import Config, load_config
 from seamline_workers.company.process import Process, load_process
 from seamline_workers.company.registry import build_adapters
 from seamline_workers.outbound import boundary
+from seamline_workers.store import processes
+from seamline_workers.store.channels import MOST_FAILURES, standings
 from seamline_workers.store.desk_schema import deadlines, drafts
 from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.migrate import current, newest
 from seamline_workers.store.reading.backlog import backlog, by_seat
 from seamline_workers.store.reading.moment import written
+from seamline_workers.store.reading.partial import UNSETTLED
 from seamline_workers.store.reading.sources import list_sources
 from seamline_workers.store.schema import (
     QUARANTINED,
@@ -38,7 +42,7 @@ from seamline_workers.store.schema import (
     sources,
     workers,
 )
-from seamline_workers.store.store import Store, now_us, open_store, sqlite_path
+from seamline_workers.store.store import Store, now_us, only_read, open_store, sqlite_path
 
 #: A source that has told nothing for so long is said to be silent.
 SILENT = timedelta(days=7)
@@ -178,6 +182,9 @@ def _store(config: Config) -> Iterator[Finding]:
         if not store.postgres and (full := want_of_room(sqlite_path(config.store.url, config.folder))) is not None:
             message = f"{full}; every delivery is answered 503"
             yield Finding("error", "disk", "store.url", message, "Make room; what providers send again is then taken.")
+        if (closed := only_read(store)) is not None:
+            fix = "Point store.url at the primary; several hosts and target_session_attrs=read-write find it."
+            yield Finding("error", "read-only", "store.url", f"{closed}; every delivery is answered 503", fix)
         yield from _work(store, config)
     except SQLAlchemyError as error:
         reason = type(getattr(error, "orig", None) or error).__name__
@@ -192,19 +199,30 @@ def _work(store: Store, config: Config) -> Iterator[Finding]:
     now, waiting = now_us(), backlog(store)
     late = [kind for kind in ("deliveries", "handoffs") if waiting[kind].age_s(now) > BEHIND_S]
     with store.read() as connection:
-        alive = connection.execute(select(workers.c.id).limit(1)).first() is not None
+        entered = connection.execute(select(workers.c.id).limit(1)).first() is not None
         # Only the newest are looked through, so that a store without any costs no scan.
         newest_id = connection.execute(select(func.max(deliveries.c.id))).scalar() or 0
         unread = (deliveries.c.id > newest_id - LOOK_BACK, deliveries.c.state == QUARANTINED)
         quarantined = connection.execute(select(deliveries.c.id).where(*unread).limit(1)).first()
+    who, fix = "no worker runs", "Start one: seamline worker"
+    if entered and processes.beating(store):
+        who, fix = (
+            "the workers do not get to them",
+            "Start more: seamline worker. One that waits says why: seamline why",
+        )
+    elif entered:
+        who, fix = (
+            "no worker has said of late that it lives",
+            "Restart them: they hang, or stand still, or are no more.",
+        )
     for kind in late:
-        who = "the workers do not get to them" if alive else "no worker runs"
         message = f"{waiting[kind].count} wait, the oldest for {int(waiting[kind].age_s(now) // 60)} minutes: {who}"
-        yield Finding("error", "behind", kind, message, "Start one: seamline worker")
+        yield Finding("error", "behind", kind, message, fix)
     yield from _held_up(store, config)
     yield from _seatless(store, config)
     yield from _idle_seats(store, config, now)
     yield from _overdue(store)
+    yield from _paused(store)
     yield from _unsent(store)
     yield from _map(store)
     if waiting["dead"].count:
@@ -213,6 +231,7 @@ def _work(store: Store, config: Config) -> Iterator[Finding]:
     if quarantined is not None:
         fix = "Look: seamline deliveries list --state quarantined; again: seamline replay deliveries"
         yield Finding("warning", "quarantined", "deliveries", "some could not be read", fix)
+    yield from troubles(store, now)
     yield from _silent(store, config, now)
 
 
@@ -289,16 +308,32 @@ def _overdue(store: Store) -> Iterator[Finding]:
         yield Finding("warning", "overdue", "deadlines", message, fix)
 
 
+def _paused(store: Store) -> Iterator[Finding]:
+    """Channels by which nothing goes out: their provider seems to be away, or a human said so."""
+    with store.read() as connection:
+        paused = [(one, one.paused_at) for one in standings(connection).values() if one.paused_at is not None]
+    for one, since in paused:
+        message = f"is paused since {written(since)}"
+        fix = f"Go on: seamline channels resume {one.name}"
+        if one.paused_by is not None:
+            yield Finding("warning", "paused", f"channels.{one.name}", f"{message} by {one.paused_by}", fix)
+            continue
+        tried = "" if one.due is None else f"; one text is tried at {written(one.due)}"
+        message += f": {MOST_FAILURES} sendings went wrong, the last: {one.reason}{tried}"
+        fix = f"The rest follows once one went out. To try at once: seamline channels resume {one.name}"
+        yield Finding("warning", "paused", f"channels.{one.name}", message, fix)
+
+
 def _unsent(store: Store) -> Iterator[Finding]:
     """Texts that were approved and did not go out, and sendings of which nobody knows the end; by channel."""
     late = business_clock()() - int(UNSENT.total_seconds() * 1_000_000)
-    stuck = drafts.c.state.in_(("approved", "dispatching")) & (drafts.c.decided_at < late)
+    stuck = UNSETTLED & drafts.c.state.in_(("approved", "dispatching")) & (drafts.c.decided_at < late)
     stuck &= drafts.c.not_before.is_(None) | (drafts.c.not_before < late)
     counted = select(drafts.c.channel, func.count(), func.min(drafts.c.decided_at), func.max(drafts.c.reason))
     with store.read() as connection:
         waiting = connection.execute(counted.where(stuck).group_by(drafts.c.channel).order_by(drafts.c.channel)).all()
         unknown = connection.execute(
-            counted.where(drafts.c.state == "unknown").group_by(drafts.c.channel).order_by(drafts.c.channel)
+            counted.where(UNSETTLED, drafts.c.state == "unknown").group_by(drafts.c.channel).order_by(drafts.c.channel)
         ).all()
     for channel, count, since, reason in waiting:
         message = f"{count} approved did not go out, the first since {written(since)}" + (
@@ -309,6 +344,7 @@ def _unsent(store: Store) -> Iterator[Finding]:
     for channel, count, since, reason in unknown:
         message = f"{count} may have gone out or not, the first of {written(since)}" + (f": {reason}" if reason else "")
         fix = "Look at the provider, then say so: seamline drafts resolve ID --result sent or failed --reason TEXT"
+        fix += f"; of all at once: seamline drafts resolve-all --channel {channel}" if count > 1 else ""
         yield Finding("warning", "unknown-send", f"channels.{channel}", message, fix)
 
 

@@ -18,7 +18,8 @@ from sqlalchemy import text
 
 from seamline_workers.clock import business_clock
 from seamline_workers.company.config import Token
-from seamline_workers.store.reading.backlog import backlog, by_seat, outcomes
+from seamline_workers.store.channels import standings
+from seamline_workers.store.reading.backlog import backlog, by_seat, outcomes, unsent
 from seamline_workers.store.reading.deadlines import lateness_s
 from seamline_workers.store.store import Store, now_us
 
@@ -77,12 +78,28 @@ class Figures(Collector):
         for kind, waiting in sorted(found.items()):
             count.add_metric([kind], waiting.count)
             oldest.add_metric([kind], waiting.age_s(now))
+        for kind, waiting in unsent(self._store).items():
+            count.add_metric([kind], waiting.count)
+            oldest.add_metric([kind], waiting.age_s(self._clock()))
         yield count
         yield oldest
         lag = found["handoffs"].age_s(now)
         yield GaugeMetricFamily("seamline_handoff_lag_seconds", "Age of the oldest handoff that is ready", value=lag)
+        yield from self._channels()
         late = lateness_s(self._store, self._clock())
         yield GaugeMetricFamily("seamline_deadline_lag_seconds", "How late the oldest is that waits", value=late)
+
+    def _channels(self) -> Iterator[Metric]:
+        paused = GaugeMetricFamily(
+            "seamline_channel_paused", "Whether nothing goes out by a channel", labels=["channel"]
+        )
+        pauses = CounterMetricFamily("seamline_channel_pauses", "How often a channel paused", labels=["channel"])
+        with self._store.read() as connection:
+            for channel, one in standings(connection).items():
+                paused.add_metric([channel], one.paused_at is not None)
+                pauses.add_metric([channel], one.pauses)
+        yield paused
+        yield pauses
 
     def _advance(self) -> None:
         with self._store.read() as connection:

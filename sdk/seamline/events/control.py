@@ -58,7 +58,10 @@ class ApprovalExpired(Event, type="approval.expired", nature="control"):
 
 
 class DraftDispatched(Event, type="draft.dispatched", nature="control"):
-    """An approved draft was handed to its channel; ``unknown`` goes to a human and is not sent again."""
+    """An approved draft was handed to its channel; ``unknown`` goes to a human and is not sent again.
+
+    ``by``: the human who found out what became of one that was unknown.
+    """
 
     draft_id: Id
     draft_sha256: str
@@ -66,6 +69,7 @@ class DraftDispatched(Event, type="draft.dispatched", nature="control"):
     result: Literal["sent", "failed", "unknown"]
     message_ref: str | None = None
     reason: str | None = None
+    by: Personal[str | None] = None
 
 
 class StageChanged(Event, type="stage.changed", nature="control"):

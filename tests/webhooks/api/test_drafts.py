@@ -240,3 +240,83 @@ def test_a_viewer_sees_the_queue_without_what_is_personal(desk: Desk) -> None:
     assert (seen["id"], seen["sha256"], seen["body"], seen["recipients"]) == (
         draft["id"], draft["sha256"], "***", ["***"],
     )  # fmt: skip
+
+
+# --- after an outage --------------------------------------------------------------------------------------------------
+
+
+def unknown(desk: Desk, n: int) -> list[str]:
+    """Texts of which nobody knows whether they went out, while their channel is paused."""
+    drafts = [desk.draft(f"L{one}") for one in range(n)]
+    for draft in drafts:
+        assert desk.approve(draft, confirm=["conflicts"]).status_code == 200
+    desk.works.write("UPDATE drafts SET wake_at = NULL, state = 'unknown'")
+    return [draft["id"] for draft in drafts]
+
+
+def resolve_many(desk: Desk, ids: list[str], who: str = "anna", key: str | None = None, **body: Any) -> httpx.Response:
+    headers = bearer(who) | ({} if key is None else {"idempotency-key": key})
+    told = {"ids": ids, "result": "failed", "reason": "the provider took none"} | body
+    return desk.client.post("/api/v1/drafts/resolve", json=told, headers=headers)
+
+
+def test_many_that_are_unknown_are_resolved_at_once_and_each_is_recorded_by_whom(desk: Desk) -> None:
+    first, second, third = unknown(desk, 3)
+    waiting = desk.draft("L9")["id"]
+    answer = resolve_many(desk, [first, second, second, waiting, "77777"], key="once")
+    assert answer.json()["resolved"] == [first, second]
+    assert [(one["id"], one["code"]) for one in answer.json()["left"]] == [
+        (waiting, "conflict"),
+        ("77777", "not-found"),
+    ]
+    assert [desk.show(one)["state"] for one in (first, second, third)] == ["failed", "failed", "unknown"]
+    told = desk.works.all("SELECT actor_kind, actor_id, decision FROM record WHERE action = 'draft.dispatched'")
+    assert [tuple(row) for row in told] == [("human", "anna", "failed")] * 2
+    again = resolve_many(desk, [first, second], key="once")
+    assert again.json() == {"resolved": [first, second], "left": []}
+    assert len(desk.works.all("SELECT 1 FROM events WHERE type = 'draft.dispatched'")) == 2
+
+
+@pytest.mark.parametrize("who", ["pepper", "carl", "olga"])
+def test_r71_only_whoever_may_decide_resolves_many(desk: Desk, who: str) -> None:
+    ids = unknown(desk, 2)
+    answer = resolve_many(desk, ids, who)
+    if who == "carl":  # a human, but not at this gate
+        assert [one["code"] for one in answer.json()["left"]] == ["forbidden", "forbidden"]
+    else:
+        assert answer.status_code in (403, 409)
+    assert [desk.show(one)["state"] for one in ids] == ["unknown", "unknown"]
+
+
+def test_many_are_resolved_with_a_reason_and_not_too_many_at_once(desk: Desk) -> None:
+    assert code(resolve_many(desk, ["1"], reason=" ")) == (400, "invalid")
+    assert code(resolve_many(desk, [str(n) for n in range(201)])) == (400, "invalid")
+
+
+def test_a_paused_channel_is_seen_and_resumed(desk: Desk) -> None:
+    def order(action: str, who: str = "boss") -> httpx.Response:
+        return desk.client.post(f"/api/v1/channels/mail/{action}", headers=bearer(who))
+
+    assert desk.client.get("/api/v1/channels/mail", headers=bearer("vic")).json()["state"] == "open"
+    assert order("pause", "olga").status_code == 403
+    assert order("pause").json()["paused_by"] == "boss"
+    [shown] = desk.client.get("/api/v1/channels?state=paused", headers=bearer("vic")).json()["items"]
+    assert (shown["name"], shown["adapter"], shown["due_at"]) == ("mail", "recording", None)
+    ready = desk.client.get("/health/ready").json()
+    assert (ready["status"], ready["checks"]["channels"]) in [
+        (status, "paused: mail") for status in ("degraded", "failing")
+    ]
+    page = desk.client.get("/metrics").text
+    assert 'seamline_channel_paused{channel="mail"} 1.0' in page
+    assert 'seamline_channel_pauses_total{channel="mail"} 1.0' in page
+    assert order("resume").json()["state"] == "open"
+    assert code(desk.client.post("/api/v1/channels/male/resume", headers=bearer("boss"))) == (404, "not-found")
+
+
+def test_drafts_on_their_way_are_among_the_metrics(desk: Desk) -> None:
+    unknown(desk, 2)
+    desk.draft("L9")
+    page = desk.client.get("/metrics").text
+    for kind, n in (("waiting", 1), ("approved", 0), ("unknown", 2)):
+        assert f'seamline_backlog{{kind="drafts_{kind}"}} {n}.0' in page
+        assert f'seamline_oldest_seconds{{kind="drafts_{kind}"}}' in page

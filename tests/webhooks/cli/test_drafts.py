@@ -77,3 +77,34 @@ def test_the_queue_is_read_from_the_store_and_decided_at_a_server(
     provider: Mailbox = works.provider  # type: ignore[attr-defined]
     assert [one["body"] for one in provider.sent] == ["By hand"]
     assert run("drafts", "list", "--state", "sent", "--json").json["items"][0]["id"] == first
+
+
+def test_after_an_outage_what_is_unknown_is_listed_and_resolved_at_once(
+    run: Run, works: Works, company: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [draft(works, f"L{n}") for n in range(5)]
+    for one in ids:
+        works.approve(int(one), confirm=["conflicts"])
+    provider: Mailbox = works.provider  # type: ignore[attr-defined]
+    provider.answer = lambda _: None
+    works.dispatch_some()
+    [mail] = run("channels", "list", "--json").json["items"]
+    assert (mail["state"], mail["approved"], mail["unknown"]) == ("paused", 2, 3)
+    found = [one for one in run("check", "--json").json["findings"] if one["subject"] == "channels.mail"]
+    assert {one["code"] for one in found} == {"paused", "unknown-send"}
+    assert "resolve-all --channel mail" in next(one["fix"] for one in found if one["code"] == "unknown-send")
+    monkeypatch.setenv("SEAMLINE_TOKEN", TOKEN)
+    words = ("drafts", "resolve-all", "--channel", "mail", "--result", "failed", "--reason", "nothing is there")
+    assert run(*words).code == 2  # nobody saw them
+    with Serving(company / "seamline.toml", path=[company / "installed"]) as server:
+        none = run(*words[:3], "post", *words[4:], "--yes", "--url", server.url, "--json").json
+        assert none == {"resolved": [], "left": []}
+        told = run(*words, "--yes", "--url", server.url)
+        assert (told.code, told.out) == (0, "3 are failed\n")
+    assert [row.state for row in works.drafts()] == ["failed"] * 3 + ["approved"] * 2
+    provider.answer = lambda told: (200, {"id": f"m-{told['key']}"})
+    assert run("channels", "resume", "mail").out.startswith("mail is paused; one text is tried at ")
+    works.dispatch_some()
+    assert [row.state for row in works.drafts()] == ["failed"] * 3 + ["sent"] * 2
+    assert run("channels", "pause", "mail").out == "mail is paused\n"
+    assert run("channels", "resume", "male").code == 1

@@ -81,6 +81,27 @@ def test_tables_let_nothing_from_outside_steer_the_terminal(run: Run, seed: Seed
         assert "\x1b[31m" not in told.out
 
 
+#: A one-byte escape of terminals, a change of the reading direction, a letter that nobody sees, and half a character.
+ODD = ("\x9b31m", "\u202e", "\u200b", "\x7f", "\U000e0041", "\ud83d")
+
+
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_what_stands_in_a_thing_or_a_document_steers_no_terminal_and_is_the_same_to_a_program(
+    run: Run, seed: Seed, how: tuple[str, ...]
+) -> None:
+    name = f"Dana{''.join(ODD[:5])}Reyes"
+    account = seed.account(name)
+    seed.identity(account, "email", "dana@example.com")
+    seq = seed.event(account, data={"party": {"name": name}, "title": f"an {ODD[5]}" if how else "an offer"})
+    for words in (("events", "show", str(seed.event_uuid(seq))), ("account", "show", "dana@example.com")):
+        told = run(*words, *how)
+        assert told.code == 0
+        assert not any(odd in told.out for odd in ODD)
+        if how:
+            shown = told.json["data"]["party"] if words[0] == "events" else told.json["account"]
+            assert shown["name"] == name
+
+
 def test_an_account_is_shown_with_its_timeline(run: Run, seed: Seed) -> None:
     fill(seed)
     told = run("account", "show", "dana@example.com", "--json").json

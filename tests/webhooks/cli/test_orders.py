@@ -66,16 +66,3 @@ def test_nobody_decides_without_a_token_and_nobody_answers_where_nobody_serves(
     assert run("tasks", "done", "1", "--url", "http://127.0.0.1:9").code == 2
     monkeypatch.setenv("SEAMLINE_TOKEN", "a value of sixteen")
     assert run("tasks", "done", "1", "--url", "http://127.0.0.1:9").code == 3
-
-
-def test_why_leads_from_a_dead_handoff_to_the_bytes_that_caused_it(run: Run, seed: Seed) -> None:
-    source = seed.source()
-    delivery, account = seed.delivery(source), seed.account()
-    seq = seed.event(account, delivery_id=delivery)
-    key = seed.handoff(seq, "sales", account, 5, reason="gave up")
-    steps = run("why", "handoff", key, "--json").json["steps"]
-    assert [step["kind"] for step in steps] == ["handoff", "event", "delivery"]
-    assert steps[0]["text"] == "at sales: dead, attempts 0; gave up"
-    assert steps[2]["id"] == str(delivery)
-    assert run("why", "handoff", "7.nobody").code == 1
-    assert run("why", "weather", "1").code == 2

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from seamline_webhooks.api.context import Actor, Api
 from seamline_webhooks.api.noun import NOUNS, found, nothing_asked
 from seamline_webhooks.api.problem import Problem, documented
+from seamline_workers.desk.channel import pause_channel, resume_channel
 from seamline_workers.desk.exit import settle_item
 from seamline_workers.desk.fact import read_fact, state_fact
 from seamline_workers.desk.flag import clear_flag
@@ -85,6 +86,10 @@ def command_routes(api: Api) -> list[HTTPRouteHandler]:
          lambda connection, key, _by, _now: set_source(connection, key, "paused")),
         ("sources/{id:str}/resume", "admin", shapes.Source, "Go on with a paused source",
          lambda connection, key, _by, _now: set_source(connection, key, "active")),
+        ("channels/{id:str}/pause", "admin", shapes.Channel, "Let nothing go out by a channel",
+         lambda connection, key, by, _now: pause_channel(connection, api.outbound.channels, key, by)),
+        ("channels/{id:str}/resume", "admin", shapes.Channel, "Go on with a paused channel",
+         lambda connection, key, _by, _now: resume_channel(connection, api.outbound.channels, key)),
     ]  # fmt: skip
     simply = [_simple(api, *row) for row in simple]
     return [*simply, _clear(api), _settle(api), _grade(api), _plan(api), _state(api), _confirm(api)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -15,12 +16,17 @@ from sqlalchemy import Connection
 
 from seamline_webhooks.api.command import Words, carried_out
 from seamline_webhooks.api.context import Actor, Api
-from seamline_webhooks.api.problem import Problem, documented
+from seamline_webhooks.api.noun import nothing_asked
+from seamline_webhooks.api.problem import Problem, code_of, documented
 from seamline_workers.desk.draft import Approval, Confirm, Edit, approve, edit, ordered, reject, resolve, snooze
+from seamline_workers.desk.once import Order
 from seamline_workers.outbound.outbound import Human, Outbound
+from seamline_workers.refusal import AgentDecides, Conflict, Forbidden, NoSuch, Refused
 from seamline_workers.store.reading import moment, shapes
 
 AnyRequest = Request[Actor, Any, Any]
+#: Drafts that one order resolves.
+MOST = 200
 Text = Annotated[str, msgspec.Meta(max_length=200_000, pattern=r"^[^\x00]*$")]
 Recipient = Annotated[str, msgspec.Meta(min_length=1, max_length=320, pattern=r"^[^\x00]*$")]
 
@@ -66,6 +72,14 @@ class ResolveOrder(msgspec.Struct, forbid_unknown_fields=True):
     reason: Words
 
 
+class ResolveMany(msgspec.Struct, forbid_unknown_fields=True):
+    """The same of many, such as those that an outage left. Each is resolved and recorded by itself."""
+
+    ids: Annotated[list[Annotated[str, msgspec.Meta(max_length=40)]], msgspec.Meta(min_length=1, max_length=MOST)]
+    result: Literal["sent", "failed"]
+    reason: Words
+
+
 #: An order about one draft: by its id and by whom.
 Work = Callable[[Connection, Outbound, str, Human], str]
 
@@ -104,7 +118,46 @@ def decision_routes(api: Api) -> list[HTTPRouteHandler]:
         _route("reject", "Decide that a draft is never sent", rejected),
         _route("snooze", "Put a draft aside until a time", snoozed),
         _route("resolve", "Say what became of a sending that is unknown", resolved),
+        _resolve_many(api),
     ]
+
+
+def _resolve_many(api: Api) -> HTTPRouteHandler:
+    def order(request: AnyRequest, data: JSONBody[ResolveMany]) -> dict[str, Any]:
+        nothing_asked(request)
+        by, reason = Human(request.user.name, request.user.role), _said(data.reason)
+        done, left = list[str](), list[shapes.Left]()
+        for one in dict.fromkeys(data.ids):
+            work = partial(resolve, outbound=api.outbound, id=one, result=data.result, reason=reason, by=by)
+            try:
+                ordered(api.store, api.outbound, _each(request, one, data), work)
+                done.append(one)
+            except AgentDecides:
+                raise  # once is enough for the humans to see it
+            except (NoSuch, Forbidden, Conflict, Refused) as error:
+                left.append({"id": one, "code": code_of(error), "detail": str(error)})
+        return {"resolved": done, "left": left}
+
+    return post(
+        "/drafts/resolve",
+        status_code=200,
+        operation_id="resolve_many_drafts",
+        summary="Say what became of many sendings that are unknown",
+        opt={"role": "approver", "judges": True},
+        responses={
+            200: ResponseSpec(data_container=shapes.Resolved, description="which were, and why the others were not"),
+            **documented(400, 401, 403),
+        },
+        tags=["drafts"],
+        sync_to_thread=True,
+    )(order)
+
+
+def _each(request: AnyRequest, id: str, data: ResolveMany) -> Order:
+    """The order about one of many; sent again with the same Idempotency-Key it is that order again."""
+    key = request.headers.get("idempotency-key")
+    key = None if key is None else sha256(f"{key}\n{id}".encode()).hexdigest()
+    return Order(request.user.name, f"{request.url.path}\n{data.result} {data.reason}", key)
 
 
 def _route(action: str, says: str, order: Callable[..., dict[str, Any]]) -> HTTPRouteHandler:

@@ -19,6 +19,7 @@ from seamline_webhooks.api.problem import Problem, documented
 from seamline_workers.outbound import boundary_reading as boundary
 from seamline_workers.store.reading import (
     accounts,
+    channels,
     deadlines,
     deliveries,
     drafts,
@@ -210,6 +211,11 @@ def _sources(api: Api) -> list[shapes.Source]:
     return sources.list_sources(api.store, api.described(), now_us())
 
 
+def _channels(api: Api) -> list[shapes.Channel]:
+    adapters = {name: channel.adapter.name for name, channel in api.outbound.channels.items()}
+    return channels.list_channels(api.store, adapters)
+
+
 def _seats(api: Api) -> list[shapes.Seat]:
     return seats.list_seats(api.store, api.roster.seats)
 
@@ -373,5 +379,15 @@ NOUNS: tuple[Noun, ...] = (
         ("state",),
         ("active", "paused", "silent"),
         "The ways in, by name, with the counts of the last 24 hours.",
+    ),
+    Noun(
+        "channels",
+        shapes.Channel,
+        shapes.Page[shapes.Channel],
+        lambda api, _actor, query: _whole(_channels(api), query),
+        lambda api, _actor, key: _named(_channels(api), key),
+        ("state",),
+        channels.STATES,
+        "The ways out, by name: which are paused since sending by them went wrong, and what waits for each.",
     ),
 )

@@ -80,6 +80,15 @@ class Problem(HTTPException):
         self.code, self.errors, self.more = code, errors, more
 
 
+def code_of(error: NoSuch | Forbidden | Conflict | Refused) -> str:
+    """The code of the problem that such an error is answered with."""
+    if isinstance(error, Refused):
+        return error.code
+    if isinstance(error, Conflict):
+        return "conflict"
+    return "not-found" if isinstance(error, NoSuch) else "forbidden"
+
+
 def problem(request: AnyRequest, error: Problem) -> Response[dict[str, Any]]:
     """The answer."""
     status, title = CODES.get(error.code, CODES["refused"])

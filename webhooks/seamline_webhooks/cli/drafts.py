@@ -10,9 +10,17 @@ import typer
 
 from seamline.errors import ConfigError
 from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration, store_of
-from seamline_webhooks.cli.lists import Shown, make, whole
+from seamline_webhooks.cli.lists import (
+    AccountOption,
+    SeatOption,
+    Shown,
+    SinceOption,
+    UntilOption,
+    make,
+    whole,
+)
 from seamline_webhooks.cli.order import TokenOption, UrlOption, order
-from seamline_webhooks.cli.output import DONE, WANTING, document, fail, line, note, plain
+from seamline_webhooks.cli.output import DONE, WANTING, document, fail, line, note, plain, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +28,9 @@ if TYPE_CHECKING:
     from seamline_workers.company.config import Config
     from seamline_workers.store.reading.query import Query
     from seamline_workers.store.store import Store
+
+#: Drafts that one order resolves.
+_MOST = 50
 
 Id = Annotated[str, typer.Argument(metavar="ID")]
 
@@ -131,6 +142,64 @@ def resolve(
     """Say what became of a sending that nobody knows the end of."""
     wanted = {"result": result, "reason": reason}
     _decide(configuration(config), url, token, key, "resolve", wanted, json)
+
+
+@app.command("resolve-all")
+def resolve_all(
+    result: Annotated[str, typer.Option(help="sent or failed.")],
+    reason: Annotated[str, typer.Option(help="How you know.")],
+    channel: Annotated[str | None, typer.Option(help="Only those of this channel.")] = None,
+    account: AccountOption = None,
+    seat: SeatOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not show them and ask.")] = False,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say the same of all sendings that are unknown, such as those that an outage left."""
+    found = configuration(config)
+    words = {"account": account, "seat": seat, "since": since, "until": until}
+    chosen = _unknown(found, channel, {name: word for name, word in words.items() if word is not None})
+    if chosen and not yes:
+        if not sys.stdin.isatty():
+            raise ConfigError("--yes: say that you saw them; `seamline drafts list --state unknown` shows them")
+        table(_COLUMNS, ([one[column] for column in _COLUMNS] for one in chosen))
+        if not typer.confirm(f"Are all of these {result}?", err=True):
+            raise typer.Exit(DONE)
+    ids, resolved, left = [one["id"] for one in chosen], list[str](), list[Any]()
+    for n in range(0, len(ids), _MOST):
+        body = {"ids": ids[n : n + _MOST], "result": result, "reason": reason}
+        told = order(url or found.company.public_url, token, "drafts/resolve", body)
+        resolved += told["resolved"]
+        left += told["left"]
+    if json:
+        document({"resolved": resolved, "left": left})
+    else:
+        line(f"{len(resolved)} are {plain(result)}")
+        for one in left:
+            note(f"draft {plain(one['id'])}: {plain(one['detail'])} [{plain(one['code'])}]")
+    if left:
+        raise typer.Exit(WANTING)
+
+
+def _unknown(config: Config, channel: str | None, words: dict[str, str]) -> list[Any]:
+    """Every draft that is unknown, as it is listed."""
+    from seamline_workers.store.reading.drafts import FILTERS
+    from seamline_workers.store.reading.query import Query
+    from seamline_workers.store.store import now_us
+
+    found, asked = list[Any](), {**words, "state": "unknown", "limit": "1000"}
+    with store_of(config) as store:
+        while True:
+            query = Query.read(asked, filters=FILTERS, states=_states(), prefix="", now=now_us())
+            page = _list(store, query, "")
+            found += [one for one in page["items"] if channel in (None, one["channel"])]
+            if page["next"] is None:
+                return found
+            asked["cursor"] = page["next"]
 
 
 def _decide(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration, import_seats, store_of
-from seamline_webhooks.cli.output import WANTING, document, fail, line, note, plain, table
+from seamline_webhooks.cli.output import WANTING, document, fail, json_text, line, note, plain, table
 
 if TYPE_CHECKING:
     from seamline_workers.store.reading.query import Query
@@ -190,11 +190,9 @@ def _cell(item: Mapping[str, Any], column: str) -> Any:
 
 def whole(thing: Mapping[str, Any]) -> None:
     """Print one thing for people, a field a line."""
-    import json
-
     width = max(map(len, thing))
     for name, value in thing.items():
-        text = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else plain(value)
+        text = json_text(value) if isinstance(value, (dict, list)) else plain(value)
         line(f"{name:<{width}}  {text}")
 
 

@@ -16,13 +16,24 @@ DONE, WANTING, WRONG_USE, NOT_REACHABLE = range(4)
 
 def document(value: object) -> None:
     """Print one JSON document."""
-    line(json.dumps(value, ensure_ascii=False, indent=2))
+    line(json_text(value, indent=2))
 
 
 def record(value: object) -> None:
     """Print one line of a stream of JSON, at once."""
-    line(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    line(json_text(value, separators=(",", ":")))
     sys.stdout.flush()
+
+
+def json_text(value: object, **how: Any) -> str:
+    """JSON whose texts a terminal cannot take for orders: what is not printable stands there as an escape."""
+    return "\n".join(_escaped(one) for one in json.dumps(value, ensure_ascii=False, **how).split("\n"))
+
+
+def _escaped(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def line(text: str) -> None:

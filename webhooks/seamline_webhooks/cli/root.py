@@ -12,6 +12,7 @@ from seamline_webhooks.cli import (
     account,
     adapter,
     boundary,
+    channels,
     check,
     database,
     drafts,
@@ -89,6 +90,7 @@ app.add_typer(lists.events, name="events")
 app.add_typer(lists.handoffs, name="handoffs")
 app.add_typer(lists.dead, name="dead")
 app.add_typer(drafts.app, name="drafts")
+app.add_typer(channels.app, name="channels")
 app.add_typer(account.app, name="account")
 app.add_typer(queue.tasks, name="tasks")
 app.add_typer(queue.flags, name="flags")

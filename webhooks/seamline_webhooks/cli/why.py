@@ -11,7 +11,10 @@ from seamline_webhooks.cli.output import WANTING, document, fail, line, plain
 
 
 def why(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="handoff, event, delivery, draft, deadline or flag.")],
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="handoff, event, delivery, draft, deadline, flag, task or message."),
+    ],
     key: Annotated[str, typer.Argument(metavar="ID")],
     config: ConfigOption = None,
     json: JsonOption = False,

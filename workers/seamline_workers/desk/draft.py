@@ -259,7 +259,7 @@ def _gate(connection: Connection, outbound: Outbound, held: Held, by: Human, aud
 def _confirmed(connection: Connection, held: Held, approval: Approval, now: int) -> dict[str, Any]:
     """What the human was asked besides and said yes to. Raises Refused where one is left to answer."""
     row, said = held.row, set(approval.confirm)
-    beside, missing = conflicts(connection, row, held.group.id, now), json.loads(row.missing)
+    beside, missing = conflicts(connection, [row.id], now)[row.id], json.loads(row.missing)
     if beside and "conflicts" not in said:
         many = ", ".join(map(str, beside))
         reason = f'the customer gets this besides draft {many}: read both, and confirm "conflicts" if they go together'

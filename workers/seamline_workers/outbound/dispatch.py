@@ -22,23 +22,28 @@ from seamline_workers.crashpoint import reach
 from seamline_workers.outbound.noticing import ask
 from seamline_workers.outbound.outbound import Outbound
 from seamline_workers.outbound.reviewing import against, dispatch_of, refusals, unapproved, unsendable
-from seamline_workers.outbound.sending import Sent, Settling
-from seamline_workers.store import ledger
+from seamline_workers.outbound.sending import Sent, Settling, kept
+from seamline_workers.store import channels, ledger
+from seamline_workers.store.channels import BLOCKED
 from seamline_workers.store.drafts import Held, change, hold
-from seamline_workers.store.store import Store
+from seamline_workers.store.store import Store, now_us
 from seamline_workers.translation.translate import again
 
 #: Drafts of one channel that a job looks at.
 SOME = 8
 
-_DUE = """
-SELECT id FROM drafts WHERE state = 'approved' AND wake_at <= :now AND {which} ORDER BY wake_at, id LIMIT :n
+# What has lapsed is looked at although its channel is paused: it is never sent, and is given back in time.
+_FREE = f"(channel NOT IN ({BLOCKED}) OR expires_at <= :now)"
+_DUE = f"""
+SELECT id FROM drafts WHERE state = 'approved' AND wake_at <= :now AND {{which}} AND {_FREE}
+ORDER BY wake_at, id LIMIT :n
 """
 _OF_CHANNEL = text(_DUE.format(which="channel = :channel"))
 _OF_NONE = text(_DUE.format(which="channel NOT IN :channels")).bindparams(bindparam("channels", expanding=True))
-_FIRST = text("""
+# What waits for a channel that is paused holds up no other of the account.
+_FIRST = text(f"""
 SELECT id FROM drafts WHERE account_id IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group)
-AND (state = 'dispatching' OR (state = 'approved' AND wake_at <= :now))
+AND (state = 'dispatching' OR (state = 'approved' AND wake_at <= :now AND {_FREE}))
 ORDER BY CASE WHEN state = 'dispatching' THEN 0 ELSE 1 END, decided_at, id LIMIT 1
 """)
 
@@ -93,7 +98,7 @@ class Dispatcher:
 
     def due(self, connection: Connection, channel: str | None, n: int) -> list[int]:
         """The drafts of a channel whose time has come, the one that waits longest first."""
-        binds: dict[str, Any] = {"now": self.outbound.clock(), "n": n}
+        binds: dict[str, Any] = {"now": self.outbound.clock(), "wall": now_us(), "n": n}
         if channel is None:
             binds["channels"] = list(self.outbound.channels) or [""]
             return list(connection.execute(_OF_NONE, binds).scalars())
@@ -130,13 +135,13 @@ class Dispatcher:
 
     def _take(self, number: int, lease: int) -> Taken | None:
         """Begin the sending of a draft; None: it is not its turn, or something stands against it."""
-        now = self.outbound.clock()
+        now, wall = self.outbound.clock(), now_us()
         with self.store.begin() as connection:
             held = hold(connection, number)
             if held is None or held.row.state != "approved" or held.row.wake_at > now:
                 return None
             row = held.row
-            first = connection.execute(_FIRST, {"group": held.group.id, "now": now}).scalar()
+            first = connection.execute(_FIRST, {"group": held.group.id, "now": now, "wall": wall}).scalar()
             if first != row.id:
                 return None
             refusal = against(connection, self.outbound, held, now) or unapproved(connection, held)
@@ -144,6 +149,8 @@ class Dispatcher:
                 refusal = Refusal("R71", "CONFLICT", f"its channel could not send it: {fault}")
             if refusal is not None:
                 self._back(connection, held, refusal, now)
+                return None
+            if not channels.admit(connection, row.channel, wall):
                 return None
             channel = self.outbound.channels[row.channel]
             dispatch = dispatch_of(row, self.outbound, channel, row.decided_by)
@@ -210,4 +217,12 @@ class Dispatcher:
             held = hold(connection, owed.id)
             # Declared dead meanwhile, it was given to a human as unknown: now it is known after all.
             if held is not None and held.row.lease == owed.lease and held.row.state in ("dispatching", "unknown"):
+                self._note(connection, held.row.channel, owed.sent)
                 Settling(self.outbound).settle(connection, held, owed.sent, self.outbound.clock())
+
+    def _note(self, connection: Connection, channel: str, sent: Sent) -> None:
+        """Count how the channel goes. What the provider itself puts off says nothing about it."""
+        if sent.result == "sent":
+            channels.well(connection, channel, now_us())
+        elif sent.result != "later":
+            channels.ill(connection, channel, kept(sent.reason), now_us())

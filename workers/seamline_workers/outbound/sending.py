@@ -42,6 +42,11 @@ class Sent:
     wait: int = 0
 
 
+def kept(reason: str | None) -> str | None:
+    """A reason as it is stored."""
+    return None if reason is None else reason.replace("\x00", "")[:500]
+
+
 @dataclass(frozen=True)
 class Settling:
     """Writes what became of dispatches. The caller holds the lock of the draft's account."""
@@ -51,7 +56,7 @@ class Settling:
     def settle(self, connection: Connection, held: Held, sent: Sent, now: int, by: str | None = None) -> None:
         """Write it. ``by``: the human who found it out, else the engine knows it."""
         row = held.row
-        reason = None if sent.reason is None else sent.reason.replace("\x00", "")[:500]
+        reason = kept(sent.reason)
         entries, values = list[Entry](), dict[str, Any]()
         if sent.result == "sent":
             values = {
@@ -62,7 +67,7 @@ class Settling:
                 # After a second try it says why the first had to wait; the approver's note is in approval.decided.
                 "reason": reason or (row.reason if row.attempts < 2 else None),
             }
-            entries = [self._dispatched(row, sent, reason, now), *self._fact(connection, held, sent, now, by)]
+            entries = [self._dispatched(row, sent, reason, now, by), *self._fact(connection, held, sent, now, by)]
         elif sent.result == "later":
             wake = now + sent.wait if row.expires_at is None else min(now + sent.wait, row.expires_at)
             values = {"state": "approved", "lease": None, "wake_at": wake, "reason": reason}
@@ -72,7 +77,7 @@ class Settling:
             self._task(connection, row, "task", f"The channel {row.channel} needs a human", reason)
         else:
             values = {"state": sent.result, "reason": reason, "wake_at": None}
-            entries = [self._dispatched(row, sent, reason, now)]
+            entries = [self._dispatched(row, sent, reason, now, by)]
             title, kind = "A text was not sent", "task"
             if sent.result == "unknown":
                 title, kind = "Was this text sent? Look there, and say so: seamline drafts resolve", "unknown_send"
@@ -95,7 +100,7 @@ class Settling:
         }
         return say(row, "approval.expired", {name: value for name, value in fields.items() if value}, now)
 
-    def _dispatched(self, row: Row[Any], sent: Sent, reason: str | None, now: int) -> Entry:
+    def _dispatched(self, row: Row[Any], sent: Sent, reason: str | None, now: int, by: str | None) -> Entry:
         fields = {
             "draft_id": str(row.id),
             "draft_sha256": row.sha256,
@@ -103,6 +108,7 @@ class Settling:
             "result": sent.result,
             "message_ref": sent.reference,
             "reason": reason,
+            "by": by,
         }
         return say(row, "draft.dispatched", {name: value for name, value in fields.items() if value}, now)
 

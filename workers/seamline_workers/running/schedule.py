@@ -83,6 +83,7 @@ class Schedule:
         self._watch = Watch(engine, self.runs)
         self._ring_lost = Seldom("ring_lost")
         self._beaten = time.monotonic()
+        self._told: int | None = None  # the last beat by the store's clock
         self._bury_from = 0.0
 
     # --- threads' side ----------------------------------------------------------------------------------------------
@@ -260,11 +261,12 @@ class Schedule:
 
     def _beat(self) -> None:
         with self.engine.store.begin() as connection:
-            alive = processes.beat(connection, self.engine.worker_id)
-            now = time.monotonic()
-            if now - self._beaten > LEASE_S / 2:
+            told = processes.beat(connection, self.engine.worker_id)
+            alive, now = told is not None, time.monotonic()
+            if now - self._beaten > LEASE_S / 2 or self._clock_was_set(told, now - self._beaten):
                 # What held us up (a store that hung, say) held up the others too: they have a lease's time to beat.
                 self._bury_from = now + LEASE_S
+            self._told = told
             bury = alive and now >= self._bury_from
             if bury and processes.bury(connection, int(LEASE_S * 1_000_000), self.engine.worker_id):
                 self._dirty = True
@@ -275,6 +277,12 @@ class Schedule:
             # We were silent for too long and others took over. What runs here is fenced; go on under a new name.
             log.warning("declared_dead", worker=self.engine.worker_id)
             self.engine.enter(process_name(os.getpid()))
+
+    def _clock_was_set(self, told: int | None, seconds: float) -> bool:
+        """Whether the store's clock went another way than so many seconds forward since the last beat."""
+        if told is None or self._told is None:
+            return False
+        return abs((told - self._told) / 1_000_000 - seconds) > LEASE_S / 2
 
     def outlast(self, ended: threading.Event) -> None:
         """Beat and watch while the last handlers run to their end, after the schedule's own thread has stopped."""

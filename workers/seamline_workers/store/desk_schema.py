@@ -148,6 +148,9 @@ DRAFT_STATES = (
     "failed", "unknown",
 )  # fmt: skip
 
+#: Drafts that are not over, as the index says it.
+UNSETTLED = "state IN ('incomplete', 'pending', 'snoozed', 'approved', 'dispatching', 'unknown')"
+
 drafts = table(
     "drafts",
     row_id(),
@@ -208,10 +211,24 @@ drafts = table(
         "drafts_open",
         "due_at",
         "id",
-        postgresql_where=text("state IN ('incomplete', 'pending', 'snoozed', 'approved', 'dispatching')"),
-        sqlite_where=text("state IN ('incomplete', 'pending', 'snoozed', 'approved', 'dispatching')"),
+        postgresql_where=text(UNSETTLED),
+        sqlite_where=text(UNSETTLED),
     ),
     busy=True,
+)
+
+#: How sending by each channel goes; without a row: well. Times are the wall clock's.
+channels = table(
+    "channels",
+    Column("name", Text, primary_key=True),
+    col("failures", SmallInteger, 0),  # counted up by each sending that went wrong, down by each that went well
+    col("paused_at", BigInteger, null=True),  # null: it is open
+    col("paused_by", Text, null=True),  # the human who paused it; null: it paused by itself
+    col("due", BigInteger, null=True),  # of a paused one: when one text is tried; null: not before a human says so
+    col("tries", SmallInteger, 0),  # texts that were tried since it worked: each pause is longer than the last
+    col("pauses", Integer, 0),  # how often it paused, ever
+    col("reason", Text, null=True),  # of the last sending that went wrong
+    col("task_id", BigInteger, null=True),  # the task that tells humans of the pause
 )
 
 #: What approvers are to be shown: a row for each draft and recipient, which is owed again when there is more.

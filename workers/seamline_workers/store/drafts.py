@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, text, update
 
 from seamline.dispatch import Attachment
 from seamline.events.base import event_id
@@ -85,6 +85,14 @@ def end_reminders(connection: Connection, ids: Collection[int], by: str, now: in
         )
 
 
+def accounts_of(connection: Connection, numbers: Iterable[int]) -> list[int]:
+    """The accounts of drafts; a number that is no draft's is left out."""
+    wanted = sorted(set(numbers))
+    if not wanted:
+        return []
+    return list(connection.execute(select(drafts.c.account_id).where(drafts.c.id.in_(wanted))).scalars())
+
+
 def hold(connection: Connection, number: int) -> Held | None:
     """Lock the account of a draft and read the draft; None: there is none."""
     account = connection.execute(select(drafts.c.account_id).where(drafts.c.id == number)).scalar()
@@ -142,32 +150,30 @@ def attachments_of(row: Row[Any]) -> tuple[Attachment, ...]:
 
 # --- what stands beside a draft -------------------------------------------------------------------------------------
 
-_CONFLICTS = text(f"""
-SELECT id FROM drafts WHERE account_id IN {_MEMBERS} AND id <> :id AND (
-    (seat <> :seat AND (state IN ('incomplete', 'pending', 'snoozed', 'approved', 'dispatching', 'unknown')
-        OR (state = 'sent' AND sent_at > :since)))
-    OR (seat = :seat AND key = :key AND coalesce(sends, '') = :sends
-        AND state IN ('approved', 'dispatching', 'unknown'))
-) ORDER BY id
-""")
+_CONFLICTS = text("""
+SELECT d.id AS draft, o.id AS other FROM drafts d JOIN accounts a ON a.id = d.account_id
+JOIN accounts m ON m.id = coalesce(a.group_id, a.id) OR m.group_id = coalesce(a.group_id, a.id)
+JOIN drafts o ON o.account_id = m.id AND o.id <> d.id AND (
+    (o.seat <> d.seat AND (o.state IN ('incomplete', 'pending', 'snoozed', 'approved', 'dispatching', 'unknown')
+        OR (o.state = 'sent' AND o.sent_at > :since)))
+    OR (o.seat = d.seat AND o.key = d.key AND coalesce(o.sends, '') = coalesce(d.sends, '')
+        AND o.state IN ('approved', 'dispatching', 'unknown')))
+WHERE d.id IN :ids ORDER BY d.id, o.id
+""").bindparams(bindparam("ids", expanding=True))
 #: Business time in which what another seat sent still stands beside a draft.
 BESIDE_US = 24 * 3600 * 1_000_000
 
 
-def conflicts(connection: Connection, row: Row[Any], group: int, now: int) -> list[int]:
-    """The other drafts of the account that the customer gets, or may get, besides this one.
+def conflicts(connection: Connection, ids: Collection[int], now: int) -> dict[int, list[int]]:
+    """For each of these drafts the others of its account that the customer gets, or may get, besides.
 
-    Those of other seats that wait or went out lately; of this seat one of the same kind and key that is on its way.
+    Those of other seats that wait or went out lately; of its own seat one of the same kind and key that is on its way.
     """
-    binds = {
-        "group": group,
-        "id": row.id,
-        "seat": row.seat,
-        "key": row.key,
-        "sends": row.sends or "",
-        "since": now - BESIDE_US,
-    }
-    return [int(found) for (found,) in connection.execute(_CONFLICTS, binds)]
+    found: dict[int, list[int]] = {number: [] for number in ids}
+    if found:
+        for draft, other in connection.execute(_CONFLICTS, {"ids": list(found), "since": now - BESIDE_US}):
+            found[draft].append(other)
+    return found
 
 
 _HEARD = text(f"""

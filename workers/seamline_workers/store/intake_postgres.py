@@ -67,7 +67,6 @@ _PASSING = (
     errors.QueryCanceled,
     errors.InsufficientResources,  # disk full, out of memory, too many connections
     errors.OperatorIntervention,
-    errors.ReadOnlySqlTransaction,
 )
 
 
@@ -87,6 +86,9 @@ class PostgresIntake:
             except (errors.DeadlockDetected, errors.SerializationFailure) as error:
                 if last:
                     raise StoreBusy(f"the store is contended: {type(error).__name__}") from error
+            except errors.ReadOnlySqlTransaction as error:
+                self.close()  # a standby since a failover: the address leads elsewhere by now, or soon
+                raise StoreBusy("the store can only be read: it is a standby, or set so") from error
             except _PASSING as error:
                 raise StoreBusy(f"the store cannot write: {type(error).__name__}") from error
             except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:

@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, text
 
 from seamline_workers.store.schema import JOINING, SEAT_LANE, SUSPECT
-from seamline_workers.store.store import PG_NOW, now_us
+from seamline_workers.store.store import PG_NOW, Store, now_us
 
 #: Bits of a token that count the leases of one process.
 TOKEN_BITS = 32
 #: Most handoffs of one lane and most deliveries of one source that a process has in hand.
 PER_LANE, PER_SOURCE = 16, 256
+#: A worker that has not said for so many microseconds that it lives is not counted on.
+SILENT_US = 60_000_000
 
 
 def _clock(connection: Connection) -> str:
@@ -31,10 +33,20 @@ def register(connection: Connection, name: str) -> int:
     return int(connection.execute(statement, {"name": name}).scalar_one())
 
 
-def beat(connection: Connection, worker_id: int) -> bool:
-    """Say that a worker lives; False: it was declared dead and holds nothing any more."""
-    statement = text(f"UPDATE workers SET beat_at = {_clock(connection)} WHERE id = :id")
-    return connection.execute(statement, {"id": worker_id}).rowcount == 1
+def beat(connection: Connection, worker_id: int) -> int | None:
+    """Say that a worker lives. Returns when, by the store's clock in microseconds.
+
+    None: it was declared dead and holds nothing any more.
+    """
+    statement = text(f"UPDATE workers SET beat_at = {_clock(connection)} WHERE id = :id RETURNING beat_at")
+    return connection.execute(statement, {"id": worker_id}).scalar()
+
+
+def beating(store: Store) -> bool:
+    """Whether any worker on this store has said of late that it lives."""
+    with store.read() as connection:
+        query = text(f"SELECT 1 FROM workers WHERE beat_at > {_clock(connection)} - {SILENT_US} LIMIT 1")
+        return connection.execute(query).first() is not None
 
 
 def leave(connection: Connection, worker_id: int) -> None:
@@ -71,12 +83,16 @@ def bury(connection: Connection, lease_us: int, by: int | None = None) -> int:
     """Declare dead the workers that were silent for ``lease_us``; their lanes become suspect. Returns how many.
 
     Silent until the last beat of the worker ``by``, which has just beaten: a store that hung since then, between two
-    statements, makes nobody look dead. Without it, until now.
+    statements, makes nobody look dead. Without it, until now. Who beat later than that did so before the clock was
+    set back: it counts as one that has just beaten, or nobody would bury it until then.
     """
     skip = " FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
     until = _clock(connection) if by is None else "(SELECT beat_at FROM workers WHERE id = :by)"
+    binds = {"lease": lease_us} | ({} if by is None else {"by": by})
+    ahead = f"UPDATE workers SET beat_at = {until} WHERE beat_at > {until} + :lease"
+    connection.execute(text(ahead), binds)
     silent = text(f"SELECT id FROM workers WHERE beat_at < {until} - :lease{skip}")
-    found = [row[0] for row in connection.execute(silent, {"lease": lease_us} | ({} if by is None else {"by": by}))]
+    found = [row[0] for row in connection.execute(silent, binds)]
     for worker_id in found:
         _bury(connection, worker_id)
     return len(found)

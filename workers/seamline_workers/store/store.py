@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
@@ -149,7 +149,7 @@ def _postgres(url: str, pool: int, *, by_key: bool) -> Engine:
     )
     if by_key:
         options += " -c enable_hashjoin=off -c enable_mergejoin=off"
-    return create_engine(
+    engine = create_engine(
         address,
         pool_size=pool,
         max_overflow=4,
@@ -158,6 +158,28 @@ def _postgres(url: str, pool: int, *, by_key: bool) -> Engine:
         pool_recycle=1800,
         connect_args={"options": options, "connect_timeout": 3, "application_name": "seamline"},
     )
+
+    @event.listens_for(engine, "handle_error")
+    def _leave_standby(context: ExceptionContext) -> None:
+        # After a failover the old server may keep our connections open, and take nothing: ask the address anew.
+        if getattr(context.original_exception, "sqlstate", None) == "25006":
+            context.is_disconnect = True
+
+    return engine
+
+
+def only_read(store: Store) -> str | None:
+    """Why nothing can be written to a store that answers; None: it takes what is written. Raises the store's errors.
+
+    A connection that leads to a standby is dropped: the next look goes to whoever has the address by then.
+    """
+    if not store.postgres:
+        return None
+    with store.read() as connection:
+        if connection.execute(text("SHOW transaction_read_only")).scalar_one() == "off":
+            return None
+        connection.invalidate()
+    return "it can only be read: a standby, or default_transaction_read_only is set"
 
 
 def fault(error: BaseException) -> dict[str, str]:
@@ -191,9 +213,10 @@ def transient_driver(error: Any) -> bool:
     if state is None:
         # The driver's own word: of a connection, or of a value that it does not take, which it never will.
         return type(error).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout", "PoolTimeout")
-    # 40001 serialization, 40P01 deadlock, 55P03 lock timeout, 57014 statement timeout, 57P0x shutdown, 08xxx
-    # connection, 53xxx resources (a full disk), 58xxx the system's own
-    return state in ("40001", "40P01", "55P03", "57014") or state[:3] == "57P" or state[:2] in ("08", "53", "58")
+    # 25006 a standby, 40001 serialization, 40P01 deadlock, 55P03 lock timeout, 57014 statement timeout, 57P0x shutdown,
+    # 08xxx connection, 53xxx resources (a full disk), 58xxx the system's own
+    passing = ("25006", "40001", "40P01", "55P03", "57014")
+    return state in passing or state[:3] == "57P" or state[:2] in ("08", "53", "58")
 
 
 __all__ = [
@@ -204,6 +227,7 @@ __all__ = [
     "deadlocked",
     "fault",
     "now_us",
+    "only_read",
     "open_store",
     "sqlite_path",
     "transient",

@@ -20,9 +20,11 @@ from seamline_workers.crashpoint import reach
 from seamline_workers.store import deliveries, ledger, source_lanes
 from seamline_workers.store.accounts import LostRace, Resolver, Subject, settle
 from seamline_workers.store.deliveries import DeliveryRow, ItemRow
+from seamline_workers.store.drafts import accounts_of
 from seamline_workers.store.ledger import Entry, Plan
 from seamline_workers.store.linking import settle_identities
 from seamline_workers.store.processes import PER_SOURCE
+from seamline_workers.store.reading.query import row_id
 from seamline_workers.store.schema import FETCHING, IGNORED, QUARANTINED, TRANSLATED
 from seamline_workers.store.store import Store, deadlocked, now_us, transient
 from seamline_workers.store.tally import tally
@@ -67,7 +69,7 @@ class Translator:
     def _translate(self, source: Source, token: int, rows: Sequence[DeliveryRow]) -> None:
         readings = [self._understand(source, row) for row in rows]
         if len(rows) > 1 and any(told.decisions for reading in readings for told in reading.items):
-            # What is decided locks the account of its draft, and whoever holds the ledger's head may lock none.
+            # Each is judged by what was told before it, and by nothing that came after.
             for alone in _apart(readings):
                 self._translate(source, token, alone)
             return
@@ -219,16 +221,25 @@ def again(work: Callable[[], T]) -> T:
 
 
 def append_told(connection: Connection, plan: Plan, told: Sequence[Told], now: int) -> list[Entry]:
-    """Find whom the entries are about, and append them."""
+    """Find whom the entries are about, and append them.
+
+    All accounts that the rest of the transaction changes are locked at once, in one order: whoever holds the ledger's
+    head locks no other. Those of the drafts that are decided about are among them.
+    """
     pairs: list[tuple[Entry, Subject]] = [pair for one in told for pair in one.entries]
+    decided = accounts_of(connection, filter(None, (row_id(one.request_id) for item in told for one in item.decisions)))
     if not pairs:
+        ledger.lock(connection, decided)
         return []
     resolved = Resolver(connection, now).resolve([subject for _, subject in pairs])
     entries = []
     for (entry, _), account_id in zip(pairs, resolved.accounts, strict=True):
         entry.account_id = account_id
         entries.append(entry)
-    locked = ledger.lock(connection, [d.account_id for d in entries], resolved.fresh)
+    about = {entry.account_id for entry in entries}
+    about |= {account for one in resolved.links for account in (one.account_id, one.other_id)}
+    about |= {one.account_id for one in resolved.conflicts}
+    locked = ledger.lock(connection, about | set(decided), resolved.fresh)
     settle(connection, resolved.settled)
     if resolved.links or resolved.conflicts:
         entries += settle_identities(connection, resolved, entries, now)

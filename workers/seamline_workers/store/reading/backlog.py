@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select
 
-from seamline_workers.store.desk_schema import flags, replays, tasks
-from seamline_workers.store.reading.partial import FETCHING, OPEN_FLAGS, PUT_ASIDE, UNFINISHED, UNTRANSLATED
+from seamline_workers.store.desk_schema import drafts, flags, replays, tasks
+from seamline_workers.store.drafts import LEAVING, OPEN
+from seamline_workers.store.reading.partial import FETCHING, OPEN_FLAGS, PUT_ASIDE, UNFINISHED, UNSETTLED, UNTRANSLATED
 from seamline_workers.store.schema import HANDOFF_STATES, PENDING, deliveries, events, handoffs, items, tallies
 from seamline_workers.store.store import Store
 
@@ -25,6 +26,10 @@ class Waiting:
         return 0.0 if self.since is None else max(0.0, (now - self.since) / 1_000_000)
 
 
+#: By what name the drafts of a state are counted.
+_DRAFTS = dict.fromkeys(OPEN, "waiting") | {name: name for name in LEAVING}
+
+
 def backlog(store: Store) -> dict[str, Waiting]:
     """What waits, by kind: deliveries, items, handoffs, retrying, parked, needs_human, dead, tasks, flags, replays."""
     with store.read() as connection:
@@ -34,6 +39,23 @@ def backlog(store: Store) -> dict[str, Waiting]:
         found["flags"] = _one(connection, select(func.count(), func.min(flags.c.raised_at)), OPEN_FLAGS)
         active = replays.c.state.in_(("planned", "running"))
         found["replays"] = _one(connection, select(func.count(), func.min(replays.c.created_at)), active)
+    return found
+
+
+def unsent(store: Store) -> dict[str, Waiting]:
+    """Drafts on their way: ``drafts_waiting`` for a human, ``_approved``, ``_dispatching`` and ``_unknown``.
+
+    ``since`` is business time: since when the oldest was written, or was approved and might go out.
+    """
+    found = {f"drafts_{name}": Waiting(0) for name in dict.fromkeys(_DRAFTS.values())}
+    late = drafts.c.not_before > drafts.c.decided_at
+    since = case((late, drafts.c.not_before), else_=func.coalesce(drafts.c.decided_at, drafts.c.created_at))
+    chosen = select(drafts.c.state, func.count(), func.min(since)).where(UNSETTLED)
+    with store.read() as connection:
+        for state, n, oldest in connection.execute(chosen.group_by(drafts.c.state)):
+            name = f"drafts_{_DRAFTS[state]}"
+            before = found[name]
+            found[name] = Waiting(before.count + n, min(filter(None, (before.since, oldest))))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -45,8 +45,8 @@ def list_drafts(store: Store, query: Query, *, unmasked: bool, now: int, seats: 
         rows = connection.execute(chosen).all()
 
         def shapes(kept: list[Row[Any]]) -> list[Draft]:
-            times = _times(connection, kept)
-            return [_shape(connection, row, times, unmasked, now, seats) for row in kept]
+            times, beside = _times(connection, kept), _beside(connection, kept, now)
+            return [_shape(row, times, beside, unmasked, seats) for row in kept]
 
         return page("draft", rows, query.limit, lambda row: (row.due_at or 2**62, row.id), shapes)
 
@@ -60,7 +60,7 @@ def show_draft(store: Store, id: str, *, unmasked: bool, now: int, seats: Collec
         row = connection.execute(select(drafts).where(drafts.c.id == number)).first()
         if row is None:
             return None
-        draft = _shape(connection, row, _times(connection, [row]), unmasked, now, seats)
+        draft = _shape(row, _times(connection, [row]), _beside(connection, [row], now), unmasked, seats)
         draft["packet"] = packet(connection, row, _group(connection, row.account_id), unmasked=unmasked)
         draft["edits"] = [_edit(before, unmasked) for before in json.loads(row.edits)]
     return draft
@@ -98,12 +98,14 @@ def _uuid(text: str) -> bytes | None:
         return None
 
 
+def _beside(connection: Connection, rows: Iterable[Row[Any]], now: int) -> dict[int, list[int]]:
+    """What stands beside those of these drafts that may still leave."""
+    return conflicts(connection, [row.id for row in rows if row.state in (*OPEN, "approved")], now)
+
+
 def _shape(
-    connection: Connection, row: Row[Any], times: dict[str, int], unmasked: bool, now: int, seats: Collection[str]
+    row: Row[Any], times: dict[str, int], beside: dict[int, list[int]], unmasked: bool, seats: Collection[str]
 ) -> Draft:
-    beside: Sequence[int] = ()
-    if row.state in (*OPEN, "approved"):
-        beside = conflicts(connection, row, _group(connection, row.account_id), now)
     sources: list[Known] = [
         {"id": one, "at": moment.written_or_none(times.get(one))} for one in json.loads(row.sources)
     ]
@@ -130,7 +132,7 @@ def _shape(
         "map_row": row.gate,
         "sources": sources,
         "missing": json.loads(row.missing),
-        "conflicts": [str(one) for one in beside],
+        "conflicts": [str(one) for one in beside.get(row.id, ())],
         "warnings": _seats_in(f"{row.subject or ''}\n{row.body}", seats),
         "edited": any(before["sha256"] != row.sha256 for before in json.loads(row.edits)),
         "author": row.author,

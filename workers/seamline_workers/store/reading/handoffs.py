@@ -49,7 +49,7 @@ def list_handoffs(store: Store, query: Query) -> Page[Handoff]:
         conditions = matching(connection, query)
         if key is not None:
             conditions.append(tuple_(handoffs.c.event_seq, handoffs.c.seat) < tuple_(*key))
-        chosen = _chosen().where(*conditions).order_by(handoffs.c.event_seq.desc(), handoffs.c.seat.desc())
+        chosen = chosen_handoffs().where(*conditions).order_by(handoffs.c.event_seq.desc(), handoffs.c.seat.desc())
         rows = connection.execute(chosen.limit(query.limit + 1)).all()
         caused = effects_of(connection, [(row.event_seq, row.seat) for row in rows[: query.limit]])
     return page(
@@ -64,7 +64,7 @@ def show_handoff(store: Store, id: str) -> Handoff | None:
         return None
     with store.read() as connection:
         where = (handoffs.c.event_seq == key[0], handoffs.c.seat == key[1])
-        row = connection.execute(_chosen().where(*where)).first()
+        row = connection.execute(chosen_handoffs().where(*where)).first()
         if row is None:
             return None
         shown = _shape(row, effects_of(connection, [key]))
@@ -84,7 +84,7 @@ def handoffs_of(store: Store, seqs: Collection[int]) -> list[Handoff]:
     if not seqs:
         return []
     with store.read() as connection:
-        chosen = _chosen().where(handoffs.c.event_seq.in_(seqs)).order_by(handoffs.c.event_seq, handoffs.c.seat)
+        chosen = chosen_handoffs().where(handoffs.c.event_seq.in_(seqs)).order_by(handoffs.c.event_seq, handoffs.c.seat)
         rows = connection.execute(chosen).all()
         caused = effects_of(connection, [(row.event_seq, row.seat) for row in rows])
     return [_shape(row, caused) for row in rows]
@@ -149,7 +149,8 @@ def log_id(seq: int, seat: str, key: str) -> str:
     return f"{handoff_id(seq, seat)}.{key}"
 
 
-def _chosen() -> Select[Any]:
+def chosen_handoffs() -> Select[Any]:
+    """Handoffs with their event's id and type, and the state that people see (``shown``)."""
     on_lane = and_(lanes.c.kind == SEAT_LANE, lanes.c.key == handoffs.c.account_id, lanes.c.seat == handoffs.c.seat)
     joined = handoffs.join(events, events.c.seq == handoffs.c.event_seq).outerjoin(lanes, on_lane)
     return select(*handoffs.c, events.c.id.label("event_id"), events.c.type, shown_state()).select_from(joined)

@@ -374,6 +374,38 @@ class Source(TypedDict):
     counts_24h: Counts
 
 
+class Channel(TypedDict):
+    """A way out. A paused one is tried again at ``due_at``; without it, when a human resumes it."""
+
+    name: str
+    adapter: str | None
+    state: str
+    paused_at: str | None
+    paused_by: str | None
+    due_at: str | None
+    failures: int
+    pauses: int
+    reason: str | None
+    approved: int
+    dispatching: int
+    unknown: int
+
+
+class Left(TypedDict):
+    """One of many that an order could not be carried out for, and why."""
+
+    id: str
+    code: str
+    detail: str
+
+
+class Resolved(TypedDict):
+    """What became of an order to resolve many drafts."""
+
+    resolved: list[str]
+    left: list[Left]
+
+
 class Replay(TypedDict):
     """A slow lane below live traffic."""
 
