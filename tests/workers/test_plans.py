@@ -61,6 +61,13 @@ def test_no_statement_of_a_worker_reads_a_growing_table_whole(store: Store, tmp_
     assert {statement: bad for statement, bad in scanning.items() if not SELDOM.search(statement)} == {}
 
 
+def test_events_of_one_kind_are_found_without_reading_a_customers_others(store: Store) -> None:
+    found = "SELECT seq FROM events WHERE account_id = 1 AND type = 'lead.received' ORDER BY seq DESC LIMIT 200"
+    with store.read() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {found}")]
+    assert plan == ["SEARCH events USING COVERING INDEX events_account (account_id=?)"]
+
+
 def company_that_does_everything(store: Store) -> Works:
     dirk, crystal = Seat("dirk", owns=["proposal.*", "deal.*"]), Seat("crystal", owns=["contract.*"])
     tries: list[str] = []
