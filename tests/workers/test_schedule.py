@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from structlog.testing import capture_logs
 
 from seamline import Seat, SyncContext
 from seamline.events import ProposalViewed
+from seamline.inbox import NEW
+from seamline_workers.handoff.elsewhere import inboxes
+from seamline_workers.handoff.outbox import Outbox
 from seamline_workers.handoff.run import Run, Work
 from seamline_workers.log import Seldom
 from seamline_workers.running.engine import SLOW
@@ -272,3 +276,21 @@ def test_work_is_done_here_while_no_broker_carries_rings(works: MakeWorks) -> No
             pass
         schedule.close()
     assert company.states() == [("proposal.viewed", "dirk", "done")]
+
+
+def test_a_folder_that_cannot_be_read_holds_up_no_work(works: MakeWorks, tmp_path: Path) -> None:
+    company = works(Seat("dirk", owns=["proposal.*"]))
+    away = Seat("pulse", inbox="dir:elsewhere")
+    _, out = inboxes(away, tmp_path)
+    out.path(NEW).parent.mkdir(parents=True)
+    out.path(NEW).touch()  # a file where the folder was
+    company.engine.jobs["outbox"] = Outbox(company.store, [away], tmp_path)
+    company.deliver(viewed(1))
+    schedule = Schedule(company.engine, threads=4, linger=0.0)
+    with capture_logs() as lines:
+        run = schedule.next(5.0)
+    schedule.close()
+    assert run is not None
+    assert run.work.kind == "source"
+    assert next(line["error"] for line in lines if line["event"] == "job_unreadable").endswith("Not a directory")
+    assert not [line for line in lines if line["event"] == "store_unreachable"]

@@ -17,7 +17,7 @@ from seamline.errors import ConfigError
 from seamline.events.base import catalogue
 from seamline.lint import Finding
 from seamline.map import difference
-from seamline_webhooks.trouble import troubles
+from seamline_webhooks.trouble import troubles, unusable
 from seamline_workers.clock import business_clock
 from seamline_workers.company.channel import build_channels
 from seamline_workers.company.config import Config, load_config
@@ -123,6 +123,7 @@ def _routing(config: Config) -> Iterator[Finding]:
         yield Finding("error", "seats", "company.seats", str(error), "Mend the company's seats.")
         return
     yield from process.findings
+    yield from unusable(process.roster.seats, config.folder)
     told = set().union(*(_tells(config, name) for name in config.sources))
     roster = process.roster
     unowned = [name for name in catalogue() if name in told and roster.seats and roster.owner(name) is None]

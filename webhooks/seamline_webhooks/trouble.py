@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from sqlalchemy import and_, func, select
 
+from seamline.inbox import FOLDERS
 from seamline.lint import Finding
+from seamline.seat import Seat
+from seamline_workers.handoff.elsewhere import inboxes
 from seamline_workers.store.desk_schema import drafts, notices
+from seamline_workers.store.intake_sqlite import want_of_room
 from seamline_workers.store.reading.moment import written
 from seamline_workers.store.reading.partial import PUT_ASIDE
-from seamline_workers.store.reading.sources import list_sources
-from seamline_workers.store.schema import RETRYING, handoffs
+from seamline_workers.store.reading.sources import HOUR_US
+from seamline_workers.store.schema import RETRYING, handoffs, refusals, tallies
 from seamline_workers.store.store import Store
 
 #: Attempts after which a handoff that is tried again, or a card that is posted again, is told of.
 TRIED = 3
+DAY_US = 24 * HOUR_US
+#: What is answered where the fault is ours.
+BUSY = 503
 
 
 def troubles(store: Store, now: int) -> Iterator[Finding]:
@@ -45,14 +54,45 @@ def _failing(store: Store) -> Iterator[Finding]:
             yield Finding("warning", "failing", f"seats.{row.seat}", message, fix)
 
 
+def unusable(seats: Sequence[Seat], folder: Path) -> Iterator[Finding]:
+    """Inbox folders of seats that live elsewhere, where nothing can be left or found. ``folder``: where paths start."""
+    for seat in seats:
+        if not seat.elsewhere or not seat.inbox:
+            continue
+        made = [inbox for inbox in inboxes(seat, folder) if (inbox.folder / inbox.seat).exists()]  # by the first worker
+        boxes = [inbox.path(name) for inbox in made for name in FOLDERS]
+        fault = next((f"{path} cannot be used" for path in boxes if not _usable(path)), None)
+        fault = fault or next((f"too little space is free at {path}" for path in boxes if want_of_room(path)), None)
+        if fault is not None:
+            fix = "Mend the folder, or make room; what waits for this seat is tried again by itself."
+            yield Finding("error", "inbox", f"seats.{seat.name}", fault, fix)
+
+
+def _usable(path: Path) -> bool:
+    return path.is_dir() and os.access(path, os.R_OK | os.W_OK | os.X_OK)
+
+
 def _refused(store: Store, now: int) -> Iterator[Finding]:
-    """Sources to which somebody sent what was not taken, within a day."""
-    for source in list_sources(store, {}, now):
-        n, last = source["counts_24h"]["refused"], source["last_refused"]
-        if n and last is not None:
-            message = f"{n} requests were refused within a day, the last at {last['at']}: {last['reason']}"
+    """Sources to which somebody sent what was not taken, within a day; and what we ourselves could not take."""
+    since = (now - DAY_US) // HOUR_US * HOUR_US
+    counted = select(tallies.c.source, tallies.c.outcome, func.sum(tallies.c.n))
+    counted = counted.where(tallies.c.hour >= since, tallies.c.outcome.like("refused:%"))
+    counts: dict[tuple[str, bool], int] = {}
+    with store.read() as connection:
+        for name, outcome, n in connection.execute(counted.group_by(tallies.c.source, tallies.c.outcome)):
+            key = name, outcome == f"refused:{BUSY}"
+            counts[key] = counts.get(key, 0) + int(n)
+        for (name, ours), n in sorted(counts.items()):
+            of_kind = refusals.c.status == BUSY if ours else refusals.c.status != BUSY
+            newest = select(refusals.c.at, refusals.c.reason).where(refusals.c.source == name, of_kind)
+            last = connection.execute(newest.order_by(refusals.c.id.desc()).limit(1)).first()
+            message = f"{n} requests were refused within a day" + (
+                "" if last is None else f", the last at {written(last.at)}: {last.reason}"
+            )
             fix = "If they are the provider's: see its secret, and this machine's clock. Try: seamline send"
-            yield Finding("warning", "refused", f"sources.{source['name']}", message, fix)
+            if ours:
+                fix = "Providers send them again; those that do not: see their own lists of what failed."
+            yield Finding("warning", "not-taken" if ours else "refused", f"sources.{name}", message, fix)
 
 
 def _unseen(store: Store) -> Iterator[Finding]:

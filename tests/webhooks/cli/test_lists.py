@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from seamline_webhooks.cli.lists import whole
 from seamline_workers.store import columns, schema
 from support.seed import Seed
 
@@ -154,3 +155,8 @@ def test_a_store_that_cannot_be_reached_is_not_reachable(run: Run, monkeypatch: 
     told = run("events", "list", "--json")
     assert (told.code, told.out) == (3, "")
     assert "nobody" not in told.err
+
+
+def test_a_text_of_several_lines_is_printed_as_it_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    whole({"id": "1", "body": "Hello Dana,\r\n\nstate  sent\x1b[2J"})
+    assert capsys.readouterr().out == "id    1\nbody  Hello Dana,\n      \n      state  sent\ufffd[2J\n"

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from seamline import Seat
 from seamline_webhooks import health
 from seamline_webhooks.health import Health
 from seamline_workers.company.config import load_config
-from seamline_workers.store import processes, schema
+from seamline_workers.handoff.elsewhere import inboxes
+from seamline_workers.store import intake_sqlite, processes, schema
 from seamline_workers.store.desk_schema import drafts, notices
 from seamline_workers.store.store import Store, now_us, open_store
 from seamline_workers.store.tally import tally
@@ -46,12 +48,16 @@ def test_requests_that_were_refused_are_told_of_with_the_last_reason(run: Run, s
     seed.put(schema.refusals, at=now - 8 * 86_400_000_000, reason="long ago", **refused)
     assert not found(run, "refused")
     with seed.store.begin() as connection:
-        tally(connection, {("demo", "refused:401"): 214}, now)
+        tally(connection, {("demo", "refused:401"): 213, ("demo", "refused:413"): 1, ("demo", "refused:503"): 9}, now)
     seed.put(schema.refusals, at=now, reason="the timestamp is 412 s old", **refused)
+    seed.put(schema.refusals, at=now, reason="the store could not take it", **refused | {"status": 503})
     [told] = found(run, "refused")
     assert told["subject"] == "sources.demo"
     assert told["message"].startswith("214 requests were refused within a day, the last at")
     assert told["message"].endswith("the timestamp is 412 s old")
+    [ours] = found(run, "not-taken")
+    assert ours["message"].startswith("9 requests were refused within a day")
+    assert "send them again" in ours["fix"]
 
 
 def test_cards_that_do_not_arrive_are_told_of_while_their_drafts_wait(run: Run, seed: Seed) -> None:
@@ -118,3 +124,23 @@ def test_a_store_that_can_only_be_read_is_not_ready_and_check_says_so(
     store.close()
     assert not ready
     assert "standby" in checks["store"]
+
+
+def test_an_inbox_folder_that_is_broken_or_full_is_named(
+    run: Run, company: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seats = next(company.glob("company_*/seats.py"))
+    seats.write_text('from seamline import Roster, Seat\nroster = Roster([Seat("pulse", inbox="dir:elsewhere")])\n')
+    assert not found(run, "inbox")  # no worker has made it yet
+    for inbox in inboxes(Seat("pulse", inbox="dir:elsewhere"), company):
+        inbox.make()
+    assert not found(run, "inbox")
+    broken = company / "elsewhere" / "pulse" / "new"
+    broken.rmdir()
+    broken.touch()
+    [told] = found(run, "inbox")
+    assert (told["subject"], told["message"]) == ("seats.pulse", f"{broken} cannot be used")
+    broken.unlink()
+    broken.mkdir()
+    monkeypatch.setattr(intake_sqlite, "MIN_FREE", 2**62)
+    assert "too little space" in found(run, "inbox")[0]["message"]

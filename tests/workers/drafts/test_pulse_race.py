@@ -266,6 +266,31 @@ def test_r53_no_offer_leaves_under_ten_thousand_interleavings(works: MakeWorks, 
     run_races(works, 10_000 if sqlite else 1_000, 20, derandomize=False)
 
 
+def test_r53_a_risk_that_came_while_linked_is_cleared_after_the_link_is_undone(works: MakeWorks) -> None:
+    """The flag stands with the risk's own account: cleared apart, it does not come back when they are linked anew."""
+    clock = Ticking()
+    with mailbox() as provider:
+        company = works(
+            *seats(),
+            guards=[HOLDS],
+            gates=[Gate("offers", ("coo",), channel="mail")],
+            channels={"mail": provider.channel()},
+            clock=clock,
+        )
+        race = type("Machine", (Race,), {"works": company, "mail": provider, "clock": clock})()
+        race.the_accounts_are_linked()
+        race.pulse_flags("linked")
+        race.the_link_is_undone()
+        [risk] = race.risks
+        where = company.all("SELECT account_id FROM flags WHERE key = :key", key=risk)
+        race.clear(risk)
+        race.dirk_drafts()
+        race.the_accounts_are_linked()
+        race.teardown()
+    assert [row.account_id for row in where] == [race.ids["linked"]]
+    assert provider.sent
+
+
 def test_r53_a_flag_stops_what_is_being_sent_in_another_thread(works: MakeWorks) -> None:
     """Real threads: of many approved offers at most the one whose sending has begun leaves after the flag."""
     with mailbox() as provider:

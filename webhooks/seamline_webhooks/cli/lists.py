@@ -189,11 +189,13 @@ def _cell(item: Mapping[str, Any], column: str) -> Any:
 
 
 def whole(thing: Mapping[str, Any]) -> None:
-    """Print one thing for people, a field a line."""
+    """Print one thing for people, a field a line; a text of several lines, such as a draft's, as it is read."""
     width = max(map(len, thing))
     for name, value in thing.items():
-        text = json_text(value) if isinstance(value, (dict, list)) else plain(value)
-        line(f"{name:<{width}}  {text}")
+        parts = value.replace("\r\n", "\n").split("\n") if isinstance(value, str) else [value]
+        for n, part in enumerate(parts):
+            text = json_text(part) if isinstance(part, (dict, list)) else plain(part)
+            line(f"{'' if n else name:<{width}}  {text}")
 
 
 def _with_types(config: Any, shown: Shown) -> None:

@@ -21,6 +21,7 @@ from seamline_workers.store.desk_schema import TASK
 from seamline_workers.store.entry import Entry, control
 from seamline_workers.store.ledger import Locked
 from seamline_workers.store.outcome import EffectRow
+from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.schema import PARKED
 from seamline_workers.store.store import now_us
 
@@ -81,7 +82,9 @@ class Guarding:
 
 def _shown(event_seq: int, seat: str, asked: Entry, refusal: Refusal) -> EffectRow:
     """The task that shows a human what waits."""
-    task = Task(f"{asked.type} waits: {refusal.reason}", f"By {refusal.rule}.", key=WAITS, rule=refusal.rule)
+    words = f"By {refusal.rule}. It is asked again from time to time. What nobody wants any more is called off: "
+    words += f"POST /api/v1/handoffs/{handoff_id(event_seq, seat)}/cancel"
+    task = Task(f"{asked.type} waits: {refusal.reason}", words, key=WAITS, rule=refusal.rule)
     cause = str(UUID(bytes=asked.cause or asked.id))
     return EffectRow(event_seq, seat, TASK, WAITS, asked.account_id, cause, task)
 

@@ -6,6 +6,7 @@ Nothing is written here: effects commit together with the outcome (seamline_work
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import lru_cache
@@ -250,12 +251,13 @@ _is_async = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
 
 
 def where(error: BaseException) -> str:
-    """An exception's type and the line of the handler that raised it."""
+    """An exception's type, the line that raised it, and the system's own word (a full disk, say) where it has one."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = "" if trace is None else f" at {trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
-    return f"{type(error).__name__}{place}"
+    number = error.errno if isinstance(error, OSError) else None
+    return f"{type(error).__name__}{place}" + (f": {os.strerror(number)}" if isinstance(number, int) else "")
 
 
 def _as_told(event: Event) -> str:

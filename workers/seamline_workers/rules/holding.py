@@ -78,7 +78,8 @@ def show(moment: Moment, flagged: Entry) -> list[Entry]:
     signals = ", ".join(fields.get("signals") or ()) or "no signal named"
     event_id = str(UUID(bytes=flagged.id))
     flag = Flag(RISK, fields["flag_id"], f"{fields['severity'].replace('_', ' ')}: {signals}", "risk", (event_id,))
-    row = EffectRow(0, seat, FLAG, "", moment.locked[flagged.account_id].id, event_id, flag)
+    # With the account of the risk, not with its group: a link that is undone parts no flag from its risk.
+    row = EffectRow(0, seat, FLAG, "", flagged.account_id, event_id, flag)
     raise_flags(moment.connection, [row], moment.now)
     return []
 

@@ -16,6 +16,8 @@ from collections.abc import Callable, Collection
 from sqlalchemy import Connection
 
 from seamline_workers.handoff.run import Run, Work
+from seamline_workers.handoff.runner import where
+from seamline_workers.jobs.job import Job
 from seamline_workers.log import Seldom, log
 from seamline_workers.running.engine import Engine
 from seamline_workers.running.wake import Wake, open_wake
@@ -82,6 +84,8 @@ class Schedule:
         self._lonely: subprocess.Popen[bytes] | None = None
         self._watch = Watch(engine, self.runs)
         self._ring_lost = Seldom("ring_lost")
+        self._store_lost = Seldom("store_unreachable")
+        self._unreadable = Seldom("job_unreadable")
         self._beaten = time.monotonic()
         self._told: int | None = None  # the last beat by the store's clock
         self._bury_from = 0.0
@@ -143,7 +147,7 @@ class Schedule:
                 if self._wake.wait(min(left, self._pause())):
                     self._dirty = True
             except Exception as error:  # the store's, or the driver's own where it waits for a ring
-                log.warning("store_unreachable", **fault(error))
+                self._store_lost.warning(**fault(error))
                 time.sleep(0.5)
                 self._listen_again()
         time.sleep(0.02)
@@ -321,7 +325,15 @@ class Schedule:
             self._lonely = _start_lonely(self.engine)
 
     def _jobs(self, connection: Connection) -> list[Work]:
-        return [Work(kind, "") for kind, job in self.engine.jobs.items() if job.due(connection)]
+        return [Work(kind, "") for kind, job in self.engine.jobs.items() if self._is_due(kind, job, connection)]
+
+    def _is_due(self, kind: str, job: Job, connection: Connection) -> bool:
+        """Whether a job has something to do. A folder that cannot be read holds up that job and nothing else."""
+        try:
+            return job.due(connection)
+        except OSError as error:
+            self._unreadable.warning(work=kind, error=where(error))
+            return False
 
     def close(self) -> None:
         self._wake.close()

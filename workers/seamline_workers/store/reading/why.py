@@ -74,8 +74,10 @@ def _of(seq: int, seat: str) -> Select[Any]:
 
 def _where_it_stands(row: Row[Any]) -> str:
     text = f"attempts {row.attempts}"
-    if row.state == PARKED:
-        text += f"; waits for {row.awaits or 'its time'}" + (f", at the latest {written(row.due)}" if row.due else "")
+    if row.state == PARKED and row.awaits:
+        text += f"; waits for {row.awaits}" + (f", asked again {written(row.due)}" if row.due else "")
+    elif row.state == PARKED:
+        text += f"; asked again {written(row.due)}"
     elif row.state == RETRYING:
         text += f"; again {written(row.due)}"
     return text + (f"; {row.reason}" if row.reason else "")
