@@ -21,7 +21,20 @@ from support.works import Works, signed, viewed
 from support.works import event as told
 
 #: What may be read whole: lists of parameters, and tables that do not grow with what happens.
-SMALL = {"CONSTANT", "u", "x", "s", "sources", "workers", "w", "polls", "replays", "ledger_head", "json_each"}
+SMALL = {
+    "CONSTANT",
+    "u",
+    "x",
+    "s",
+    "sources",
+    "workers",
+    "w",
+    "polls",
+    "replays",
+    "channels",
+    "ledger_head",
+    "json_each",
+}
 #: All lanes of a process, or of none: when a process ends, and once a minute (a lease stands in no index). And what
 #: seats wait for: once, when a process starts.
 SELDOM = re.compile(r'UPDATE lanes SET lease = NULL WHERE lease >=|lanes\.lease >> 32|SELECT DISTINCT "unless"')
