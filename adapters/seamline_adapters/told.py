@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
-from seamline.errors import PayloadError
+from seamline.call import Answer
+from seamline.errors import PayloadError, RetryLater
 from seamline.events.base import Email, Party, Phone, Ref
+from seamline.mail import moment as date
 
 #: Largest amount that is taken for one: what 64 bits hold.
 MAX_MINOR = 2**63 - 1
@@ -42,6 +44,14 @@ _THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 _DECIMALS = {**dict.fromkeys(_WHOLE, 0), **dict.fromkeys(_THOUSANDTHS, 3)}
 
 
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+#: A setting that is an id: a number in TOML is as good as its text.
+NumberOrText = BeforeValidator(_as_text)
+
+
 def text(value: Any) -> str | None:
     """The text of a value; None for what is empty or no text."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
@@ -66,6 +76,14 @@ def moment(value: Any, field: str) -> datetime:
         return when.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         raise PayloadError(f"{field} is not a time") from None
+
+
+def written_at(answer: Answer, provider: str) -> datetime:
+    """When a provider wrote an answer, in UTC. Raises RetryLater where it does not say: RFC 9110 demands a Date."""
+    at = date(answer.headers.get("date", ""))
+    if at is None:
+        raise RetryLater(f"{provider}'s answer has no Date: is there a proxy that takes it away?")
+    return at
 
 
 def email(value: Any) -> str | None:

@@ -20,11 +20,13 @@ from seamline.events.base import When, reasons
 ENGINE = "seamline"
 #: Most bytes of an envelope.
 MOST_BYTES = 4 * 1024 * 1024
+#: Most characters of a topic, and of the name of a message or a conversation.
+LONGEST_WORD = 200
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 SeatId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_WORD)]
 EnvelopeType = Literal["INFORM", "REQUEST", "RESPONSE", "PROPOSAL", "CHALLENGE"]
 
 
@@ -39,7 +41,7 @@ class Envelope(BaseModel):
     sender: SeatId = Field(alias="from")
     to: SeatId
     account: str | None = None
-    topic: Annotated[str, StringConstraints(max_length=200)] = ""
+    topic: Annotated[str, StringConstraints(max_length=LONGEST_WORD)] = ""
     conversation: Word
     exchange: Annotated[int, Field(ge=1, le=3)] = 1
     in_reply_to: Word | None = None
@@ -111,4 +113,14 @@ def ulid(moment: datetime, key: str) -> str:
     return "".join(letters[number >> shift & 31] for shift in range(125, -1, -5))
 
 
-__all__ = ["ENGINE", "MOST_BYTES", "Envelope", "EnvelopeType", "SeatId", "read_envelope", "storable", "ulid"]
+__all__ = [
+    "ENGINE",
+    "LONGEST_WORD",
+    "MOST_BYTES",
+    "Envelope",
+    "EnvelopeType",
+    "SeatId",
+    "read_envelope",
+    "storable",
+    "ulid",
+]

@@ -64,6 +64,12 @@ class Expectation:
                 raise ConfigError(f"seat {self.seat}: {model.__name__} has no field {name!r}")
         if self.otherwise.nature != "judgement":
             raise ConfigError(f"seat {self.seat}: {self.otherwise.__name__} is no judgement that a seat could make")
+        lacking = self._lacking()
+        if lacking and self.fill is None:
+            raise ConfigError(
+                f"seat {self.seat}: nothing fills {', '.join(lacking)} of {self.otherwise.__name__}: "
+                f"{self.after.__name__} tells no such field; give fill=lambda start, known: {{…}}"
+            )
         if self.within < timedelta(0) or self.grace < timedelta(0):
             raise ConfigError(f"seat {self.seat}: {self.name}: within and grace are not negative")
 
@@ -71,6 +77,11 @@ class Expectation:
     def name(self) -> str:
         """What tells this expectation from the others."""
         return f"{self.after.event_type}>{self.fact.event_type}>{self.otherwise.event_type}"
+
+    def _lacking(self) -> list[str]:
+        """Fields that ``otherwise`` must have, and that neither the deadline nor ``after`` gives."""
+        given = {"deadline", *self.after.model_fields}
+        return [name for name, one in self.otherwise.model_fields.items() if one.is_required() and name not in given]
 
     @property
     def listens(self) -> frozenset[str]:

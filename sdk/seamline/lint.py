@@ -35,14 +35,18 @@ class Finding:
         return asdict(self)
 
 
-def lint(roster: Roster, channels: Collection[str] = ()) -> list[Finding]:
-    """Look at a roster; errors first. ``channels``: the names of the ways out that are configured."""
+def lint(roster: Roster, channels: Collection[str] = (), configured: Collection[str] | None = None) -> list[Finding]:
+    """Look at a roster; errors first. ``channels``: the names of the ways out to humans outside.
+
+    ``configured``: the names of all channels; None: nobody knows yet which there will be.
+    """
     found = [
         *_owners(roster),
         *_seats(roster),
         *_stages(roster),
         *_gates(roster),
         *_ways_out(roster, channels),
+        *_gated(roster, configured),
         *_expectations(roster),
         *_guards(roster),
     ]
@@ -157,6 +161,16 @@ def _ways_out(roster: Roster, channels: Collection[str]) -> Iterator[Finding]:
             message = "is a way out that no gate opens: nothing could ever leave there"
             fix = "Declare a Gate for it, or take the channel out of the configuration."
             yield Finding("error", "no-gate", f"channels.{channel}", message, fix)
+
+
+def _gated(roster: Roster, configured: Collection[str] | None) -> Iterator[Finding]:
+    """Gates that open no channel that there is: one is misspelt."""
+    for gate in roster.gates:
+        if configured is not None and not any(fnmatchcase(one, gate.channel) for one in configured):
+            message = f"is about the channel {gate.channel}, and none is named so: it opens nothing"
+            known = ", ".join(sorted(configured)) or "none"
+            fix = f"Mend its `channel`, or configure one; there are: {known}."
+            yield Finding("warning", "gate", f"gates.{gate.id}", message, fix)
 
 
 def _expectations(roster: Roster) -> Iterator[Finding]:

@@ -35,9 +35,8 @@ from seamline import (
 from seamline.dispatch import content_sha256
 from seamline.testing import run_calls
 from seamline.transport import Transport, drive
-from seamline_adapters import slack_text
-from seamline_adapters.slack import Slack
-from seamline_adapters.slack_text import approval_card, escaped, press, shown
+from seamline_adapters.slack import Slack, markup
+from seamline_adapters.slack.markup import approval_card, escaped, press, shown
 from seamline_adapters.stories.slack import stories as suite
 
 URL = "https://hooks.example.com/webhooks/contract"
@@ -235,7 +234,7 @@ def test_a_card_shows_the_whole_draft_or_has_no_buttons(text: str, times: int) -
     if any(block["type"] == "actions" for block in card):
         assert "".join(map(shown, sections)) == body
     else:
-        assert slack_text.size(body) > slack_text.MAX_CARD
+        assert markup.size(body) > markup.MAX_CARD
 
 
 @pytest.mark.parametrize(

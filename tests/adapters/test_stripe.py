@@ -28,10 +28,10 @@ from seamline import (
 from seamline.events import AccountStatusChanged, InvoiceFailed, InvoiceIssued, InvoicePaid, SubscriptionChanged
 from seamline.testing import run_calls
 from seamline.transport import Transport, drive
-from seamline_adapters import stripe_api
 from seamline_adapters.stories.stripe import stories as suite
 from seamline_adapters.stripe import Stripe
-from seamline_adapters.stripe_money import minor
+from seamline_adapters.stripe.api import VERSION
+from seamline_adapters.stripe.money import minor
 
 URL = "https://hooks.example.com/webhooks/contract"
 API = "https://api.stripe.com/v1"
@@ -303,7 +303,7 @@ def asked(calls: Sequence[Call]) -> set[tuple[str, str | None, str]]:
 
 def test_stripe_is_only_read_and_in_one_version() -> None:
     _, calls = evidence("customer", _NOTHING, "cus_1", realm="acct_1")
-    assert asked(calls) == {("GET", "api", stripe_api.VERSION)}
+    assert asked(calls) == {("GET", "api", VERSION)}
     assert {call.headers["Stripe-Account"] for call in calls} == {"acct_1"}
     _, calls = evidence("customer", _NOTHING, "cus_1")
     assert all("Stripe-Account" not in call.headers for call in calls)
@@ -340,4 +340,4 @@ def test_a_key_that_may_not_read_is_for_a_human(api: respx.MockRouter, transport
     with pytest.raises(NeedsHuman):
         drive(adapter.status(Ref(of="account", kind="invoice", id="in_1")), transport.sender(adapter, SECRETS))
     assert route.calls.last.request.headers["authorization"] == "Bearer rk_example_0001"
-    assert route.calls.last.request.headers["stripe-version"] == stripe_api.VERSION
+    assert route.calls.last.request.headers["stripe-version"] == VERSION

@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from seamline_adapters.meta_lead import FIELDS
-from seamline_adapters.proposify import PAGE
+from seamline_adapters.meta.lead import FIELDS
+from seamline_adapters.proposify.adapter import PAGE
 from seamline_agency.demo.detour import Detour
 from seamline_workers.crashpoint import FETCH, POLL
 from seamline_workers.store.store import Store

@@ -9,7 +9,7 @@ import pytest
 
 from seamline import Gate, Seat, SyncContext
 from seamline.errors import ConfigError
-from seamline.events import DealWon, KickoffBooked, KickoffOverdue, LeadReceived
+from seamline.events import DealWon, FollowupMissed, KickoffBooked, KickoffOverdue, LeadReceived
 from seamline.testing import run_handler
 
 
@@ -33,12 +33,20 @@ def test_a_gate_that_would_never_fit_is_refused(wrong: dict[str, Any], said: str
         ({"same": ("deel_id",)}, "DealWon has no field 'deel_id'"),
         ({"otherwise": "kickoff.overdue"}, "takes event types"),
         ({"started": "won_at"}, "DealWon has no field 'won_at'"),
+        ({"otherwise": FollowupMissed}, "nothing fills proposal_id, earliest, latest of FollowupMissed: DealWon"),
     ],
 )
 def test_an_expectation_that_could_not_be_judged_is_refused(wrong: dict[str, Any], said: str) -> None:
     given: dict[str, Any] = {"after": DealWon, "within": timedelta(hours=48), "otherwise": KickoffOverdue}
     with pytest.raises(ConfigError, match=said):
         Seat("crystal").expect(KickoffBooked, **(given | wrong))
+
+
+def test_what_fills_the_rest_makes_an_expectation_whole() -> None:
+    told = Seat("dirk").expect(
+        KickoffBooked, after=DealWon, within=timedelta(hours=48), otherwise=FollowupMissed, fill=lambda *_: {}
+    )
+    assert told.otherwise is FollowupMissed
 
 
 def test_a_daily_is_at_a_time_of_day() -> None:

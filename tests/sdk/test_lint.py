@@ -90,6 +90,15 @@ def test_r12_r70_a_way_out_without_a_gate_is_an_error() -> None:
     assert _found(roster, "mail", "slack") == {("error", "no-gate", "channels.slack")}
 
 
+def test_a_gate_for_a_channel_that_is_none_is_a_warning() -> None:
+    gates = [Gate("mail", ("coo",), channel="mial"), Gate("any", ("coo",), channel="*")]
+    roster = Roster([_agent(), COO], gates=gates, stages=STAGED)
+    assert _found(roster, "mail") == set()  # nobody has said which channels there will be
+    [found] = lint(roster, (), ("mail", "slack"))
+    assert (found.level, found.subject) == ("warning", "gates.mail")
+    assert "there are: mail, slack" in found.fix
+
+
 def test_two_gates_and_two_guards_of_one_id_are_errors() -> None:
     gate = Gate("mail", ("coo",))
     guard = Requires(OnboardingStarted, ContractSigned, rule="R4", reason="waiting")

@@ -96,7 +96,6 @@ def test_every_key_of_the_contract_is_read(tmp_path: Path) -> None:
     assert [(token.name, token.role, token.value) for token in config.api.tokens] == [
         ("anna", "approver", "0123456789abcdef")
     ]
-    assert config.idle == ("alerts",)
 
 
 def test_secrets_have_names_and_each_may_have_several_values(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from seamline import Seat, SyncContext
 from seamline.delivery import Request
@@ -135,6 +136,24 @@ def test_r64_r71_what_a_seat_elsewhere_may_not_ask_for_is_dead_and_a_human_is_to
     office.outbox._swept = 0.0
     office.outbox.some()
     assert company.one("SELECT count(*) FROM tasks") == 7
+
+
+def test_a_reply_to_what_still_waits_stops_no_reply_about_another_customer(office: Office) -> None:
+    company = office.company
+    company.tell(viewed(1), viewed(2, "sam@other.example"))
+    company.work()
+    company.write("UPDATE handoffs SET state = 0 WHERE event_seq = 1")  # it runs
+    early = {"kind": "log", "text": "early"}
+    for n in (1, 2):
+        office.reply("1.pulse", early | {"text": f"{n}"}, id=f"r{n}", created_at=f"2026-11-20T12:00:0{n}Z")
+    office.reply("2.pulse", early | {"text": "other"}, id="r3", created_at="2026-11-20T12:00:03Z")
+    assert company.all("SELECT event_seq, envelope FROM replies") == [(2, "r3")]
+    assert office.out.waiting() == 2
+    company.write("UPDATE handoffs SET state = 4 WHERE event_seq = 1")
+    while office.outbox.some():
+        company.work()
+    assert [row[0] for row in company.all("SELECT envelope FROM replies ORDER BY id")] == ["r3", "r1", "r2"]
+    assert office.out.waiting() == 0
 
 
 def test_a_judgement_that_is_not_the_seat_s_to_make_kills_its_handoff(office: Office) -> None:
@@ -394,6 +413,27 @@ def test_a_mirror_that_died_before_it_noted_how_far_it_was_writes_nothing_twice(
     (tmp_path / "bus" / ".mirrored").write_text("1")
     mirror.some()
     assert Inbox(tmp_path / "bus", "dirk").waiting() == 2
+
+
+def test_a_message_that_no_file_can_hold_stops_no_other(works: MakeWorks, tmp_path: Path) -> None:
+    pepper = Seat("pepper", owns=["proposal.*"])
+
+    @pepper.on(ProposalViewed)
+    def tell(seen: ProposalViewed, ctx: SyncContext) -> None:
+        ctx.message("dirk", topic="price", body=f"They read {seen.proposal_id}")
+
+    company = works(pepper, Seat("dirk"))
+    company.tell(viewed(1), viewed(2, "sam@other.example"))
+    company.work()
+    longer = "UPDATE record SET content = replace(content, '\"price\"', :longer) WHERE content LIKE '%They read P1%'"
+    with company.store.begin() as connection:
+        connection.execute(text(longer), {"longer": json.dumps("t" * 201)})
+    mirror = Mirror(company.store, company.roster.seats, tmp_path / "bus")
+    mirror.some()
+    (path,) = Inbox(tmp_path / "bus", "dirk").path(NEW).iterdir()
+    assert read_envelope(path.read_bytes(), to="dirk").body["text"] == "They read P2"
+    with company.store.read() as connection:
+        assert not mirror.due(connection)
 
 
 def test_a_folder_that_cannot_be_written_holds_nothing_up_and_is_tried_again_later(

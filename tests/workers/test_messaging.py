@@ -195,6 +195,21 @@ def test_who_answers_what_nobody_asked_has_failed_and_nothing_of_it_is_written(
     assert company.one("SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM flags)") == 0
 
 
+def test_a_message_that_no_envelope_can_hold_is_not_said_and_a_long_key_is_no_such(works: MakeWorks) -> None:
+    def tell(seen: ProposalViewed, ctx: SyncContext) -> None:
+        topic = "t" * (201 if seen.proposal_id == "P1" else 200)
+        ctx.message("dirk", topic=topic, body="x", key=f"{seen.proposal_id}{'k' * 5_000}")
+
+    company = works(*pepper_and_dirk(tell))
+    company.tell(viewed(1), viewed(2, "sam@other.example"), viewed(3, "kim@third.example"))
+    company.work()
+    assert sorted(state for _, _, state in company.states()) == ["dead", "done", "done"]
+    assert "topic" in company.one("SELECT reason FROM handoffs WHERE reason IS NOT NULL")
+    names = [row[0] for row in company.all("SELECT conversation FROM messages")]
+    assert len(set(names)) == 2
+    assert all(len(name) <= 200 for name in names)
+
+
 def test_nobody_answers_a_message_about_another_account(works: MakeWorks) -> None:
     def first_or_reply(seen: ProposalViewed, ctx: SyncContext) -> None:
         if seen.proposal_id == "P1":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,6 +12,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from seamline import Context, Seat, SyncContext
 from seamline.boundary import Requires
@@ -31,6 +35,7 @@ from seamline_workers.backoff import FIRST_BACKOFF, backoff
 from seamline_workers.handoff.run import Run, Work
 from seamline_workers.handoff.runner import MAX_HOPS
 from seamline_workers.handoffs import cancel_handoff, replay_handoff
+from seamline_workers.running import engine
 from seamline_workers.store import lanes, ledger, processes
 from seamline_workers.store.reading.handoffs import show_handoff
 from seamline_workers.store.store import now_us
@@ -767,6 +772,27 @@ def test_leases_whose_giving_back_failed_are_given_back_when_the_store_answers_a
         assert company.engine.do(Run(Work("seat", "dirk"))) is False
     assert company.one("SELECT count(*) FROM lanes WHERE lease IS NOT NULL") == 1
     company.engine.adopt_orphans()
+    company.work()
+    assert state(company) == "done"
+
+
+def test_a_store_that_is_full_is_asked_again_in_a_moment_and_fills_no_log(
+    works: MakeWorks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company, rested = works(dirk(nothing)), list[float]()
+    company.tell(viewed(1))
+
+    def full(*_: object) -> int:
+        raise OperationalError("", {}, sqlite3.OperationalError("database or disk is full"))
+
+    with monkeypatch.context() as patch, capture_logs() as lines:
+        patch.setattr(type(company.engine.completer), "commit", full)
+        patch.setattr(time, "sleep", rested.append)
+        for _ in range(50):
+            assert company.engine.do(Run(Work("seat", "dirk"))) is False
+            company.engine.adopt_orphans()
+    assert rested == [engine.STORE_PAUSE_S] * 50
+    assert 1 <= len([line for line in lines if line["event"] == "run_failed"]) < 25  # one every few seconds
     company.work()
     assert state(company) == "done"
 

@@ -23,7 +23,9 @@ from seamline_workers.company.channel import build_channels
 from seamline_workers.company.config import Config, load_config
 from seamline_workers.company.process import Process, load_process
 from seamline_workers.company.registry import build_adapters
+from seamline_workers.effects.audience import Ours
 from seamline_workers.outbound import boundary
+from seamline_workers.outbound.alerting import told
 from seamline_workers.store import processes
 from seamline_workers.store.channels import MOST_FAILURES, standings
 from seamline_workers.store.desk_schema import deadlines, drafts
@@ -56,6 +58,8 @@ UNSENT = timedelta(minutes=15)
 BEHIND_S = 15 * 60
 #: Deliveries that are looked through for quarantined ones.
 LOOK_BACK = 10_000
+#: Facts that are for the record, and that the engine heeds itself: they need no owner.
+_RECORDED = "contact."
 #: Longest wait for a broker, in seconds.
 BROKER_S = 2.0
 _PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
@@ -70,13 +74,16 @@ def inspect(config_path: Path | None) -> list[Finding]:
             Finding("error", "config", text.split(":", 1)[0], text, "Mend this key in the configuration.")
             for text in str(error).splitlines()
         ]
-    found = [*_idle(config), *_sources(config), *_channels(config), *_routing(config), *_queue(config), *_store(config)]
+    found = [*_sources(config), *_channels(config), *_routing(config), *_queue(config), *_store(config)]
     return sorted(found, key=lambda finding: finding.level)
 
 
-def _idle(config: Config) -> Iterator[Finding]:
-    for key in config.idle:
-        yield Finding("warning", "idle", key, "is set, but this version does nothing with it", "Leave it out for now.")
+def _alerts(config: Config) -> Iterator[Finding]:
+    """Alerts that reach nobody."""
+    try:
+        told(config.alerts, build_channels(config), Ours.of(config))
+    except ConfigError as error:
+        yield Finding("error", "alerts", "alerts", str(error), "Mend [alerts], or take it out.")
 
 
 def _sources(config: Config) -> Iterator[Finding]:
@@ -108,11 +115,15 @@ def _sources(config: Config) -> Iterator[Finding]:
 
 def _channels(config: Config) -> Iterator[Finding]:
     """Each channel alone, so that one that is wrong hides no other."""
+    wrong = 0
     for name, section in config.channels.items():
         try:
             build_channels(config.model_copy(update={"channels": {name: section}}))
         except ConfigError as error:
+            wrong += 1
             yield Finding("error", "channel", f"channels.{name}", str(error), "Mend this channel in the configuration.")
+    if not wrong:
+        yield from _alerts(config)
 
 
 def _routing(config: Config) -> Iterator[Finding]:
@@ -127,6 +138,7 @@ def _routing(config: Config) -> Iterator[Finding]:
     told = set().union(*(_tells(config, name) for name in config.sources))
     roster = process.roster
     unowned = [name for name in catalogue() if name in told and roster.seats and roster.owner(name) is None]
+    unowned = [name for name in unowned if not name.startswith(_RECORDED)]
     unrouted = [name for name in unowned if not any(seat.consumes(name) for seat in roster.seats)]
     if unrouted:
         message = f"are told by sources, and no seat owns them: {', '.join(unrouted)}"

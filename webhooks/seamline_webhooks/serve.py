@@ -18,7 +18,9 @@ from seamline_webhooks.worker_process import MISCONFIGURED, Workers, worker_comm
 from seamline_workers.company.channel import build_channels
 from seamline_workers.company.config import Config, load_config
 from seamline_workers.company.registry import build_adapters
+from seamline_workers.effects.audience import Ours
 from seamline_workers.log import log
+from seamline_workers.outbound.alerting import told
 from seamline_workers.store.migrate import demand_newest
 from seamline_workers.store.store import open_store
 
@@ -105,16 +107,14 @@ def _heed_signals(server: uvicorn.Server, hung_up: Callable[[], None]) -> None:
 
 
 def _check(config: Config) -> None:
-    """Refuse to start where something is wrong, before anything runs; say what is set and does nothing yet."""
+    """Refuse to start where something is wrong, before anything runs."""
     build_adapters(config)
-    build_channels(config)
+    told(config.alerts, build_channels(config), Ours.of(config))
     store = open_store(config.store.url, base=config.folder, pool=1)
     try:
         demand_newest(store)
     finally:
         store.close()
-    for key in config.idle:
-        log.warning("configured, but this version does nothing with it", key=key)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -8,14 +8,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from seamline.boundary import Roster
 from seamline.company import Company, Exit, Open, SourceState
-from seamline.context import Account, Context, Effect, Emit, SyncContext
+from seamline.context import Account, Context, Effect, SyncContext
+from seamline.effect import Deadline, Draft, Emit, Message
 from seamline.events.base import Envelope, Event, event_id
 from seamline.events.control import DeadlineFired
+from seamline.gate import Audience
 from seamline.seat import Handler, Seat
+from seamline.sendable import unfit
 from seamline.testing.play import NOW, SOURCE
 
 #: The account that every event is about, unless the test gives another.
@@ -105,8 +108,10 @@ def run_handler(
     """What a seat asks for when it is handed ``event``, after ``history`` (oldest first).
 
     ``now`` is business time: by default when the event happened. What the handler raises (Park, NeedsHuman, RetryLater)
-    is raised. Raises LookupError where the seat does not handle the type, and AssertionError where it emits what the
-    engine would not take from it; ``roster`` says whose a judgement is, without it the seat is taken to be alone.
+    is raised. Raises LookupError where the seat does not handle the type, and AssertionError, which says what to do,
+    where it asks for what the engine would not take or what would end nowhere: an event that it may not emit, a draft
+    whose fact no sending makes, a deadline without ``@seat.due``. With a ``roster`` also a message to no seat and a
+    draft for a channel that no gate opens; without it the seat is taken to be alone.
     """
     handler = seat.handling(event)
     if handler is None:
@@ -158,19 +163,56 @@ def _run(
     if inspect.iscoroutinefunction(handler):
         ctx = Context(given, seat.name, reader, at)
         asyncio.run(handler(given, ctx))
-        return _taken(seat, roster, ctx.effects)
+        return _taken(seat, roster, account.stage, ctx.effects)
     sync = SyncContext(given, seat.name, reader, at)
     handler(given, sync)
-    return _taken(seat, roster, sync.effects)
+    return _taken(seat, roster, account.stage, sync.effects)
 
 
-def _taken(seat: Seat, roster: Roster | None, effects: Sequence[Effect]) -> list[Effect]:
-    """The effects, of which the engine would refuse none."""
-    company = roster or Roster([seat])
+def _taken(seat: Seat, roster: Roster | None, stage: str | None, effects: Sequence[Effect]) -> list[Effect]:
+    """The effects, of which the engine would refuse none, and of which none would end nowhere."""
     for effect in effects:
-        if isinstance(effect, Emit) and not company.may_emit(seat, type(effect.event)):
-            raise AssertionError(company.refusal(seat, type(effect.event)))
+        fault = _fault(seat, roster, stage, effect)
+        if fault is not None:
+            raise AssertionError(fault)
     return list(effects)
+
+
+def _fault(seat: Seat, roster: Roster | None, stage: str | None, effect: Effect) -> str | None:
+    """Why an effect would come to nothing, and what to do; None: nothing is known against it.
+
+    Who else there is, and which way out is open, only a roster says.
+    """
+    if isinstance(effect, Emit):
+        company = roster or Roster([seat])
+        kind = type(effect.event)
+        return None if company.may_emit(seat, kind) else company.refusal(seat, kind)
+    if isinstance(effect, Deadline) and effect.name not in seat.timers:
+        return (
+            f"seat {seat.name} sets a deadline {effect.name!r} that nothing handles when it is due: "
+            f"write @{seat.name}.due({effect.name!r}); there are: {', '.join(seat.timers) or 'none'}"
+        )
+    if isinstance(effect, Draft) and effect.sends is not None:
+        reason = unfit(effect.sends, effect.fields, effect.under)
+        if reason is not None:
+            return f"the draft sends {effect.sends.event_type}, which it cannot make: {reason}"
+    if roster is None:
+        return None
+    if isinstance(effect, Message) and effect.to not in (names := [one.name for one in roster.seats]):
+        return f"seat {seat.name} writes to {effect.to!r}, and no seat is named so: there are {', '.join(names)}"
+    if isinstance(effect, Draft) and effect.channel and not _opened(roster, seat, effect.channel, stage):
+        where = f" in stage {stage}" if stage else ""
+        known = ", ".join(f"{gate.id} ({gate.channel})" for gate in roster.gates) or "none"
+        return (
+            f"seat {seat.name} drafts for the channel {effect.channel!r}{where}, and no gate opens it: "
+            f"give the roster a Gate that fits; there are: {known}"
+        )
+    return None
+
+
+def _opened(roster: Roster, seat: Seat, channel: str, stage: str | None) -> bool:
+    """Whether a human may let out drafts of a seat on a channel, whoever gets them."""
+    return any(roster.gate(seat.name, channel, audience, stage) for audience in get_args(Audience))
 
 
 def _has(event: Event, where: dict[str, Any]) -> bool:

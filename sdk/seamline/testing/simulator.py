@@ -51,7 +51,6 @@ class Simulator:
         client: httpx.Client | None = None,
         timeout: float = 10.0,
     ) -> None:
-        self._adapter = adapter
         self._root = root
         self._url = url
         self._public_url = public_url or url

@@ -12,9 +12,12 @@ from seamline import Event
 from seamline.context import Deadline, Draft, Effect, Flag, Log
 from seamline.events import (
     CallCompleted,
+    ContractSigned,
     DealLost,
+    DealStageChanged,
     DealWon,
     EmailSent,
+    EmailTriaged,
     ExpansionBlocked,
     ExpansionClearanceGranted,
     ExpansionClearanceRequested,
@@ -23,6 +26,7 @@ from seamline.events import (
     FollowupDue,
     FollowupMissed,
     FollowupWindowOpened,
+    LeadTriaged,
     MessageDelivered,
     OfferSent,
     OnboardingStarted,
@@ -42,6 +46,7 @@ from seamline.testing import run_handler, run_timer
 from seamline_agency.guards import StillOpen
 from seamline_agency.roster import roster
 from seamline_agency.seats.dirk import dirk
+from seamline_agency.seats.dirk.log import LINES
 from seamline_agency.settings import Settings
 from seamline_agency.window import after_look, unopened
 from support.agency import BEGAN, Agency
@@ -234,6 +239,42 @@ def test_r28_an_accepted_proposal_starts_nothing() -> None:
     assert of(effects, Draft) == []
     assert said(effects, OnboardingStarted) == []
     assert said(effects, ProjectCreated) == []
+
+
+#: What Dirk only writes down, and the line that it makes.
+WRITTEN: list[tuple[Event, str]] = [
+    (
+        LeadTriaged(lead_id="L1", bucket="lead", urgency="normal", response_warranted=True, reason="r"),
+        "In the pipeline: lead, normal.",
+    ),
+    (ProposalAccepted(proposal_id="P1"), "Proposal P1 accepted. That is no contract yet."),
+    (ProposalDeclined(proposal_id="P1"), "Proposal P1 declined."),
+    (ProposalExpired(proposal_id="P1"), "Proposal P1 lapsed."),
+    (
+        FollowupDue(proposal_id="P1", earliest=NOW, latest=NOW + H),
+        "Now is the time to follow up proposal P1, until 2026-11-23 17:00 UTC.",
+    ),
+    (DealStageChanged(deal_id="D1", to_stage="offer"), "Deal D1 moved to offer."),
+    (DealWon(deal_id="D1"), "Deal D1 won."),
+    (DealLost(deal_id="D1"), "Deal D1 lost."),
+    (ContractSigned(contract_id="C1"), "Contract C1 signed (told by a source of trust 'signed')."),
+]
+
+
+@pytest.mark.parametrize(("event", "line"), WRITTEN, ids=[event.event_type for event, _ in WRITTEN])
+def test_what_is_only_written_down_names_what_it_is_about(event: Event, line: str) -> None:
+    assert [written.text for written in of(run_handler(dirk, event), Log)] == [line]
+
+
+def test_every_line_of_the_log_is_tried() -> None:
+    assert {type(event) for event, _ in WRITTEN} == set(LINES)
+
+
+def test_mail_is_written_down_while_something_is_open_and_says_what() -> None:
+    mail = EmailTriaged(message_id="M1", outcome="lead", reason="somebody new")
+    [written] = of(run_handler(dirk, mail, [sent()]), Log)
+    assert written.text == "Mail while proposal P1 is open: lead."
+    assert run_handler(dirk, mail, [sent(), ProposalDeclined(party=DANA, proposal_id="P1", fact="no")]) == []
 
 
 def test_r62_what_pepper_flagged_is_shown_beside_what_is_open() -> None:

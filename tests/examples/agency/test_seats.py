@@ -196,7 +196,7 @@ def test_mail_concerns_dirk_while_something_is_being_sold_and_not_later() -> Non
     triaged = EmailTriaged(message_id="M1", outcome="client_routine", reason="known")
     moved = DealStageChanged(deal_id="D1", to_stage="negotiation")
     assert run_handler(dirk, triaged, [moved], account=in_stage("proposal"))
-    assert not run_handler(dirk, triaged, [moved], account=in_stage("delivery"))
+    assert not run_handler(dirk, triaged, [moved, DealWon(deal_id="D1")], account=in_stage("delivery"))
     assert not run_handler(dirk, triaged, account=in_stage("inquiry"))
 
 

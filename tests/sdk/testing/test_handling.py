@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +20,7 @@ from seamline.events import (
     ProposalExpired,
     ProposalViewed,
 )
+from seamline.gate import Gate
 from seamline.testing import ACCOUNT, FakeClock, run_handler
 
 AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -113,3 +115,54 @@ def test_a_clock_moves_only_forwards_and_only_when_it_is_told() -> None:
         clock.move_to(AT)
     with pytest.raises(ValueError, match="aware"):
         FakeClock(datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+# --- what would come to nothing ---------------------------------------------------------------------------------------
+
+
+def asking(ask: Callable[[SyncContext], None]) -> Seat:
+    """A seat that asks for this whenever it is told of a won deal."""
+    seat = Seat("dirk", owns=["deal.*"])
+
+    @seat.on(DealWon)
+    def won(event: DealWon, ctx: SyncContext) -> None:
+        ask(ctx)
+
+    return seat
+
+
+def company(seat: Seat) -> Roster:
+    gates = [Gate("mail-to-customers", ("coo",), channel="mail", stage="proposal")]
+    return Roster([seat, Seat("coo", kind="human")], gates=gates)
+
+
+WON = DealWon(deal_id="d1", occurred_at=AT)
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda ctx: ctx.message("pulze", topic="look", body="now"), "no seat is named so: there are dirk, coo"),
+        (lambda ctx: ctx.draft("male", to=["d@acme.example"], body="x"), "no gate opens it: give the roster a Gate"),
+        (lambda ctx: ctx.deadline("call", at=AT), "write @dirk.due\\('call'\\)"),
+        (lambda ctx: ctx.draft("mail", to=["d@acme.example"], body="x", sends=ContractSigned), "which it cannot make"),
+    ],
+)
+def test_what_would_come_to_nothing_is_refused_with_what_to_do(ask: Callable[[SyncContext], None], told: str) -> None:
+    seat, account = asking(ask), replace(ACCOUNT, stage="proposal")
+    with pytest.raises(AssertionError, match=told):
+        run_handler(seat, WON, account=account, roster=company(seat))
+
+
+def test_what_the_company_knows_is_taken() -> None:
+    def ask(ctx: SyncContext) -> None:
+        ctx.message("coo", topic="look", body="now")
+        ctx.draft("mail", to=["d@acme.example"], body="x")
+        ctx.deadline("call", at=AT)
+
+    seat, account = asking(ask), replace(ACCOUNT, stage="proposal")
+    seat.due("call")(lambda _event, _ctx: None)
+    assert len(run_handler(seat, WON, account=account, roster=company(seat))) == 3
+    with pytest.raises(AssertionError, match="in stage delivery"):
+        run_handler(seat, WON, account=replace(ACCOUNT, stage="delivery"), roster=company(seat))
+    assert len(run_handler(seat, WON)) == 3  # without a roster nobody knows who else there is

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from seamline_webhooks.api.noun import PARAMETERS
+from seamline_webhooks.api.noun import NOUNS, PARAMETERS
 from seamline_workers.store import schema
 from support.seed import Seed
 
@@ -117,6 +117,14 @@ def test_whatever_is_asked_wrongly_is_named(client: Client, bearer: Bearer) -> N
     assert problem(alone, 400, "invalid")["errors"][0]["path"] == "limit"
     cursor = client.get("/api/v1/events?cursor=x", headers=bearer("viewer"))
     assert problem(cursor, 400, "invalid")["errors"][0]["path"] == "cursor"
+
+
+def test_a_state_that_a_list_does_not_have_is_named(client: Client, bearer: Bearer) -> None:
+    taking = [noun.name for noun in NOUNS if "state" in noun.filters]
+    assert {"messages", "drafts", "handoffs", "sources"} <= set(taking)
+    for name in taking:
+        found = problem(client.get(f"/api/v1/{name}?state=colourful", headers=bearer("viewer")), 400, "invalid")
+        assert [error["path"] for error in found["errors"]] == ["state"], name
 
 
 def test_what_is_not_there_is_a_problem_too(client: Client, bearer: Bearer) -> None:

@@ -75,6 +75,27 @@ def test_an_event_with_two_owners_is_found(run: Run, company: Path) -> None:
     assert ("error", "two-owners") in codes(told)
 
 
+def test_what_is_only_for_the_record_needs_no_owner(run: Run, company: Path) -> None:
+    seats(company, 'a = Seat("a", owns=["deal.*"])\nroster = Roster([a])\n')
+    [found] = [one for one in run("check", "--json").json["findings"] if one["code"] == "unrouted"]
+    assert "lead.received" in found["message"]
+    assert "contact." not in found["message"]
+
+
+def test_a_gate_whose_channel_is_misspelt_is_found(run: Run, company: Path) -> None:
+    gate = 'Gate("mail", ("coo",), channel="mial")'
+    text = f'from seamline.gate import Gate\nroster = Roster([Seat("coo", kind="human")], gates=[{gate}])\n'
+    seats(company, text)
+    found = run("check", "--json").json["findings"]
+    assert [one["code"] for one in found if one["subject"] == "gates.mail"] == ["gate"]
+
+
+def test_alerts_that_reach_nobody_are_found(run: Run, company: Path) -> None:
+    edit(company, "[company]", '[alerts]\non = ["dead"]\n[company]')
+    told = run("check", "--json")
+    assert (told.code, ("error", "alerts") in codes(told)) == (1, True)
+
+
 def test_an_event_that_somebody_consumes_and_nobody_owns_is_found(run: Run, company: Path) -> None:
     seats(company, 'a = Seat("a", reports_to="nobody")\na.on(DealWon)(lambda e, ctx: None)\nroster = Roster([a])\n')
     told = run("check", "--json")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from seamline_webhooks.cli.lists import whole
+from seamline_webhooks.cli.output import whole
 from seamline_workers.store import columns, schema
 from support.seed import Seed
 

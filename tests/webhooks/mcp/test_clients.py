@@ -15,6 +15,7 @@ import pytest
 from httpx2 import AsyncClient
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
+from sqlalchemy import text
 
 from seamline_agency.roster import roster
 from seamline_webhooks.mcp.server import make_server
@@ -206,3 +207,23 @@ def test_r71_no_tool_decides_anything(company: Path) -> None:
         assert tool.annotations is not None
         assert tool.annotations.read_only_hint
         assert not tool.annotations.destructive_hint
+
+
+def test_what_goes_wrong_in_the_store_is_told_without_its_words(
+    company: Path, company_store: Store, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = load_config(company)
+    store = open_store("sqlite:///seamline.db", base=company.parent, pool=1)
+    with store.begin() as connection:
+        connection.execute(text("DROP TABLE identities"))
+    server = make_server(View(config, load_process(config), lambda: store))
+
+    async def ask(client: Client) -> Any:
+        return await client.call_tool("account_timeline", {"key": "dana@example.com"})
+
+    told = _talk(Client(server), ask)
+    store.close()
+    assert told.is_error
+    said = told.content[0].text + "".join(capfd.readouterr())
+    assert "log says why" in said
+    assert not any(word in said for word in ("dana@", "SELECT", "no such table"))

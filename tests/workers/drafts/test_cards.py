@@ -9,13 +9,10 @@ import pytest
 
 from seamline import Seat
 from seamline.boundary import Roster
-from seamline.call import Call, Calls
-from seamline.dispatch import NoticeDraft
 from seamline.errors import ConfigError
 from seamline.events import CoachingPosted
 from seamline.gate import Gate
 from seamline.lint import lint
-from seamline_workers.company.channel import Channel
 from seamline_workers.company.config import Approvals, Config, Person
 from seamline_workers.company.process import ways_out
 from seamline_workers.effects.audience import Ours
@@ -24,7 +21,8 @@ from seamline_workers.outbound.outbound import Outbound
 from seamline_workers.store import notices
 from seamline_workers.store.store import now_us
 from support.office import HOUR, HUMANS, MakeOffice, Office, drafting
-from support.recording import KEY, Mailbox, Recording
+from support.recording import Mailbox
+from support.showing import showing
 from support.works import event
 
 TEAM = {"cards": frozenset({"C9", "W1"})}
@@ -34,21 +32,6 @@ PEOPLE = {
     "eve": {"slack": "T2/W2", "role": "approver"},  # of a workspace that is not ours
     "olga": {"slack": "T1/W3", "role": "operator"},
 }
-
-
-class Showing(Recording):
-    """Shows drafts by one call, too."""
-
-    def notice(self, recipient: str, text: str, draft: NoticeDraft | None) -> Calls[str]:
-        told = {"key": "card", "to": recipient, "text": text}
-        if draft is not None:
-            told |= {"draft": draft.id, "sha256": draft.sha256, "body": draft.body}
-        answer = yield Call("notice", self.settings.url, method="POST", json=told, secret="api")
-        return str(answer.json()["id"])
-
-
-def showing(provider: Mailbox) -> Channel:
-    return Channel("cards", Showing({"url": provider.url}), {"api": (KEY,)})
 
 
 @pytest.fixture
@@ -91,6 +74,17 @@ def test_r75_a_draft_that_waits_is_shown_once_with_its_text_and_its_sha256(shown
     assert (card["to"], card["draft"], card["sha256"], card["body"]) == ("C9", str(number), row.sha256, row.body)
     assert "without a decision it is never sent" in card["text"]
     assert (row.state, owed(company)) == ("pending", [("C9", "sent")])
+
+
+def test_what_its_author_writes_into_a_line_above_a_draft_makes_no_line_of_ours(shown: MakeOffice) -> None:
+    false = "Draft 1 of anna, by mail to anna@ours.example.com"
+    company = shown(drafting(missing=[f"the budget\n{false}", f"\u2028{false}"]))
+    company.lead()
+    post(company)
+    [card] = cards(company)
+    assert [line for line in card["text"].splitlines() if line.startswith("Draft ")] == [
+        "Draft 1 of pepper, by mail to dana@acme.example"
+    ]
 
 
 def test_an_edit_is_shown_anew_with_the_sha256_of_the_new_text(shown: MakeOffice) -> None:

@@ -8,23 +8,20 @@ from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from sqlalchemy import Connection
 
-from seamline_webhooks.api.command import Words, carried_out
-from seamline_webhooks.api.context import Actor, Api
+from seamline_webhooks.api.context import Api
 from seamline_webhooks.api.noun import nothing_asked
-from seamline_webhooks.api.problem import Problem, code_of, documented
+from seamline_webhooks.api.order import AnyRequest, Reason, Words, became, carried_out, route, said
+from seamline_webhooks.api.problem import Problem, code_of
 from seamline_workers.desk.draft import Approval, Confirm, Edit, approve, edit, ordered, reject, resolve, snooze
 from seamline_workers.desk.once import Order
 from seamline_workers.outbound.outbound import Human, Outbound
 from seamline_workers.refusal import AgentDecides, Conflict, Forbidden, NoSuch, Refused
 from seamline_workers.store.reading import moment, shapes
 
-AnyRequest = Request[Actor, Any, Any]
 #: Drafts that one order resolves.
 MOST = 200
 Text = Annotated[str, msgspec.Meta(max_length=200_000, pattern=r"^[^\x00]*$")]
@@ -51,12 +48,6 @@ class EditOrder(msgspec.Struct, forbid_unknown_fields=True):
     body: Text | None = None
     recipients: Annotated[list[Recipient], msgspec.Meta(max_length=100)] | None = None
     seen: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}$")] | None = None
-
-
-class RejectOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """Why it is not sent."""
-
-    reason: Words
 
 
 class SnoozeOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -96,8 +87,8 @@ def decision_routes(api: Api) -> list[HTTPRouteHandler]:
         wanted = Edit(data.subject, data.body, data.recipients, seen)
         return _ordered(api, request, id, data, lambda c, out, key, by: edit(c, out, key, wanted, by))
 
-    def rejected(request: AnyRequest, id: FromPath[str], data: JSONBody[RejectOrder]) -> dict[str, Any]:
-        reason = _said(data.reason)
+    def rejected(request: AnyRequest, id: FromPath[str], data: JSONBody[Reason]) -> dict[str, Any]:
+        reason = said(data.reason)
         return _ordered(api, request, id, data, lambda c, out, key, by: reject(c, out, key, reason, by))
 
     def snoozed(request: AnyRequest, id: FromPath[str], data: JSONBody[SnoozeOrder]) -> dict[str, Any]:
@@ -109,7 +100,7 @@ def decision_routes(api: Api) -> list[HTTPRouteHandler]:
         return _ordered(api, request, id, data, lambda c, out, key, by: snooze(c, out, key, until, by))
 
     def resolved(request: AnyRequest, id: FromPath[str], data: JSONBody[ResolveOrder]) -> dict[str, Any]:
-        result, reason = data.result, _said(data.reason)
+        result, reason = data.result, said(data.reason)
         return _ordered(api, request, id, data, lambda c, out, key, by: resolve(c, out, key, result, reason, by))
 
     return [
@@ -123,9 +114,19 @@ def decision_routes(api: Api) -> list[HTTPRouteHandler]:
 
 
 def _resolve_many(api: Api) -> HTTPRouteHandler:
+    @route(
+        "/drafts/resolve",
+        "Say what became of many sendings that are unknown",
+        {200: became(shapes.Resolved, "which were, and why the others were not")},
+        operation="resolve_many_drafts",
+        tag="drafts",
+        role="approver",
+        problems=(400, 401, 403),
+        judges=True,
+    )
     def order(request: AnyRequest, data: JSONBody[ResolveMany]) -> dict[str, Any]:
         nothing_asked(request)
-        by, reason = Human(request.user.name, request.user.role), _said(data.reason)
+        by, reason = Human(request.user.name, request.user.role), said(data.reason)
         done, left = list[str](), list[shapes.Left]()
         for one in dict.fromkeys(data.ids):
             work = partial(resolve, outbound=api.outbound, id=one, result=data.result, reason=reason, by=by)
@@ -138,19 +139,7 @@ def _resolve_many(api: Api) -> HTTPRouteHandler:
                 left.append({"id": one, "code": code_of(error), "detail": str(error)})
         return {"resolved": done, "left": left}
 
-    return post(
-        "/drafts/resolve",
-        status_code=200,
-        operation_id="resolve_many_drafts",
-        summary="Say what became of many sendings that are unknown",
-        opt={"role": "approver", "judges": True},
-        responses={
-            200: ResponseSpec(data_container=shapes.Resolved, description="which were, and why the others were not"),
-            **documented(400, 401, 403),
-        },
-        tags=["drafts"],
-        sync_to_thread=True,
-    )(order)
+    return order
 
 
 def _each(request: AnyRequest, id: str, data: ResolveMany) -> Order:
@@ -161,35 +150,22 @@ def _each(request: AnyRequest, id: str, data: ResolveMany) -> Order:
 
 
 def _route(action: str, says: str, order: Callable[..., dict[str, Any]]) -> HTTPRouteHandler:
-    return post(
+    return route(
         f"/drafts/{{id:str}}/{action}",
-        status_code=200,
-        operation_id=f"{action}_drafts",
-        summary=says,
-        opt={"role": "approver", "judges": True},
-        responses={
-            200: ResponseSpec(data_container=shapes.Draft, description="as it is afterwards"),
-            **documented(400, 401, 403, 404, 409),
-        },
-        tags=["drafts"],
-        sync_to_thread=True,
+        says,
+        {200: became(shapes.Draft)},
+        operation=f"{action}_drafts",
+        tag="drafts",
+        role="approver",
+        judges=True,
     )(order)
 
 
 def _ordered(api: Api, request: AnyRequest, id: str, data: msgspec.Struct, work: Work) -> dict[str, Any]:
-    actor: Actor = request.user
-    by = Human(actor.name, actor.role)
     return carried_out(
         api,
         request,
-        actor,
-        msgspec.json.encode(data, order="sorted").decode(),
-        lambda connection: work(connection, api.outbound, id, by),
+        data,
+        lambda connection, by: work(connection, api.outbound, id, Human(by.name, by.role)),
         partial(ordered, api.store, api.outbound),
     )
-
-
-def _said(reason: str) -> str:
-    if not reason.strip():
-        raise Problem("invalid", "Say why.", [{"path": "reason", "message": "is blank"}])
-    return reason.strip()

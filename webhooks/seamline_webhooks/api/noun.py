@@ -14,6 +14,7 @@ from litestar.openapi.spec import Operation, Parameter, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import FromPath
 
+from seamline.events.base import STAGES
 from seamline_webhooks.api.context import Actor, Api
 from seamline_webhooks.api.problem import Problem, documented
 from seamline_workers.outbound import boundary_reading as boundary
@@ -254,6 +255,7 @@ NOUNS: tuple[Noun, ...] = (
         shapes.Page[shapes.Account],
         lambda api, actor, query: accounts.list_accounts(api.store, query, unmasked=actor.unmasked),
         _account,
+        states=STAGES,
         says="Customers. `state` is the stage; the other filters are about their events.",
     ),
     Noun(
@@ -322,7 +324,8 @@ NOUNS: tuple[Noun, ...] = (
         lambda api, actor, query: messages.list_messages(api.store, query, unmasked=actor.unmasked),
         lambda api, actor, key: messages.show_message(api.store, key, unmasked=actor.unmasked),
         messages.FILTERS,
-        says="Words from seat to seat. `seat` is who sent or got them.",
+        messages.STATES,
+        "Words from seat to seat. `seat` is who sent or got them.",
     ),
     Noun(
         "record",

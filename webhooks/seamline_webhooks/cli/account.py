@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as jsons
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
@@ -16,10 +15,10 @@ from seamline_webhooks.cli.lists import (
     SinceOption,
     TypeOption,
     UntilOption,
-    whole,
+    words,
 )
-from seamline_webhooks.cli.order import TokenOption, UrlOption, order
-from seamline_webhooks.cli.output import WANTING, document, fail, line, note, plain, table
+from seamline_webhooks.cli.order import TokenOption, UrlOption, address, ordered
+from seamline_webhooks.cli.output import WANTING, document, fail, line, note, plain, table, whole
 
 app = typer.Typer(help="One customer.", no_args_is_help=True)
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="An id, e-mail, phone, domain, or provider:kind:id.")]
@@ -44,9 +43,8 @@ def show(
     from seamline_workers.store.store import now_us
 
     found = configuration(config)
-    given = {"type": type, "seat": seat, "since": since, "until": until, "limit": str(limit), "cursor": cursor}
-    words = {name: word for name, word in given.items() if word is not None}
-    query = Query.read(words, filters=FILTERS, prefix=found.company.event_prefix, now=now_us())
+    asked = words(type=type, seat=seat, since=since, until=until, limit=str(limit), cursor=cursor)
+    query = Query.read(asked, filters=FILTERS, prefix=found.company.event_prefix, now=now_us())
     with store_of(found) as store:
         try:
             account = show_account(store, key, unmasked=True)
@@ -83,8 +81,7 @@ def tell(
     body: dict[str, Any] = {"type": event, "data": dict(map(_field, fields or ()))}
     if at is not None:
         body["occurred_at"] = at
-    base = url or configuration(config).company.public_url
-    _print(order(base, token, f"accounts/{quote(key, safe='')}/events", body), json)
+    ordered(address("accounts", key, "events"), body, url, token, config, json)
 
 
 @app.command()
@@ -98,9 +95,7 @@ def settle(
     json: JsonOption = False,
 ) -> None:
     """Settle an item of a leaving customer's checklist by hand."""
-    base = url or configuration(config).company.public_url
-    path = f"accounts/{quote(key, safe='')}/exit/{quote(item, safe='')}"
-    _print(order(base, token, path, {"reason": reason}), json)
+    ordered(address("accounts", key, "exit", item), {"reason": reason}, url, token, config, json)
 
 
 @app.command()
@@ -114,9 +109,8 @@ def grade(
     json: JsonOption = False,
 ) -> None:
     """Override how far a customer's figures can be trusted."""
-    base = url or configuration(config).company.public_url
     body = {"grade": grade, "reason": reason}
-    _print(order(base, token, f"snapshots/{quote(snapshot, safe='')}/grade", body), json)
+    ordered(address("snapshots", snapshot, "grade"), body, url, token, config, json)
 
 
 def _field(text: str) -> tuple[str, Any]:
@@ -128,10 +122,3 @@ def _field(text: str) -> tuple[str, Any]:
         return name, jsons.loads(value)
     except ValueError:
         return name, value
-
-
-def _print(thing: Any, json: bool) -> None:
-    if json:
-        document(thing)
-    else:
-        whole(thing)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
 
 import typer
 
@@ -12,15 +11,15 @@ from seamline.errors import ConfigError
 from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration, store_of
 from seamline_webhooks.cli.lists import (
     AccountOption,
+    Listed,
     SeatOption,
-    Shown,
     SinceOption,
     UntilOption,
     make,
-    whole,
+    words,
 )
-from seamline_webhooks.cli.order import TokenOption, UrlOption, order
-from seamline_webhooks.cli.output import DONE, WANTING, document, fail, line, note, plain, table
+from seamline_webhooks.cli.order import TokenOption, UrlOption, address, order
+from seamline_webhooks.cli.output import DONE, WANTING, document, fail, line, note, plain, table, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +55,7 @@ def _states() -> Sequence[str]:
 
 
 _COLUMNS = ("id", "state", "due_at", "seat", "channel", "audience", "recipients", "subject", "conflicts", "account")
-app = make(Shown("draft", _COLUMNS, _list, _one, _states, {}), "Texts that wait for a human, by due time.")
+app = make(Listed("draft", _COLUMNS, _list, _one, _states, {}), "Texts that wait for a human, by due time.")
 
 
 @app.command()
@@ -161,8 +160,7 @@ def resolve_all(
 ) -> None:
     """Say the same of all sendings that are unknown, such as those that an outage left."""
     found = configuration(config)
-    words = {"account": account, "seat": seat, "since": since, "until": until}
-    chosen = _unknown(found, channel, {name: word for name, word in words.items() if word is not None})
+    chosen = _unknown(found, channel, words(account=account, seat=seat, since=since, until=until))
     if chosen and not yes:
         if not sys.stdin.isatty():
             raise ConfigError("--yes: say that you saw them; `seamline drafts list --state unknown` shows them")
@@ -185,13 +183,13 @@ def resolve_all(
         raise typer.Exit(WANTING)
 
 
-def _unknown(config: Config, channel: str | None, words: dict[str, str]) -> list[Any]:
+def _unknown(config: Config, channel: str | None, filters: dict[str, str]) -> list[Any]:
     """Every draft that is unknown, as it is listed."""
     from seamline_workers.store.reading.drafts import FILTERS
     from seamline_workers.store.reading.query import Query
     from seamline_workers.store.store import now_us
 
-    found, asked = list[Any](), {**words, "state": "unknown", "limit": "1000"}
+    found, asked = list[Any](), {**filters, "state": "unknown", "limit": "1000"}
     with store_of(config) as store:
         while True:
             query = Query.read(asked, filters=FILTERS, states=_states(), prefix="", now=now_us())
@@ -206,7 +204,7 @@ def _decide(
     config: Config, url: str | None, token: str | None, key: str, action: str, body: dict[str, Any], as_json: bool
 ) -> None:
     """Order it at the server, and say how the draft stands afterwards."""
-    draft = order(url or config.company.public_url, token, f"drafts/{quote(key, safe='')}/{action}", body)
+    draft = order(url or config.company.public_url, token, address("drafts", key, action), body)
     if as_json:
         document(draft)
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration, import_seats, store_of
-from seamline_webhooks.cli.output import WANTING, document, fail, json_text, line, note, plain, table
+from seamline_webhooks.cli.output import WANTING, document, fail, note, plain, shown, table
 
 if TYPE_CHECKING:
     from seamline_workers.store.reading.query import Query
@@ -31,7 +31,7 @@ CursorOption = Annotated[str | None, typer.Option("--cursor", help="`next` of th
 
 
 @dataclass(frozen=True)
-class Shown:
+class Listed:
     """How a list is read and printed. ``fixed`` are filters that always hold; ``filters`` those that it knows."""
 
     noun: str
@@ -104,7 +104,7 @@ def _entry(store: Store, key: str, _prefix: str) -> Any:
 
 
 _HANDOFF_COLUMNS = ("id", "type", "seat", "as", "account", "state", "attempts", "due_at", "reason")
-DELIVERIES = Shown(
+DELIVERIES = Listed(
     "delivery",
     ("id", "source", "state", "received_at", "key", "size", "duplicates", "reason"),
     _deliveries,
@@ -112,18 +112,18 @@ DELIVERIES = Shown(
     _delivery_states,
     {},
 )
-EVENTS = Shown(
+EVENTS = Listed(
     "event", ("sequence", "time", "type", "subject", "source", "trust", "id"), _events, _event, _handoff_states, {}
 )
-HANDOFFS = Shown("handoff", _HANDOFF_COLUMNS, _handoffs, _handoff, _handoff_states, {})
-DEAD = Shown("dead handoff", _HANDOFF_COLUMNS, _handoffs, _handoff, _handoff_states, {"state": "dead"})
-RECORD = Shown(
+HANDOFFS = Listed("handoff", _HANDOFF_COLUMNS, _handoffs, _handoff, _handoff_states, {})
+DEAD = Listed("dead handoff", _HANDOFF_COLUMNS, _handoffs, _handoff, _handoff_states, {"state": "dead"})
+RECORD = Listed(
     "recorded entry", ("seq", "at", "by", "action", "subject", "decision", "map_row", "cause"), _record, _entry,
     lambda: (), {},
 )  # fmt: skip
 
 
-def make(shown: Shown, text: str) -> typer.Typer:
+def make(listed: Listed, text: str) -> typer.Typer:
     """The commands ``list`` and ``show`` of a noun."""
     app = typer.Typer(help=text, no_args_is_help=True)
 
@@ -145,20 +145,19 @@ def make(shown: Shown, text: str) -> typer.Typer:
         from seamline_workers.store.store import now_us
 
         found = configuration(config)
-        given = {
-            "source": source, "type": type, "account": account, "seat": seat, "state": state, "since": since,
-            "until": until, "limit": str(limit), "cursor": cursor,
-        }  # fmt: skip
-        words = {name: word for name, word in given.items() if word is not None} | dict(shown.fixed)
+        asked = words(
+            source=source, type=type, account=account, seat=seat, state=state, since=since, until=until,
+            limit=str(limit), cursor=cursor,
+        ) | dict(listed.fixed)  # fmt: skip
         prefix = found.company.event_prefix
-        query = Query.read(words, filters=shown.filters, states=shown.states(), prefix=prefix, now=now_us())
+        query = Query.read(asked, filters=listed.filters, states=listed.states(), prefix=prefix, now=now_us())
         with store_of(found) as store:
-            _with_types(found, shown)
-            page = shown.read(store, query, prefix)
+            _with_types(found, listed)
+            page = listed.read(store, query, prefix)
         if json:
             document(page)
             return
-        table(shown.columns, ([_cell(item, column) for column in shown.columns] for item in page["items"]))
+        table(listed.columns, ([_cell(item, column) for column in listed.columns] for item in page["items"]))
         if page["next"]:
             note(f"there are more: --cursor {page['next']}")
 
@@ -168,14 +167,11 @@ def make(shown: Shown, text: str) -> typer.Typer:
         """Show one of them, whole."""
         found = configuration(config)
         with store_of(found) as store:
-            _with_types(found, shown)
-            thing = shown.one(store, key, found.company.event_prefix)
-        if thing is None or any(thing.get(name) != value for name, value in shown.fixed.items()):
-            fail(WANTING, f"there is no {shown.noun} {plain(key)}")
-        if json:
-            document(thing)
-        else:
-            whole(thing)
+            _with_types(found, listed)
+            thing = listed.one(store, key, found.company.event_prefix)
+        if thing is None or any(thing.get(name) != value for name, value in listed.fixed.items()):
+            fail(WANTING, f"there is no {listed.noun} {plain(key)}")
+        shown(thing, json)
 
     app.command("list")(every)
     app.command("show")(one)
@@ -188,18 +184,13 @@ def _cell(item: Mapping[str, Any], column: str) -> Any:
     return item.get(column)
 
 
-def whole(thing: Mapping[str, Any]) -> None:
-    """Print one thing for people, a field a line; a text of several lines, such as a draft's, as it is read."""
-    width = max(map(len, thing))
-    for name, value in thing.items():
-        parts = value.replace("\r\n", "\n").split("\n") if isinstance(value, str) else [value]
-        for n, part in enumerate(parts):
-            text = json_text(part) if isinstance(part, (dict, list)) else plain(part)
-            line(f"{'' if n else name:<{width}}  {text}")
+def words(**given: str | None) -> dict[str, str]:
+    """What was said of a list's parameters; what was left out is not there."""
+    return {name: word for name, word in given.items() if word is not None}
 
 
-def _with_types(config: Any, shown: Shown) -> None:
-    if shown in (EVENTS, RECORD):
+def _with_types(config: Any, listed: Listed) -> None:
+    if listed in (EVENTS, RECORD):
         import_seats(config)
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json as jsons
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 import typer
 
 from seamline.errors import ConfigError
-from seamline_webhooks.cli.output import NOT_REACHABLE, WANTING, WRONG_USE, fail, plain
+from seamline_webhooks.cli.company import configuration
+from seamline_webhooks.cli.output import NOT_REACHABLE, WANTING, WRONG_USE, fail, plain, shown
 
 #: Longest wait for the answer, in seconds.
 PATIENCE_S = 15
@@ -31,6 +33,18 @@ class _Nowhere(HTTPRedirectHandler):
 
     def redirect_request(self, *_: Any) -> None:
         return None
+
+
+def ordered(
+    path: str, body: Mapping[str, Any] | None, url: str | None, token: str | None, config: Path | None, as_json: bool
+) -> None:
+    """Give an order, as the human behind the token, at ``url`` or the configured address; print how things stand."""
+    shown(order(url or configuration(config).company.public_url, token, path, body), as_json)
+
+
+def address(*parts: str) -> str:
+    """A path behind ``/api/v1/``; each part is one step of it, whatever it holds."""
+    return "/".join(quote(part, safe="") for part in parts)
 
 
 def order(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import typer
@@ -72,6 +72,24 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     # Elsewhere than on a terminal nothing is cut: width is what the widest row needs.
     console = Console(width=None if sys.stdout.isatty() else 400, highlight=False, soft_wrap=False)
     console.print(shown)
+
+
+def whole(thing: Mapping[str, Any]) -> None:
+    """Print one thing for people, a field a line; a text of several lines, such as a draft's, as it is read."""
+    width = max(map(len, thing))
+    for name, value in thing.items():
+        parts = value.replace("\r\n", "\n").split("\n") if isinstance(value, str) else [value]
+        for n, part in enumerate(parts):
+            text = json_text(part) if isinstance(part, (dict, list)) else plain(part)
+            line(f"{'' if n else name:<{width}}  {text}")
+
+
+def shown(thing: Mapping[str, Any], as_json: bool) -> None:
+    """Print one thing: for a program, or for people."""
+    if as_json:
+        document(thing)
+    else:
+        whole(thing)
 
 
 def plain(cell: Any) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
 
 import typer
 
-from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration
-from seamline_webhooks.cli.lists import Shown, make, whole
-from seamline_webhooks.cli.order import TokenOption, UrlOption, order
-from seamline_webhooks.cli.output import document
+from seamline_webhooks.cli.company import ConfigOption, JsonOption
+from seamline_webhooks.cli.lists import Listed, make
+from seamline_webhooks.cli.order import TokenOption, UrlOption, address, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +58,7 @@ def _flag_states() -> Sequence[str]:
 
 
 tasks = make(
-    Shown(
+    Listed(
         "task",
         ("id", "kind", "state", "seat", "assignee", "title", "due_at"),
         _list_tasks,
@@ -72,7 +70,7 @@ tasks = make(
     "The humans' queue.",
 )
 flags = make(
-    Shown(
+    Listed(
         "flag",
         ("id", "seat", "name", "severity", "state", "count", "text"),
         _list_flags,
@@ -94,8 +92,7 @@ def done(
     json: JsonOption = False,
 ) -> None:
     """Mark a task as done, as the human behind the token."""
-    base = url or configuration(config).company.public_url
-    _show(order(base, token, f"tasks/{quote(key, safe='')}/done"), json)
+    ordered(address("tasks", key, "done"), None, url, token, config, json)
 
 
 @flags.command()
@@ -108,12 +105,4 @@ def clear(
     json: JsonOption = False,
 ) -> None:
     """Clear a flag, with a reason; one that stands for a risk clears the risk."""
-    base = url or configuration(config).company.public_url
-    _show(order(base, token, f"flags/{quote(key, safe='')}/clear", {"reason": reason}), json)
-
-
-def _show(thing: Any, json: bool) -> None:
-    if json:
-        document(thing)
-    else:
-        whole(thing)
+    ordered(address("flags", key, "clear"), {"reason": reason}, url, token, config, json)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
-
 import typer
 
 from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration, store_of
 from seamline_webhooks.cli.lists import RECORD, make
-from seamline_webhooks.cli.output import WANTING, document, line, note
+from seamline_webhooks.cli.output import WANTING, document, line
+from seamline_webhooks.cli.progress import Progress
 
 app = make(RECORD, "What was coordinated and decided, chained by hashes.")
 
@@ -19,9 +17,9 @@ def verify(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Follow the chain of hashes from its beginning to its end; exit 1 where an entry is changed or missing."""
     from seamline_workers.store import record
 
-    bar = nullcontext(_silent) if json else _progress()
-    with store_of(configuration(config)) as store, store.read() as connection, bar as told:
-        found = record.verify(connection, told=told)
+    progress = Progress("verifying", every=100_000, quiet=json)
+    with store_of(configuration(config)) as store, store.read() as connection, progress:
+        found = record.verify(connection, told=progress.tell)
     if json:
         document({"ok": found.ok, "entries": found.entries, "first_bad": found.first_bad})
     elif found.ok:
@@ -30,38 +28,3 @@ def verify(config: ConfigOption = None, json: JsonOption = False) -> None:
         line(f"entry {found.first_bad} is not as it was written, or is missing; {found.entries} before it are good")
     if not found.ok:
         raise typer.Exit(WANTING)
-
-
-def _silent(_done: int, _of: int) -> None:
-    """Say nothing."""
-
-
-class _progress:
-    """A bar on a terminal; elsewhere a line every so many entries."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        console = Console(stderr=True)
-        self._said = 0
-        self._bar = None
-        if console.is_terminal:
-            self._bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console)
-            self._task = self._bar.add_task("verifying", total=None)
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        if self._bar is not None:
-            self._bar.start()
-        return self._tell
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def _tell(self, done: int, of: int) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, completed=done, total=of)
-        elif done - self._said >= 100_000:
-            self._said = done
-            note(f"{done} of {of}")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,9 +16,10 @@ from seamline_webhooks.cli.lists import (
     StateOption,
     TypeOption,
     UntilOption,
-    whole,
+    words,
 )
-from seamline_webhooks.cli.output import WANTING, document, fail, line, note
+from seamline_webhooks.cli.output import WANTING, document, fail, line, shown
+from seamline_webhooks.cli.progress import Progress
 
 if TYPE_CHECKING:
     from seamline_workers.store.reading.replays import Selector
@@ -53,11 +52,7 @@ def replay(
     from seamline_workers.store.store import now_us
 
     found = configuration(config)
-    given = {
-        "source": source, "type": type, "account": account, "seat": seat, "state": state, "since": since,
-        "until": until,
-    }  # fmt: skip
-    filters = {name: word for name, word in given.items() if word is not None}
+    filters = words(source=source, type=type, account=account, seat=seat, state=state, since=since, until=until)
     with store_of(found) as store:
         if "." in what:
             _one(store, what, filters, dry_run, json)
@@ -69,7 +64,7 @@ def replay(
             return
         planned = _plan(store, selector, per_second)
         ended = _follow(store, planned, quiet=json) if wait else planned
-    document(ended) if json else whole(ended)
+    shown(ended, json)
     if ended["state"] == "failed":
         raise typer.Exit(WANTING)
 
@@ -97,80 +92,46 @@ def _one(store: Store, key: str, filters: dict[str, str], dry_run: bool, json: b
         counted = {"total": 1, "by": {handoff["type"]: 1}, "diff": []}
         document(counted) if json else _counts(counted)
         return
-    document(handoff) if json else whole(dict(handoff))
+    shown(dict(handoff), json)
 
 
 def _plan(store: Store, selector: Selector, per_second: int) -> dict[str, Any]:
     from seamline_workers.desk.replay import plan_replay
-    from seamline_workers.store.reading.replays import show_replay
     from seamline_workers.store.store import now_us
 
     with store.begin() as connection:
         ref = plan_replay(connection, selector, by=whoami(), now=now_us(), per_second=per_second)
-    shown = show_replay(store, ref.split("/", 1)[1])
-    assert shown is not None
-    return dict(shown)
+    return _standing(store, ref.split("/", 1)[1])
 
 
 def _follow(store: Store, planned: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
     """Wait for a replay's end, with a progress bar on a terminal and plain lines elsewhere; Ctrl-C calls it off."""
     from seamline_workers.desk.replay import cancel_replay
     from seamline_workers.refusal import Conflict
-    from seamline_workers.store.reading.replays import show_replay
 
-    with nullcontext(_silent) if quiet else _progress(planned["total"]) as told:
+    with Progress("replaying", total=planned["total"], quiet=quiet) as progress:
         try:
             while planned["state"] in ("planned", "running"):
                 time.sleep(LOOK_S)
-                shown = show_replay(store, planned["id"])
-                assert shown is not None
-                planned = dict(shown)
-                told(planned)
+                planned = _standing(store, planned["id"])
+                progress.tell(planned["done"], planned["total"], planned["state"])
         except KeyboardInterrupt:
             try:
                 with store.begin() as connection:
                     cancel_replay(connection, planned["id"])
             except Conflict:
                 pass
-            shown = show_replay(store, planned["id"])
-            assert shown is not None
-            planned = dict(shown)
+            planned = _standing(store, planned["id"])
     return planned
 
 
-def _silent(_replay: dict[str, Any]) -> None:
-    """Say nothing."""
+def _standing(store: Store, key: str) -> dict[str, Any]:
+    """How a replay stands that was planned."""
+    from seamline_workers.store.reading.replays import show_replay
 
-
-class _progress:
-    """A bar on a terminal; elsewhere a line whenever it got further."""
-
-    def __init__(self, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        console = Console(stderr=True)
-        self._last = -1
-        self._bar = None
-        if console.is_terminal:
-            self._bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console)
-            self._task = self._bar.add_task("replaying", total=total)
-
-    def __enter__(self) -> Callable[[dict[str, Any]], None]:
-        if self._bar is not None:
-            self._bar.start()
-        return self._tell
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def _tell(self, replay: dict[str, Any]) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, completed=replay["done"], description=replay["state"])
-        elif replay["done"] != self._last:
-            self._last = replay["done"]
-            note(f"{replay['state']}: {replay['done']} of {replay['total']}")
+    found = show_replay(store, key)
+    assert found is not None
+    return dict(found)
 
 
 def _counts(counted: dict[str, Any]) -> None:

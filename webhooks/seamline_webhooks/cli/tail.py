@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seamline_webhooks.cli.company import ConfigOption, configuration, import_seats, store_of
-from seamline_webhooks.cli.lists import AccountOption, SourceOption, TypeOption
+from seamline_webhooks.cli.lists import AccountOption, SourceOption, TypeOption, words
 from seamline_webhooks.cli.output import line, note, plain, record
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ def tail(
 
     found = configuration(config)
     prefix = found.company.event_prefix
-    given = {"source": source, "type": type, "account": account}
-    words = {name: word for name, word in given.items() if word is not None} | {"limit": "500"}
-    query = Query.read(words, prefix=prefix, now=now_us())
+    query = Query.read(words(source=source, type=type, account=account, limit="500"), prefix=prefix, now=now_us())
     with store_of(found) as store:
         import_seats(found)
         after = head(store) if since is None else since

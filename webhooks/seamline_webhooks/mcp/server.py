@@ -13,6 +13,8 @@ from seamline.errors import ConfigError, SeamlineError
 from seamline.events.base import Stage
 from seamline.mapping import Facing
 from seamline_webhooks.mcp.view import Approvals, Lines, MapView, SeatView, View
+from seamline_workers.log import log
+from seamline_workers.store.store import fault
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -59,7 +61,7 @@ def _tools(view: View) -> list[Callable[..., Any]]:
     def get_org_chart(facing: Facing | None = None, kind: Kind | None = None) -> Chart:
         """Every seat, agent or human, with role and accountabilities, on which side of the seam it is, and to whom it
         reports. Each seat is customer_facing or internal_operations, exactly once."""
-        return view.chart(facing, kind)
+        return _told(lambda: view.chart(facing, kind))
 
     def get_seat(id: str) -> SeatView:
         """One seat: where it runs, which gates its texts pass, which gates it opens, and what waits for it."""
@@ -67,11 +69,11 @@ def _tools(view: View) -> list[Callable[..., Any]]:
 
     def get_seam() -> Seam:
         """Exactly where the seam is: the seats on either side, and each way across with its gate and its approver."""
-        return view.seam()
+        return _told(view.seam)
 
     def get_boundary_map(stage: Stage | None = None) -> MapView:
         """The boundary map: where agents run, where humans gate, and what happens at the seam; whole, or of a stage."""
-        return view.map(stage)
+        return _told(lambda: view.map(stage))
 
     def account_timeline(key: str, limit: Limit = 100, cursor: str | None = None) -> Lines:
         """What happened with a customer, oldest first; key is an id, e-mail, phone, domain or provider:kind:id."""
@@ -111,3 +113,6 @@ def _told(look: Callable[[], T]) -> T:
         return look()
     except SeamlineError as error:
         raise ToolError(str(error)) from None
+    except Exception as error:  # its text would reach the client, with statements and values of the store
+        log.error("mcp tool failed", **fault(error))
+        raise ToolError("this could not be looked up; the server's log says why") from None

@@ -20,12 +20,10 @@ from seamline_workers.company.config import Config
 from seamline_workers.company.process import Process
 from seamline_workers.outbound.boundary_reading import list_versions, map_now
 from seamline_workers.store.desk_schema import drafts
+from seamline_workers.store.drafts import OPEN
 from seamline_workers.store.reading import record, seats, timeline
 from seamline_workers.store.reading.query import Query
 from seamline_workers.store.store import Store, now_us
-
-#: States of drafts that a human is still to decide about.
-OPEN = ("incomplete", "pending", "snoozed")
 
 
 class Unknown(SeamlineError):

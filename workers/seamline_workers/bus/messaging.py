@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from sqlalchemy import Connection
 from seamline.boundary import Roster
 from seamline.context import Task
 from seamline.effect import Message
+from seamline.envelope import LONGEST_WORD
 from seamline.events import MessageAnswered, MessageDeadLettered, MessageDelivered
 from seamline.events.base import event_id
 from seamline_workers.bus import replying
@@ -172,13 +174,20 @@ def _prepared(connection: Connection, row: EffectRow, locked: Locked) -> Prepare
     return Prepared(
         message,
         row.account_id,
-        f"{row.cause}/{row.seat}/{message.to}/{message.key}" if follows is None else follows.conversation,
+        _begun(row, message) if follows is None else follows.conversation,
         exchange,
         "escalated" if exchange > MOST_EXCHANGES else "delivered",
         asked.correlation,
         asked.hops,
         answers,
     )
+
+
+def _begun(row: EffectRow, message: Message) -> str:
+    """The name of a conversation that begins; of a key that no envelope could hold, its digest."""
+    begun = f"{row.cause}/{row.seat}/{message.to}"
+    name = f"{begun}/{message.key}"
+    return name if len(name) <= LONGEST_WORD else f"{begun}/sha256 {sha256(message.key.encode()).hexdigest()}"
 
 
 def _followed(connection: Connection, id: str, row: EffectRow, locked: Locked, *, explicit: bool) -> Known | None:

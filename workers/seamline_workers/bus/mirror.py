@@ -114,7 +114,7 @@ class Mirror:
             if row.action == MessageDelivered.event_type and row.content is not None:
                 told = json.loads(row.content)
                 if told["to_seat"] in inboxes:
-                    inboxes[told["to_seat"]].put(_envelope(row, told))
+                    _put(inboxes[told["to_seat"]], row, told)
         if last > after:
             written = self.folder / ".mirrored.tmp"
             written.write_text(str(last), "ascii")
@@ -137,6 +137,14 @@ class Mirror:
             for seq in done:
                 inbox.move(waiting[seq], NEW, DONE)
         inbox.prune(KEPT)
+
+
+def _put(inbox: Inbox, row: Row[Any], told: dict[str, Any]) -> None:
+    """Write a message's file. One that no envelope can hold is passed over: it stops no other."""
+    try:
+        inbox.put(_envelope(row, told))
+    except ValueError as error:
+        log.warning("message_not_mirrored", message=told["message_id"], error=type(error).__name__)
 
 
 def _envelope(row: Row[Any], told: dict[str, Any]) -> Envelope:

@@ -224,8 +224,11 @@ class Approvals(Section):
 
 
 class Alerts(Section):
+    """What colleagues are told, by a channel of the company's own. Without ``to`` all of the channel's team are."""
+
     channel: Name | None = None
-    on: tuple[Literal["dead", "quarantined", "silent", "overdue", "refused"], ...] = ()
+    to: str | None = None
+    on: tuple[Literal["dead", "quarantined", "silent", "overdue", "refused", "paused"], ...] = ()
 
 
 class Api(Section):
@@ -279,11 +282,6 @@ class Config(Section):
     @property
     def folder(self) -> Path:
         return self._path.parent
-
-    @property
-    def idle(self) -> tuple[str, ...]:
-        """Keys that are set and checked, but that nothing in this version acts on: to be said at every start."""
-        return ("alerts",) if self.alerts != Alerts() else ()
 
 
 def load_config(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:

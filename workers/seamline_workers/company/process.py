@@ -45,7 +45,7 @@ def load_process(config: Config) -> Process:
         roster = load_roster(config)
     except TwoOwners as error:
         return Process(Roster(()), (two_owners(error),), routed=False)
-    return Process(roster, tuple(lint(roster, ways_out(config))))
+    return Process(roster, tuple(lint(roster, ways_out(config), config.channels)))
 
 
 def ways_out(config: Config) -> tuple[str, ...]:

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from pydantic_core import from_json, to_json, to_jsonable_python
+from pydantic_core import from_json, to_json
 
 from seamline.boundary import Roster
 from seamline.cloudevents import NOT_DATA
 from seamline.effect import Check, Deadline, Done, Draft, Effect, Emit, Flag, Log, Message, Task
+from seamline.envelope import LONGEST_WORD
 from seamline.errors import SeamlineError
-from seamline.events import (
-    ChatSent,
-    CoachingPosted,
-    DraftDispatched,
-    EmailSent,
-    ExitCorrespondenceSent,
-    MessageDelivered,
-    OfferSent,
-    OutreachSent,
-    ProposalSent,
-    ResponseSent,
-    SummarySent,
-)
-from seamline.events.base import Event, event_id, reasons
+from seamline.events import DraftDispatched, MessageDelivered
+from seamline.events.base import Event, event_id
 from seamline.guard import Refusal
 from seamline.seat import Seat
+from seamline.sendable import unfit
 from seamline_workers.effects.audience import Ours
 from seamline_workers.store import desk_schema
 from seamline_workers.store.entry import Entry
@@ -185,6 +175,8 @@ class Asking:
         """A message with what it may follow. Raises NotAllowed where nobody is its receiver, or it answers nothing."""
         if message.to not in self._seats:
             raise NotAllowed(f"no seat is named {message.to!r}: there are {', '.join(sorted(self._seats))}")
+        if len(message.topic) > LONGEST_WORD:
+            raise NotAllowed(f"the topic of a message has at most {LONGEST_WORD} characters: say the rest in its body")
         heard = None
         if handoff.type == MessageDelivered.event_type:
             heard = str(from_json(handoff.data)["message_id"])
@@ -237,38 +229,6 @@ class Asking:
             correlation=handoff.correlation or handoff.id,
             hops=handoff.hops + 1,
         )
-
-
-#: What only a dispatch can know of the fact that it makes.
-DISPATCHED = ("message_id", "message_ref", "approval_id")
-#: The facts that a dispatch makes. It says them with a human's trust, and that human saw a text, not a fact: of any
-#: other (a signed contract, an answer of the customer) no seat makes one out of an approval.
-_SENDINGS = frozenset(
-    event.event_type
-    for event in (
-        ChatSent, CoachingPosted, EmailSent, ExitCorrespondenceSent, OfferSent, OutreachSent, ProposalSent,
-        ResponseSent, SummarySent,
-    )
-)  # fmt: skip
-
-
-def unfit(event: type[Event], fields: Mapping[str, Any], under: type[Event] | None = None) -> str | None:
-    """Why a dispatch could not make this fact of these fields; None: it could.
-
-    Fields of the step that the text is ``under`` are for the guards alone: the contract that a welcome rests on.
-    """
-    if event.nature != "fact":
-        return f"it is a {event.nature}, and a text that is sent makes a fact"
-    if event.event_type not in _SENDINGS:
-        return f"sending a text makes one of {', '.join(sorted(_SENDINGS))}"
-    guarded = set() if under is None else set(under.model_fields) - set(event.model_fields)
-    told = {name: value for name, value in to_jsonable_python(dict(fields)).items() if name not in guarded}
-    told |= {name: "x" for name in DISPATCHED if name in event.model_fields}
-    try:
-        event.model_validate(told)
-    except ValueError as error:
-        return reasons(error)
-    return None
 
 
 def _key(effect: Any) -> str:

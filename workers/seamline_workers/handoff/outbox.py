@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from seamline.context import Task
 from seamline.envelope import Envelope
 from seamline.errors import NeedsHuman, PayloadError, RetryLater
-from seamline.inbox import DEAD, NEW, Inbox
+from seamline.inbox import DEAD, NEW, Claimed, Inbox
 from seamline.remote import read_effects
 from seamline.seat import Seat
 from seamline_workers.crashpoint import reach
@@ -28,6 +28,8 @@ from seamline_workers.store.store import Store, now_us
 
 #: Seconds between looks for what a seat left in the lurch, and how long what is done is kept.
 SWEEP_S, KEPT = 30.0, timedelta(days=30)
+#: Replies that wait for their handoff which one look passes over.
+MOST_PASSED = 20
 
 _STATE = text("SELECT state FROM handoffs WHERE event_seq = :seq AND seat = :seat")
 _KEEP = text("""
@@ -63,9 +65,22 @@ class Outbox:
         return now_us() / 1e6 - self._swept > SWEEP_S and bool(self._boxes())
 
     def _one(self, seat: Seat, outbox: Inbox) -> bool:
-        claimed = outbox.claim()
-        if claimed is None:
+        """Take the oldest reply whose handoff does not run. Those that wait keep their order, and stop no other."""
+        waiting: list[Claimed] = []
+        try:
+            while len(waiting) < MOST_PASSED and (claimed := outbox.claim()) is not None:
+                held = any(one.envelope.in_reply_to == claimed.envelope.in_reply_to for one in waiting)
+                taken = None if held else self._took(seat, outbox, claimed)
+                if taken is not None:
+                    return taken
+                waiting.append(claimed)
             return False
+        finally:
+            for one in waiting:
+                one.give_back()
+
+    def _took(self, seat: Seat, outbox: Inbox, claimed: Claimed) -> bool | None:
+        """Take one reply; None: its handoff runs at this moment, and the reply waits until it has ended."""
         reach("outbox.claimed")
         try:
             seq = _judged(seat, claimed.envelope)
@@ -76,9 +91,7 @@ class Outbox:
             self._report(seat, outbox)
             return True
         except Conflict:
-            # Its handoff runs at this moment; the reply waits until it has ended.
-            claimed.give_back()
-            return False
+            return None
         reach("outbox.taken")
         return claimed.ack()
 

@@ -155,4 +155,5 @@ def _words(notice: Notice, row: Row[Any]) -> str:
     files = [one["name"] for one in json.loads(row.attachments)]
     if files:
         lines.append(f"With it go: {', '.join(files)}. Decide at the desk, where they can be read.")
-    return "\n".join(lines)
+    # What an agent wrote into one line makes no further one that looks like ours.
+    return "\n".join(" ".join(line.split()) for line in lines)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, text
 
 from seamline.context import Task
 from seamline.events.base import catalogue, event_id
-from seamline_workers.effects.asking import DISPATCHED
+from seamline.sendable import DISPATCHED
 from seamline_workers.outbound.outbound import Outbound
 from seamline_workers.store import ledger
 from seamline_workers.store.drafts import Held, change, end_reminders, say

@@ -29,8 +29,9 @@ from seamline_workers.jobs import replay
 from seamline_workers.jobs.deadlines import Deadlines
 from seamline_workers.jobs.evidence import Examiner
 from seamline_workers.jobs.job import Job
-from seamline_workers.log import log
+from seamline_workers.log import Seldom, log
 from seamline_workers.outbound import boundary
+from seamline_workers.outbound.alerting import Alerting
 from seamline_workers.outbound.dispatch import Dispatcher
 from seamline_workers.outbound.lapsing import Lapsing
 from seamline_workers.outbound.noticing import Noticing
@@ -41,7 +42,7 @@ from seamline_workers.store.lanes import Lane, LaneEnd
 from seamline_workers.store.outcome import Outcome
 from seamline_workers.store.processes import PER_LANE, TOKEN_BITS
 from seamline_workers.store.schema import DEAD, RETRYING, SOURCE_LANE
-from seamline_workers.store.store import Store, fault, now_us
+from seamline_workers.store.store import Store, fault, now_us, transient
 from seamline_workers.store.suspects import Suspect
 from seamline_workers.translation import fetch, poll
 from seamline_workers.translation.translate import BATCH, Fenced, Translator
@@ -58,6 +59,8 @@ FLUSH = 0.1
 SLOW = 0.1
 #: A lane whose last run has not returned yet is looked at again after so many microseconds.
 STUCK_US = 5_000_000
+#: Seconds that a thread rests after the store has failed it.
+STORE_PAUSE_S = 0.25
 #: Processes that died while one handoff or delivery ran alone in them, before it is dead or quarantined.
 LONELY_CRASHES = 3
 DIED_ALONE = "its process died three times while it ran alone"
@@ -153,6 +156,7 @@ class Engine:
             **self._mirror(),
             "answers": outside,
             "notice": Noticing(store, self.outbound, transport),
+            "alert": Alerting(store, self.outbound, config.alerts, transport),
             **self.dispatcher.jobs(),
         }
         if self.process.broken:
@@ -163,6 +167,7 @@ class Engine:
         self._stuck: set[tuple[str, int]] = set()
         self._stuck_lock = threading.Lock()
         self._orphans = Orphans()
+        self._store_fails = Seldom("run_failed")
         self._alone: Run | None = None
 
     def _mirror(self) -> dict[str, Job]:
@@ -223,8 +228,14 @@ class Engine:
         try:
             return self._do(run)
         except BaseException as error:
-            log.warning("run_failed", work=run.work.kind, key=run.work.key, **fault(error) | {"error": where(error)})
+            said = {"work": run.work.kind, "key": run.work.key} | fault(error) | {"error": where(error)}
             self._orphan(run.tokens, [])
+            if transient(error):
+                # A store that is away, or full, is asked again in a moment: at once would fill the log, and the disk.
+                self._store_fails.warning(**said)
+                time.sleep(STORE_PAUSE_S)
+            else:
+                log.warning("run_failed", **said)
             return False
 
     def _orphan(self, tokens: list[int], orphans: list[tuple[int, str, int]]) -> None:

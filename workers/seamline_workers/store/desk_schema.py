@@ -252,6 +252,16 @@ notices = table(
     Index("notices_due", "due", postgresql_where=text("due IS NOT NULL"), sqlite_where=text("due IS NOT NULL")),
 )
 
+#: What colleagues are told of the company's own troubles: a row for each kind. Times are the wall clock's.
+alerts = table(
+    "alerts",
+    Column("kind", Text, primary_key=True),
+    col("told", BigInteger, 0),  # how many there were when they were last told of
+    col("due", BigInteger, 0),  # when to look next
+    col("lease", BigInteger, null=True),  # of whoever looks
+    col("attempts", SmallInteger, 0),
+)
+
 # --- what is expected by when ----------------------------------------------------------------------------------------
 
 #: kind: expect (a declared expectation), due (a seat asked for it), daily, handoff (a stage that somebody must take).

@@ -26,8 +26,6 @@ from seamline_workers.store.outcome import EffectRow
 OPEN = ("incomplete", "pending", "snoozed")
 #: States in which a draft may still leave, or has just left.
 LEAVING = ("approved", "dispatching", "unknown")
-#: The event types that are messages to us: one that is newer than a draft makes it stale.
-HEARD = ("email.received", "chat.received")
 
 _MEMBERS = "(SELECT id FROM accounts WHERE id = :group OR group_id = :group)"
 
@@ -176,6 +174,7 @@ def conflicts(connection: Connection, ids: Collection[int], now: int) -> dict[in
     return found
 
 
+#: Messages to us: one that is newer than a draft makes it stale.
 _HEARD = text(f"""
 SELECT id, data FROM events WHERE account_id IN {_MEMBERS} AND seq > :as_of
 AND type IN ('email.received', 'chat.received') ORDER BY seq

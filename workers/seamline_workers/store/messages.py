@@ -10,10 +10,6 @@ from sqlalchemy import Connection, text
 from seamline.effect import Message
 from seamline_workers.store.outcome import EffectRow
 
-#: What becomes of a message. escalated: a human has it instead of the seat that it was for; dead: nobody answered in
-#: time, which one that comes late still does.
-MESSAGE_STATES = ("delivered", "answered", "escalated", "dead")
-
 
 class Known(NamedTuple):
     """A message that another one answers or follows."""

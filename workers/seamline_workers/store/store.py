@@ -126,6 +126,7 @@ def _sqlite(url: str, base: Path | None, *, durable: bool) -> Engine:
         creator=lambda: connect_sqlite(path, durable=durable),
         poolclass=QueuePool,
         pool_size=10,
+        hide_parameters=True,  # the text of an error shows no value
     )
 
     @event.listens_for(engine, "begin")
@@ -156,6 +157,7 @@ def _postgres(url: str, pool: int, *, by_key: bool) -> Engine:
         pool_pre_ping=False,
         pool_use_lifo=True,  # a connection that has just served knows the statements
         pool_recycle=1800,
+        hide_parameters=True,  # the text of an error shows no value
         connect_args={"options": options, "connect_timeout": 3, "application_name": "seamline"},
     )
 

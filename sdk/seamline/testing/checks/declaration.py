@@ -6,7 +6,7 @@ import inspect
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from seamline.adapter import Adapter
 from seamline.errors import ConfigError
@@ -23,14 +23,20 @@ _RESERVED = re.compile(r"(?:.*\.)?(?:example(?:\.(?:com|net|org|edu))?|test|inva
 def is_named_as_its_entry_point(contract: Contract) -> bool:
     adapter = contract.adapter
     demand(_NAME.fullmatch(adapter.name) is not None, f"the name {adapter.name!r} must match {_NAME.pattern}")
-    value = f"{type(adapter).__module__}:{type(adapter).__qualname__}"
+    kind = type(adapter)
     for entry in entry_points(group="seamline.adapters"):
-        ours = entry.value.replace(" ", "") == value
+        ours = _names(entry, kind)
         demand(
             not ours or entry.name == adapter.name, f"the entry point is {entry.name!r}, the adapter {adapter.name!r}"
         )
+        value = f"{kind.__module__}:{kind.__qualname__}"
         demand(ours or entry.name != adapter.name, f"the entry point {entry.name!r} names {entry.value}, not {value}")
     return True
+
+
+def _names(entry: EntryPoint, kind: type[Adapter]) -> bool:
+    """Whether an entry point names a class, from wherever its package exports it. Other packages are not loaded."""
+    return entry.module.partition(".")[0] == kind.__module__.partition(".")[0] and entry.load() is kind
 
 
 def has_a_docstring(contract: Contract) -> bool:

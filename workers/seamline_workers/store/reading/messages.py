@@ -15,6 +15,9 @@ from seamline_workers.store.reading.shapes import Message, Page
 from seamline_workers.store.store import Store
 
 FILTERS = ("account", "seat", "state", "since", "until")
+#: What becomes of a message. escalated: a human has it instead of the seat that it was for; dead: nobody answered in
+#: time, which one that comes late still does.
+STATES = ("delivered", "answered", "escalated", "dead")
 
 
 def list_messages(store: Store, query: Query, *, unmasked: bool) -> Page[Message]:

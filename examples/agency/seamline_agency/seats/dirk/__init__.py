@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seamline_agency.seats.dirk import deals, followups, offers, proposals
+from seamline_agency.seats.dirk import deals, followups, log, offers, proposals
 from seamline_agency.seats.dirk.seat import dirk
 
-__all__ = ["deals", "dirk", "followups", "offers", "proposals"]
+__all__ = ["deals", "dirk", "followups", "log", "offers", "proposals"]

@@ -84,11 +84,6 @@ async def ended(event: DeadlineFired, ctx: Context) -> None:
         ctx.emit(FollowupMissed(proposal_id=event.key, earliest=window.earliest, latest=window.latest), key=event.key)
 
 
-@dirk.on(FollowupDue)
-async def due(event: FollowupDue, ctx: Context) -> None:
-    ctx.log(f"Now is the time to follow up proposal {event.proposal_id}, until {event.latest:%Y-%m-%d %H:%M} UTC.")
-
-
 @dirk.on(FollowupMissed)
 async def missed(event: FollowupMissed, ctx: Context) -> None:
     """Show it: a prospect who looked was not spoken to in time."""

@@ -8,10 +8,7 @@ from datetime import timedelta
 from seamline import Context, Event
 from seamline.events import (
     BuyingSignalDetected,
-    ProposalAccepted,
     ProposalCommented,
-    ProposalDeclined,
-    ProposalExpired,
     ProposalSent,
     ProposalViewed,
 )
@@ -59,22 +56,6 @@ async def commented(event: ProposalCommented, ctx: Context) -> None:
     )
     _signal(event.proposal_id, "comment", [event], ctx)
     await followups.open_window(event, event.proposal_id, ctx)
-
-
-@dirk.on(ProposalAccepted)
-async def accepted(event: ProposalAccepted, ctx: Context) -> None:
-    """R28: the window closes; that is no contract, and starts nothing."""
-    ctx.log(f"Proposal {event.proposal_id} accepted. That is no contract yet.")
-
-
-@dirk.on(ProposalDeclined)
-async def declined(event: ProposalDeclined, ctx: Context) -> None:
-    ctx.log(f"Proposal {event.proposal_id} declined.")
-
-
-@dirk.on(ProposalExpired)
-async def expired(event: ProposalExpired, ctx: Context) -> None:
-    ctx.log(f"Proposal {event.proposal_id} lapsed.")
 
 
 def _signal(proposal: str, signal: str, evidence: Sequence[Event], ctx: Context) -> None:

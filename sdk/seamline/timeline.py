@@ -1,0 +1,175 @@
+"""What a handler may read of an account, never later than its own event: who it is, its events, what seats said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from pydantic_core import to_jsonable_python
+
+from seamline.company import Company
+from seamline.events.base import Event, Ref
+from seamline.events.control import MessageDelivered
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as of the event's place in the ledger. ``facts`` counts what is known, by event type.
+
+    ``refs``: the ids that providers have for it and for its contacts. ``risks``: open ones, with their severity.
+    """
+
+    id: str
+    name: str | None
+    stage: str | None
+    overlays: tuple[str, ...]
+    provisional: bool
+    manager: str | None
+    contacts: tuple[dict[str, Any], ...] = ()
+    facts: dict[str, int] = field(default_factory=dict)
+    refs: tuple[Ref, ...] = ()
+    risks: dict[str, str] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    """What the engine reads for a handler: never later than the handler's own event."""
+
+    def account(self) -> Account: ...
+
+    def events(
+        self, event_type: str, where: dict[str, Any], limit: int | None, since: datetime | None = None
+    ) -> list[Event]: ...
+
+    def count(self, event_type: str, where: dict[str, Any]) -> int: ...
+
+    def company(self) -> Company | None:
+        """The whole company; None: this handler was asked about one account."""
+        ...
+
+
+def _stored(event: type[Event], where: dict[str, Any]) -> dict[str, Any]:
+    """Values as the ledger holds them, without what is as by default. Raises TypeError for a field that it lacks."""
+    stored = {}
+    for name, value in where.items():
+        field = event.model_fields.get(name)
+        if field is None:
+            raise TypeError(f"{event.__name__} has no field {name!r}; there are: {', '.join(event.model_fields)}")
+        default = field.get_default(call_default_factory=True, validated_data={})
+        stored[name] = None if value == default else to_jsonable_python(value)
+    return stored
+
+
+class SyncTimeline:
+    """The account's events up to and with this one."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def count(self, event: type[Event], **where: Any) -> int:
+        """How many events of a type there are, with these values in their data."""
+        return self._reader.count(event.event_type, _stored(event, where))
+
+    def last(self, event: type[E], **where: Any) -> E | None:
+        found = self._reader.events(event.event_type, _stored(event, where), 1)
+        return found[0] if found else None  # type: ignore[return-value]
+
+    def all(self, event: type[E], **where: Any) -> list[E]:
+        """Newest first."""
+        return self._reader.events(event.event_type, _stored(event, where), None)  # type: ignore[return-value]
+
+    def since(self, moment: datetime, event: type[E], **where: Any) -> list[E]:
+        """Newest first, those that happened then or later: a long history need not be read to its beginning."""
+        stored = _stored(event, where)
+        return self._reader.events(event.event_type, stored, None, moment)  # type: ignore[return-value]
+
+
+class Timeline:
+    """The account's events up to and with this one, for ``async def`` handlers."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._sync = SyncTimeline(reader)
+
+    async def count(self, event: type[Event], **where: Any) -> int:
+        """How many events of a type there are, with these values in their data."""
+        return self._sync.count(event, **where)
+
+    async def last(self, event: type[E], **where: Any) -> E | None:
+        return self._sync.last(event, **where)
+
+    async def all(self, event: type[E], **where: Any) -> list[E]:
+        """Newest first."""
+        return self._sync.all(event, **where)
+
+    async def since(self, moment: datetime, event: type[E], **where: Any) -> list[E]:
+        """Newest first, those that happened then or later."""
+        return self._sync.since(moment, event, **where)
+
+
+class SyncFacts:
+    """What is known of the account."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def known(self, event: type[Event]) -> bool:
+        return self._reader.account().facts.get(event.event_type, 0) > 0
+
+
+class Facts:
+    """What is known of the account, for ``async def`` handlers."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._sync = SyncFacts(reader)
+
+    async def known(self, event: type[Event]) -> bool:
+        return self._sync.known(event)
+
+
+class SyncMessages:
+    """What other seats have told this one about the account, up to this event."""
+
+    def __init__(self, reader: Reader, seat: str) -> None:
+        self._timeline = SyncTimeline(reader)
+        self._seat = seat
+
+    def all(self, topic: str | None = None, *, from_seat: str | None = None) -> list[MessageDelivered]:
+        """Newest first; those of a topic, of a seat, or all."""
+        told: dict[str, Any] = {"to_seat": self._seat}
+        if topic is not None:
+            told["topic"] = topic
+        if from_seat is not None:
+            told["from_seat"] = from_seat
+        return self._timeline.all(MessageDelivered, **told)
+
+    def last(self, topic: str | None = None, *, from_seat: str | None = None) -> MessageDelivered | None:
+        found = self.all(topic, from_seat=from_seat)
+        return found[0] if found else None
+
+
+class Messages:
+    """What other seats have told this one about the account, for ``async def`` handlers."""
+
+    def __init__(self, reader: Reader, seat: str) -> None:
+        self._sync = SyncMessages(reader, seat)
+
+    async def all(self, topic: str | None = None, *, from_seat: str | None = None) -> list[MessageDelivered]:
+        """Newest first; those of a topic, of a seat, or all."""
+        return self._sync.all(topic, from_seat=from_seat)
+
+    async def last(self, topic: str | None = None, *, from_seat: str | None = None) -> MessageDelivered | None:
+        return self._sync.last(topic, from_seat=from_seat)
+
+
+__all__ = [
+    "Account",
+    "Facts",
+    "Messages",
+    "Reader",
+    "SyncFacts",
+    "SyncMessages",
+    "SyncTimeline",
+    "Timeline",
+]
