@@ -116,6 +116,7 @@ def load(store: Store, config: Path, workload: Workload) -> int:
         for table, rows in filling.people():
             _write(connection, table, rows)
         connection.execute(text("UPDATE ledger_head SET seq = :seq"), {"seq": done})
+        _write(connection, schema.seats, [{"name": seat, "last": done} for seat in ("dash", "pepper")])
         for index in _LATER:
             index.create(connection)
         if store.postgres:
@@ -136,7 +137,6 @@ class _Person:
     created_at: int
     words: Mapping[str, str]
     projection: Projection = field(default_factory=Projection)
-    last: int = 0
 
 
 class _Filling:
@@ -163,7 +163,6 @@ class _Filling:
             body, at = (self._body % words).encode(), at_ms * 1_000
             identity = event_id(source.stable, LEAD, message_id)
             person.projection = fold(person.projection, LEAD, {}, at, identity.hex, source.trust)
-            person.last = seq
             common = {"source_id": source.id, "received_at": at + ARRIVAL, "trust": source.trust}
             deliveries.append(
                 {
@@ -200,7 +199,7 @@ class _Filling:
         return deliveries, events
 
     def people(self) -> Iterator[tuple[Table, Sequence[Row]]]:
-        """The rows of whom the leads are about, and of their lanes."""
+        """The rows of whom the leads are about."""
         everybody = self._people.values()
         yield schema.accounts, [_account(person) for person in everybody]
         yield schema.contacts, [_contact(person) for person in everybody]
@@ -210,14 +209,6 @@ class _Filling:
             [
                 {"kind": kind, "value": value, "account_id": person, "contact_id": person if own else None}
                 for (kind, value), person, own in keys
-            ],
-        )
-        yield (
-            schema.lanes,
-            [
-                {"kind": schema.SEAT_LANE, "key": p.id, "seat": seat, "done": p.last, "last": p.last}
-                for p in everybody
-                for seat in ("dash", "pepper")
             ],
         )
 

@@ -42,7 +42,6 @@ _MOVED: Mapping[Table, Mapping[str, str]] = {
     schema.identities: {"account_id": "accounts", "contact_id": "contacts"},
     schema.events: {"seq": "events", "account_id": "accounts", "delivery_id": "deliveries"},
     schema.handoffs: {"event_seq": "events", "account_id": "accounts"},
-    schema.lanes: {"key": "accounts", "done": "events", "last": "events"},
     desk_schema.flags: {"id": "flags", "account_id": "accounts"},
     desk_schema.effects: {"event_seq": "events"},
 }
@@ -148,6 +147,7 @@ def fill(store: Store, wanted: int) -> int:
                     connection.execute(text(_copy(table, copies, sizes, store.postgres)))
         with store.begin() as connection:
             connection.execute(text("UPDATE ledger_head SET seq = seq * :n"), {"n": copies + 1})
+            connection.execute(text("UPDATE seats SET last = last * :n"), {"n": copies + 1})
             if store.postgres:
                 move_sequences(connection)
         settle(store)
@@ -171,11 +171,9 @@ def _copy(table: Table, n: int, sizes: Mapping[str, int], postgres: bool) -> str
         f"{name} + {n * sizes[moved[name]]}" if name in moved else others.get((table, name), name) for name in columns
     ]
     first, size = next(iter(moved.items()))
-    kind = f" AND kind = {schema.SEAT_LANE}" if table is schema.lanes else ""
     names = ", ".join(columns)
     return (
-        f"INSERT INTO {table.name} ({names}) SELECT {', '.join(given)} FROM {table.name}"
-        f" WHERE {first} <= {sizes[size]}{kind}"
+        f"INSERT INTO {table.name} ({names}) SELECT {', '.join(given)} FROM {table.name} WHERE {first} <= {sizes[size]}"
     )
 
 

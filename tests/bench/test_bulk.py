@@ -14,7 +14,6 @@ from benchmarks.contestant import Site
 from benchmarks.growth import send
 from benchmarks.workload import Workload
 from seamline_workers.store.columns import metadata
-from seamline_workers.store.schema import SEAT_LANE
 from seamline_workers.store.store import Store, now_us, open_store
 
 ACCOUNTS, EACH = 1_000, 3
@@ -33,7 +32,7 @@ NUMBERED = {
     "event": "SELECT seq, data FROM events",
     "flag": "SELECT id, seat || name || key FROM flags",
 }
-#: The columns that hold such numbers; a lane's key is that of an account where the lane is a seat's.
+#: The columns that hold such numbers.
 NUMBERS = {
     "deliveries": {"id": "delivery"},
     "items": {"delivery_id": "delivery"},
@@ -42,7 +41,7 @@ NUMBERS = {
     "identities": {"account_id": "account", "contact_id": "contact"},
     "events": {"seq": "event", "delivery_id": "delivery", "account_id": "account"},
     "handoffs": {"event_seq": "event", "account_id": "account"},
-    "lanes": {"key": "account", "done": "event", "last": "event"},
+    "seats": {"last": "event"},
     "flags": {"id": "flag", "account_id": "account"},
     "effects": {"event_seq": "event", "ref": "flag"},
 }
@@ -62,7 +61,7 @@ def contents(store: Store) -> dict[str, list[str]]:
 
 
 def _plain(table: str, row: Mapping[str, Any], words: Mapping[str, Mapping[str, str]]) -> str:
-    numbers = NUMBERS.get(table, {}) if row.get("kind") == SEAT_LANE or table != "lanes" else {}
+    numbers = NUMBERS.get(table, {})
     found = {name: bytes(value) if isinstance(value, memoryview) else value for name, value in row.items()}
     found |= {name: words[what][str(row[name])] for name, what in numbers.items() if row[name] is not None}
     return repr({name: value for name, value in found.items() if name not in CLOCK})
@@ -105,7 +104,8 @@ def test_a_store_filled_in_bulk_holds_what_the_engine_would_have_written(
         "sources": 1,
         "ledger_head": 1,
         "tallies": 1,
-        "lanes": 2 * ACCOUNTS + 1,
+        "lanes": 1,
+        "seats": 2,
         **dict.fromkeys(("accounts", "contacts"), ACCOUNTS),
         "identities": 3 * ACCOUNTS,
         **dict.fromkeys(("deliveries", "items", "events"), workload.count),

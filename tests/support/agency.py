@@ -24,7 +24,7 @@ from seamline_workers.company.config import load_config
 from seamline_workers.handoff.run import Run, Work
 from seamline_workers.handoffs import replay_handoff
 from seamline_workers.running.engine import Engine
-from seamline_workers.store import lanes
+from seamline_workers.store import lanes, source_lanes
 from seamline_workers.store.intake import open_intake
 from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.schema import HANDOFF_STATES
@@ -138,7 +138,7 @@ class Agency:
 
     def _ready(self) -> list[Work]:
         with self.store.read() as connection:
-            found = [Work("source", str(key)) for key in lanes.ready_sources(connection)]
+            found = [Work("source", str(key)) for key in source_lanes.ready_sources(connection)]
             found += [Work("fetch", "")] if lanes.fetches_due(connection, now_us()) else []
             found += [Work("seat", seat) for seat in lanes.ready_seats(connection, sorted(self.engine.seats))]
         return found

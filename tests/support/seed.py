@@ -109,6 +109,10 @@ class Seed:
         row = {"done": 0, "last": self.seq}
         self.put(schema.lanes, kind=schema.SEAT_LANE, key=account, seat=seat, **row | values)
 
+    def handed(self, seat: str) -> None:
+        """Say that a seat was handed the newest event."""
+        self.put(schema.seats, name=seat, last=self.seq)
+
     def effect(self, seq: int, seat: str, kind: int, key: str = "0", **values: Any) -> None:
         self.put(desk_schema.effects, event_seq=seq, seat=seat, kind=kind, key=key, **{"at": self.tick()} | values)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from seamline_workers.store import lanes, linking, processes
+from seamline_workers.store import lanes, linking, processes, suspects
 from seamline_workers.store.lanes import Lane
 from seamline_workers.store.processes import TOKEN_BITS
 from seamline_workers.store.schema import CANCELLED, RETRYING
@@ -55,7 +55,7 @@ def take(store: Store, token: int) -> list[int]:
 
 def take_suspect(store: Store, token: int) -> Lane | None:
     with store.begin() as connection:
-        suspect = lanes.lease_suspect(connection, token)
+        suspect = suspects.lease_suspect(connection, token)
         return suspect and lanes.read_lane(connection, suspect.key, suspect.seat, token, suspect.start, 1)
 
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import text
 
 from seamline_workers.handoffs import again
-from seamline_workers.store import lanes, ledger, linking, processes
+from seamline_workers.store import lanes, ledger, linking, processes, source_lanes, suspects
 from seamline_workers.store.lanes import Lane
 from seamline_workers.store.outcome import UNTIL_DUE, Outcome
 from seamline_workers.store.processes import TOKEN_BITS
@@ -246,7 +246,7 @@ class LaneMachine(RuleBasedStateMachine):
     def look_at_a_suspect(self, worker: str) -> None:
         token = self.token(worker)
         with self.store.begin() as connection:
-            suspect = lanes.lease_suspect(connection, token)
+            suspect = suspects.lease_suspect(connection, token)
         if suspect is None:
             return
         with self.store.read() as connection:
@@ -367,6 +367,49 @@ def test_what_is_put_back_in_the_middle_of_a_running_lane_is_not_passed_over(sto
     assert third not in [h.event_seq for h in after.handoffs]
 
 
+def test_there_is_a_lane_only_while_there_is_work(store: Store) -> None:
+    clear(store, [1, 2])
+    one = enter(store, "one") << TOKEN_BITS
+    add(store, 1, SEATS, 2), add(store, 2, ["dirk"])
+    for n, seat in enumerate(SEATS):
+        for lane in lease(store, seat, one + n + 1, per_lane=1):
+            finish(store, lane, done(lane))
+    assert keys(store) == [(1, "dirk"), (1, "pepper")]
+    (parked,) = lease(store, "dirk", one + 3)
+    finish(store, parked, [done(parked)[0]._replace(state=PARKED, awaits=FACT)])
+    assert keys(store) == [(1, "pepper")]
+    (cancelled,) = lease(store, "pepper", one + 4)
+    with store.begin() as connection:
+        connection.execute(text("UPDATE handoffs SET state = 6 WHERE state = 0"))
+        lanes.settle(connection, cancelled)
+    assert keys(store) == []
+
+
+def keys(store: Store) -> list[tuple[int, str]]:
+    with store.read() as connection:
+        return [(key, seat) for key, seat in connection.execute(text("SELECT key, seat FROM lanes ORDER BY 1, 2"))]
+
+
+def test_what_is_parked_goes_along_with_a_link_and_back_although_it_has_no_lane(store: Store) -> None:
+    clear(store, [1, 2])
+    one = enter(store, "one") << TOKEN_BITS
+    add(store, 2, ["dirk"])
+    (lane,) = lease(store, "dirk", one + 1)
+    finish(store, lane, [done(lane)[0]._replace(state=PARKED, awaits=FACT)])
+    whose = text("SELECT account_id FROM handoffs")
+    with store.begin() as connection:
+        edge = linking.join(connection, 1, 2, evidence="key", now=0)
+        assert connection.execute(whose).scalars().all() == [1]
+    assert edge is not None
+    with store.begin() as connection:
+        linking.part(connection, edge, 0)
+        assert connection.execute(whose).scalars().all() == [2]
+    with store.begin() as connection:
+        lanes.reopen(connection, ledger.release(connection, {(2, FACT): FOREVER}))
+    (lane,) = lease(store, "dirk", one + 2)
+    assert (lane.key, len(lane.handoffs)) == (2, 1)
+
+
 def test_a_lane_that_lost_its_process_runs_alone_until_all_that_it_may_have_had_is_over(store: Store) -> None:
     clear(store, [1])
     numbers = add(store, 1, ["dirk"], 3)
@@ -378,7 +421,7 @@ def test_a_lane_that_lost_its_process_runs_alone_until_all_that_it_may_have_had_
     for n, seq in enumerate(numbers, 1):
         assert lease(store, "dirk", two + 100 + n) == []
         with store.begin() as connection:
-            suspect = lanes.lease_suspect(connection, two + n)
+            suspect = suspects.lease_suspect(connection, two + n)
             assert suspect is not None
             lane = lanes.read_lane(connection, 1, "dirk", two + n, suspect.start, 1)
         assert [h.event_seq for h in lane.handoffs] == [seq]
@@ -396,7 +439,7 @@ def test_crashes_are_counted_only_while_a_lane_runs_alone(store: Store) -> None:
         with store.begin() as connection:
             processes.bury_named(connection, name)
             token = (processes.register(connection, f"alone-{len(counted) + 1}") << TOKEN_BITS) + 1
-            suspect = lanes.lease_suspect(connection, token)
+            suspect = suspects.lease_suspect(connection, token)
         assert suspect is not None
         counted.append(suspect.crashes)
     assert counted == [0, 1, 2, 3]
@@ -412,7 +455,7 @@ def test_a_worker_that_leases_on_after_its_burial_is_swept_up(store: Store) -> N
     with store.begin() as connection:
         assert processes.sweep(connection) == 1
         assert processes.sweep(connection) == 0
-        assert lanes.lease_suspect(connection, (9 << TOKEN_BITS) + 1) is not None
+        assert suspects.lease_suspect(connection, (9 << TOKEN_BITS) + 1) is not None
 
 
 def test_a_worker_that_leaves_gives_everything_back_and_nothing_is_suspect(store: Store) -> None:
@@ -422,7 +465,7 @@ def test_a_worker_that_leaves_gives_everything_back_and_nothing_is_suspect(store
     assert len(lease(store, "dirk", (worker << TOKEN_BITS) + 1)) == 2
     with store.begin() as connection:
         processes.leave(connection, worker)
-        assert not lanes.has_suspects(connection)
+        assert not suspects.has_suspects(connection)
     assert len(lease(store, "dirk", (enter(store, "two") << TOKEN_BITS) + 1)) == 2
 
 
@@ -460,19 +503,19 @@ def test_least_recently_served_lanes_come_first(store: Store) -> None:
 
 def test_one_source_is_leased_by_one_worker_and_fenced_when_it_is_lost(store: Store) -> None:
     with store.begin() as connection:
-        lanes.add_source(connection, 7)
-        lanes.add_source(connection, 7)
+        source_lanes.add_source(connection, 7)
+        source_lanes.add_source(connection, 7)
         one, two = processes.register(connection, "one"), processes.register(connection, "two")
         first, second = (one << TOKEN_BITS) + 1, (two << TOKEN_BITS) + 1
-        assert lanes.lease_source(connection, 7, first)
-        assert not lanes.lease_source(connection, 7, second)
+        assert source_lanes.lease_source(connection, 7, first)
+        assert not source_lanes.lease_source(connection, 7, second)
         processes.bury_named(connection, "one")
-        assert not lanes.fence_source(connection, 7, first)
-        suspect = lanes.lease_suspect(connection, second)
+        assert not source_lanes.fence_source(connection, 7, first)
+        suspect = suspects.lease_suspect(connection, second)
         assert suspect is not None
         assert (suspect.kind, suspect.key) == (SOURCE_LANE, 7)
-        lanes.end_source(connection, 7, second)
-        assert lanes.lease_source(connection, 7, second + 1)
+        source_lanes.end_source(connection, 7, second)
+        assert source_lanes.lease_source(connection, 7, second + 1)
 
 
 def test_who_finishes_a_lane_while_somebody_adds_to_it_waits_and_has_finished_it(postgres_url: str) -> None:

@@ -229,7 +229,9 @@ def test_a_handoff_that_is_run_again_says_nothing_twice(works: MakeWorks) -> Non
     company.tell(viewed())
     company.work()
     company.write("UPDATE handoffs SET state = 0, done_at = NULL")
-    company.write("UPDATE lanes SET done = 0, held = 0")
+    company.write(
+        "INSERT INTO lanes (kind, key, seat, done, last) SELECT 2, account_id, seat, 0, event_seq FROM handoffs"
+    )
     company.work()
     assert company.states() == [("proposal.viewed", "pepper", "done")]
     assert len(rows(company)) == 1

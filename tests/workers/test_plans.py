@@ -21,7 +21,20 @@ from support.works import Works, signed, viewed
 from support.works import event as told
 
 #: What may be read whole: lists of parameters, and tables that do not grow with what happens.
-SMALL = {"CONSTANT", "u", "x", "s", "sources", "workers", "w", "polls", "replays", "ledger_head", "json_each"}
+SMALL = {
+    "CONSTANT",
+    "u",
+    "x",
+    "s",
+    "sources",
+    "workers",
+    "w",
+    "polls",
+    "replays",
+    "channels",
+    "ledger_head",
+    "json_each",
+}
 #: All lanes of a process, or of none: when a process ends, and once a minute (a lease stands in no index). And what
 #: seats wait for: once, when a process starts.
 SELDOM = re.compile(r'UPDATE lanes SET lease = NULL WHERE lease >=|lanes\.lease >> 32|SELECT DISTINCT "unless"')
@@ -59,6 +72,13 @@ def test_no_statement_of_a_worker_reads_a_growing_table_whole(store: Store, tmp_
     assert {"done", "retrying", "needs_human"} <= {state for _, _, state in company.states()}
     scanning = {statement: bad for statement, plan in plans.items() if (bad := whole(statement, plan))}
     assert {statement: bad for statement, bad in scanning.items() if not SELDOM.search(statement)} == {}
+
+
+def test_events_of_one_kind_are_found_without_reading_a_customers_others(store: Store) -> None:
+    found = "SELECT seq FROM events WHERE account_id = 1 AND type = 'lead.received' ORDER BY seq DESC LIMIT 200"
+    with store.read() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {found}")]
+    assert plan == ["SEARCH events USING COVERING INDEX events_account (account_id=?)"]
 
 
 def company_that_does_everything(store: Store) -> Works:

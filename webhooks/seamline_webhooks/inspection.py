@@ -38,10 +38,9 @@ from seamline_workers.store.reading.sources import list_sources
 from seamline_workers.store.schema import (
     QUARANTINED,
     RECEIVED,
-    SEAT_LANE,
     deliveries,
     events,
-    lanes,
+    seats,
     sources,
     workers,
 )
@@ -304,7 +303,7 @@ def _idle_seats(store: Store, config: Config, now: int) -> Iterator[Finding]:
     process = _process(config)
     with store.read() as connection:
         first = connection.execute(select(events.c.received_at).order_by(events.c.seq).limit(1)).scalar()
-        worked = set(connection.execute(select(lanes.c.seat).where(lanes.c.kind == SEAT_LANE).distinct()).scalars())
+        worked = set(connection.execute(select(seats.c.name)).scalars())
     if process is None or first is None or now - first < NO_TRAFFIC.total_seconds() * 1_000_000:
         return
     for seat in process.roster.seats:

@@ -201,7 +201,7 @@ def test_r70_a_seat_that_is_handed_nothing_although_there_are_events_has_no_traf
         connection.execute(schema.events.update().values(received_at=now_us() - 8 * DAY_US))
     found = [one for one in run("check", "--json").json["findings"] if one["code"] == "no-traffic"]
     assert [one["subject"] for one in found] == ["seats.sales"]
-    seed.lane(account, "sales")
+    seed.handed("sales")
     assert ("warning", "no-traffic") not in codes(run("check", "--json"))
 
 

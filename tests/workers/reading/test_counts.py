@@ -21,7 +21,7 @@ def test_a_seat_counts_what_waits_for_it_and_what_died(store: Store, seed: Seed)
     for state in (schema.PENDING, schema.RETRYING, schema.PARKED, schema.NEEDS_HUMAN, schema.DEAD, schema.DONE):
         seed.handoff(seed.event(account), "dirk", account, state)
     newest = seed.now - MINUTE
-    seed.lane(account, "dirk")
+    seed.handed("dirk")
     dirk, pulse = list_seats(store, [Seat("pulse", owns=["risk.*"]), Seat("dirk", role="Pipeline")])
     assert (dirk["waiting"], dirk["dead"]) == (4, 1)
     assert dirk["last_event_at"] == moment.written(newest)

@@ -39,11 +39,11 @@ SELECT id, name, provisional, manager, projection, group_id IS NULL AND NOT EXIS
     SELECT 1 FROM events WHERE account_id IN {_GROUP} AND seq > :upto) AS newest
 FROM accounts WHERE id = {_HEAD}
 """)
-_CONTACTS = text(f"SELECT id, name, email, phone FROM contacts WHERE account_id IN {_GROUP} ORDER BY id")
-
-# `kind || ''`: by the account. By the key, in the order that is asked for, every reference there is would be read.
-_REFS = text(f"""
-SELECT value, contact_id FROM identities WHERE account_id IN {_GROUP} AND kind || '' = 'ref' ORDER BY value
+# `kind || ''`: by the account. By the key every reference there is would be read.
+_PEOPLE = text(f"""
+SELECT id, name, email, phone, NULL AS ref FROM contacts WHERE account_id IN {_GROUP}
+UNION ALL
+SELECT contact_id, NULL, NULL, NULL, value FROM identities WHERE account_id IN {_GROUP} AND kind || '' = 'ref'
 """)
 
 
@@ -68,12 +68,13 @@ class LedgerReader:
         binds = {"group": self._group, "upto": self._upto}
         with self._store.read() as connection:
             row = connection.execute(_ACCOUNT, binds).one()
-            contacts = connection.execute(_CONTACTS, binds).all()
-            refs = connection.execute(_REFS, binds).all()
+            people = connection.execute(_PEOPLE, binds).all()
             if row.newest and row.projection is not None:
                 projection = Projection.from_json(row.projection)
             else:
                 projection = refold(facts_of(connection, row.id, self._upto))
+        contacts = sorted((one for one in people if one.ref is None), key=lambda one: one.id)
+        refs = sorted((one.ref, one.id) for one in people if one.ref is not None)
         return Account(
             id=str(row.id),
             name=row.name,
@@ -83,7 +84,7 @@ class LedgerReader:
             manager=row.manager,
             contacts=tuple({"id": str(c.id), "name": c.name, "email": c.email, "phone": c.phone} for c in contacts),
             facts={name: known[0] for name, known in projection.types.items()},
-            refs=tuple(_ref(*row) for row in refs),
+            refs=tuple(_ref(*one) for one in refs),
             risks=dict(projection.risks),
         )
 

@@ -33,8 +33,9 @@ _BEHIND = text("""
 SELECT 1 FROM handoffs WHERE account_id = :group AND seat = :seat AND state < 2 AND created_at < :before LIMIT 1
 """)
 _DEAD = text(f"SELECT 1 FROM handoffs WHERE account_id = :group AND seat = :seat AND state = {DEAD} LIMIT 1")
+_GRADED = "metrics.trust_assessed"
 _GRADES = text(f"""
-SELECT data FROM events WHERE account_id IN {_MEMBERS} AND type = 'metrics.trust_assessed' ORDER BY seq DESC
+SELECT data FROM events WHERE account_id IN {_MEMBERS} AND type = '{_GRADED}' ORDER BY seq DESC
 LIMIT {GRADES}
 """)
 
@@ -63,7 +64,7 @@ def refusal_of(
         from_us(now),
         near=near(connection, group),
         behind=frozenset(_late(connection, group, _winners(roster, event_type))),
-        grades=_grades(connection, group) if fields.get("figures") else {},
+        grades=_grades(connection, group) if fields.get("figures") and projection.count(_GRADED) else {},
         customer=customer,
     )
     return roster.refuse(asked)

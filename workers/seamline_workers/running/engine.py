@@ -37,12 +37,13 @@ from seamline_workers.outbound.lapsing import Lapsing
 from seamline_workers.outbound.noticing import Noticing
 from seamline_workers.outbound.outbound import Outbound
 from seamline_workers.rules.plan import Plan
-from seamline_workers.store import deliveries, lanes, processes
-from seamline_workers.store.lanes import Lane, LaneEnd, Suspect
+from seamline_workers.store import deliveries, lanes, processes, source_lanes, suspects
+from seamline_workers.store.lanes import Lane, LaneEnd
 from seamline_workers.store.outcome import Outcome
 from seamline_workers.store.processes import PER_LANE, TOKEN_BITS
 from seamline_workers.store.schema import DEAD, RETRYING, SOURCE_LANE
 from seamline_workers.store.store import Store, fault, now_us, transient
+from seamline_workers.store.suspects import Suspect
 from seamline_workers.translation import fetch, poll
 from seamline_workers.translation.translate import BATCH, Fenced, Translator
 
@@ -267,7 +268,7 @@ class Engine:
         token, until, full = self.token(), time.monotonic() + SLICE, True
         run.tokens.append(token)
         with self.store.begin() as connection:
-            if not lanes.lease_source(connection, source.id, token):
+            if not source_lanes.lease_source(connection, source.id, token):
                 return False
         reach("translate.leased")
         try:
@@ -277,7 +278,7 @@ class Engine:
             log.warning("lease_lost", source=source.name)
             return True
         with self.store.begin() as connection:
-            lanes.end_source(connection, source.id, token)
+            source_lanes.end_source(connection, source.id, token)
         return full
 
     def _drain(self, run: Run, seat: Seat) -> bool:
@@ -380,7 +381,7 @@ class Engine:
         """Run one suspect lane alone: its head only. Returns whether there was one."""
         token = self.token()
         with self.store.begin() as connection:
-            suspect = lanes.lease_suspect(connection, token)
+            suspect = suspects.lease_suspect(connection, token)
         if suspect is None:
             return False
         if suspect.kind == SOURCE_LANE:
@@ -399,7 +400,7 @@ class Engine:
             elif rows:
                 self.translator.batch(source, token, limit=1)
         with self.store.begin() as connection:
-            lanes.end_source(connection, suspect.key, token)
+            source_lanes.end_source(connection, suspect.key, token)
 
     def _suspect_lane(self, suspect: Suspect, token: int) -> None:
         with self.store.read() as connection:
@@ -408,7 +409,7 @@ class Engine:
         if seat is None:
             # Nobody here can run it, so it can kill nobody here; whoever has the seat takes it as any other.
             with self.store.begin() as connection:
-                lanes.acquit(connection, lane)
+                suspects.acquit(connection, lane)
             return
         if not lane.handoffs:
             with self.store.begin() as connection:

@@ -22,7 +22,7 @@ from seamline_workers.log import Seldom, log
 from seamline_workers.running.engine import Engine
 from seamline_workers.running.wake import Wake, open_wake
 from seamline_workers.running.watch import Watch
-from seamline_workers.store import lanes, ledger, processes
+from seamline_workers.store import lanes, ledger, processes, source_lanes, suspects
 from seamline_workers.store.store import fault, now_us
 
 #: Seconds after which a silent process is declared dead and its lanes are taken over.
@@ -226,7 +226,7 @@ class Schedule:
         with self.engine.store.read() as connection:
             if self.alone:
                 known = self.engine.sources
-                found += [Work("source", str(key)) for key in lanes.ready_sources(connection) if key in known]
+                found += [Work("source", str(key)) for key in source_lanes.ready_sources(connection) if key in known]
             found += [Work("seat", seat) for seat in lanes.ready_seats(connection, self.seats)]
         with self._lock:
             found += self._more - set(found)
@@ -300,7 +300,7 @@ class Schedule:
         now = now_us()
         with self.engine.store.read() as connection:
             due = lanes.anything_due(connection, now)
-            suspects = lanes.has_suspects(connection)
+            any_suspect = suspects.has_suspects(connection)
             jobs = self._jobs(connection) if self.alone else []
         self.engine.adopt_orphans()
         if due:
@@ -309,7 +309,7 @@ class Schedule:
                 ledger.wake_parked(connection, now)
                 lanes.wake_due(connection, now)
             self._dirty = True
-        self._look_after_suspects(suspects)
+        self._look_after_suspects(any_suspect)
         for work in jobs:
             if work not in self._found:
                 self._found.append(work)

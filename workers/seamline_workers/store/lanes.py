@@ -1,12 +1,13 @@
 """Lanes: what must run one after another, leased as one unit.
 
-A lane is the handoffs of one account group at one seat, or the deliveries of one source. ``done`` and ``last`` are
-cursors of the ledger: who adds moves ``last``, who finishes moves ``done``, and ``last > done`` is readiness, so the
-race between adding and finishing is one row lock. A lease is a token on the row; whatever is written under a token
-that the row no longer bears changes nothing.
+A lane is the handoffs of one account group at one seat. ``done`` and ``last`` are cursors of the ledger: who adds moves
+``last``, who finishes moves ``done``, and ``last > done`` is readiness, so the race between adding and finishing is one
+row lock. Who finishes the last of it takes the row away: there is one only while there is work, so that lanes are few
+and near each other however many accounts there are. A lease is a token on the row; whatever is written under a token
+that no row bears any more changes nothing.
 
 Whose leases stand is seamline_workers.store.processes' business; lanes that lost theirs with their process are
-*suspect*.
+*suspect* (seamline_workers.store.suspects). The lanes of sources are in seamline_workers.store.source_lanes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sqlalchemy import Connection, text
 
 from seamline_workers.store.array import array
 from seamline_workers.store.lite import look_up, raw
-from seamline_workers.store.schema import FETCHING, HELD, JOINING, OPEN, PARKED, SEAT_LANE, SOURCE_LANE, SUSPECT
+from seamline_workers.store.schema import FETCHING, HELD, JOINING, OPEN, PARKED, SEAT_LANE, SUSPECT
 
 
 class Handoff(NamedTuple):
@@ -146,42 +147,6 @@ def _read_lite(connection: Connection, lanes: list[Lane], per_lane: int) -> list
     return lanes
 
 
-#: The condition of the index of lanes that are not open, in its own words: SQLite concludes nothing from ``held = 1``.
-_SET_ASIDE = "held > 0"
-_PG_SUSPECT = text(f"""
-WITH x AS (
-    SELECT kind, key, seat FROM lanes WHERE held = {SUSPECT} AND lease IS NULL
-    ORDER BY due, kind, key, seat LIMIT 1 FOR UPDATE SKIP LOCKED)
-UPDATE lanes l SET lease = :token FROM x WHERE l.kind = x.kind AND l.key = x.key AND l.seat = x.seat
-RETURNING l.kind, l.key, l.seat, l.done, l.crashes
-""")
-_LITE_SUSPECT = f"""
-UPDATE lanes SET lease = ? WHERE (kind, key, seat) IN (
-    SELECT kind, key, seat FROM lanes INDEXED BY lanes_held
-    WHERE {_SET_ASIDE} AND held = {SUSPECT} AND lease IS NULL ORDER BY due, kind, key, seat LIMIT 1)
-RETURNING kind, key, seat, done, crashes
-"""
-
-
-class Suspect(NamedTuple):
-    """A lane whose process died. ``crashes`` counts the processes that died since while its head ran alone in them."""
-
-    kind: int
-    key: int
-    seat: str
-    start: int
-    crashes: int
-
-
-def lease_suspect(connection: Connection, token: int) -> Suspect | None:
-    """Lease one suspect lane of any kind; None: there is none."""
-    if connection.dialect.name == "postgresql":
-        row = connection.execute(_PG_SUSPECT, {"token": token}).first()
-    else:
-        row = raw(connection).execute(_LITE_SUSPECT, (token,)).fetchone()
-    return None if row is None else Suspect._make(row)
-
-
 def read_lane(connection: Connection, key: int, seat: str, token: int, start: int, per_lane: int) -> Lane:
     """The next handoffs of one leased lane."""
     lane = Lane(key, seat, token, start)
@@ -207,15 +172,23 @@ def _due(held: str, last: str, upto: str, due: str) -> str:
     return f"CASE WHEN {due} = 0 AND {held} = {SUSPECT} AND {upto} < {last} THEN {last} ELSE {due} END"
 
 
+#: A lane that has no more work once its cursor is at ``upto``, and that nothing else is known of.
+def _over(start: str, upto: str, due: str) -> str:
+    return f"{due} = 0 AND done >= {start} AND last <= {upto} AND held IN ({OPEN}, {SUSPECT}) AND joins IS NULL"
+
+
 # Locked in the order given, each found by its key; then written by row address, in a statement of its own: a row that
 # was added to while we waited for its lock has an address that the first one does not see.
 _PG_HOLD = text(f"""
-SELECT x.n, l.address FROM unnest(CAST(:keys AS bigint[]), CAST(:seats AS text[]), CAST(:tokens AS bigint[]))
-    WITH ORDINALITY x(key, seat, token, n)
+SELECT x.n, l.address, l.over
+FROM unnest(CAST(:keys AS bigint[]), CAST(:seats AS text[]), CAST(:tokens AS bigint[]), CAST(:starts AS bigint[]),
+            CAST(:uptos AS bigint[]), CAST(:dues AS bigint[]))
+    WITH ORDINALITY x(key, seat, token, start, upto, until, n)
 CROSS JOIN LATERAL (
-    SELECT CAST(ctid AS text) AS address FROM lanes
+    SELECT CAST(ctid AS text) AS address, {_over("x.start", "x.upto", "x.until")} AS over FROM lanes
     WHERE kind = {SEAT_LANE} AND key = x.key AND seat = x.seat AND lease = x.token FOR NO KEY UPDATE) l
 """)
+_PG_END = text("DELETE FROM lanes WHERE ctid = ANY(CAST(:addresses AS tid[]))")
 # A cursor that was moved back meanwhile (a parked handoff was released) stays where it was put.
 _PG_FINISH = text(f"""
 UPDATE lanes l SET done = CASE WHEN l.done < x.start THEN l.done ELSE x.upto END, lease = NULL,
@@ -225,10 +198,12 @@ FROM unnest(CAST(:addresses AS tid[]), CAST(:starts AS bigint[]), CAST(:uptos AS
      x(address, start, upto, due)
 WHERE l.ctid = x.address
 """)
+_LITE_WHICH = f"kind = {SEAT_LANE} AND key = ?4 AND seat = ?5 AND lease = ?6"
+_LITE_END = f"DELETE FROM lanes WHERE {_LITE_WHICH} AND {_over('?1', '?2', '?3')}"
 _LITE_FINISH = f"""
 UPDATE lanes SET done = CASE WHEN done < ?1 THEN done ELSE ?2 END, lease = NULL,
     due = {_due("held", "due", "?2", "?3")}, held = {_held("held", "due", "?2", "?3")}, crashes = 0
-WHERE kind = {SEAT_LANE} AND key = ?4 AND seat = ?5 AND lease = ?6
+WHERE {_LITE_WHICH}
 """
 
 
@@ -239,52 +214,42 @@ def finish_lanes(connection: Connection, ends: Sequence[LaneEnd]) -> set[tuple[i
     cursor = raw(connection).cursor()
     kept = set()
     for end in ends:
-        cursor.execute(_LITE_FINISH, (end.start, end.upto, end.due, end.key, end.seat, end.token))
-        if cursor.rowcount:
+        binds = (end.start, end.upto, end.due, end.key, end.seat, end.token)
+        if cursor.execute(_LITE_END, binds).rowcount or cursor.execute(_LITE_FINISH, binds).rowcount:
             kept.add((end.key, end.seat))
     return kept
 
 
 def _finish_postgres(connection: Connection, ends: Sequence[LaneEnd]) -> set[tuple[int, str]]:
-    keys, seats, tokens, _, _, _ = zip(*ends, strict=True)
-    binds = {"keys": array(keys), "seats": array(seats), "tokens": array(tokens)}
-    held = [(ends[n - 1], address) for n, address in connection.execute(_PG_HOLD, binds).all()]
-    if held:
+    names = ("keys", "seats", "tokens", "starts", "uptos", "dues")
+    binds = {name: array(column) for name, column in zip(names, zip(*ends, strict=True), strict=True)}
+    held = [(ends[n - 1], address, over) for n, address, over in connection.execute(_PG_HOLD, binds).all()]
+    ended = [address for _, address, over in held if over]
+    if ended:
+        connection.execute(_PG_END, {"addresses": array(ended)})
+    going_on = [(address, end) for end, address, over in held if not over]
+    if going_on:
         binds = {
-            "addresses": array([address for _, address in held]),
-            "starts": array([end.start for end, _ in held]),
-            "uptos": array([end.upto for end, _ in held]),
-            "dues": array([end.due for end, _ in held]),
+            "addresses": array([address for address, _ in going_on]),
+            "starts": array([end.start for _, end in going_on]),
+            "uptos": array([end.upto for _, end in going_on]),
+            "dues": array([end.due for _, end in going_on]),
         }
         connection.execute(_PG_FINISH, binds)
-    return {(end.key, end.seat) for end, _ in held}
-
-
-def release(connection: Connection, lanes: Sequence[tuple[int, int, str]], token: int) -> None:
-    """Give leases back without having run: (kind, key, seat)."""
-    for kind, key, seat in lanes:
-        connection.execute(_RELEASE, {"kind": kind, "key": key, "seat": seat, "token": token})
+    return {(end.key, end.seat) for end, _, _ in held}
 
 
 _RELEASE = text("UPDATE lanes SET lease = NULL WHERE kind = :kind AND key = :key AND seat = :seat AND lease = :token")
-_ACQUIT = text(f"""
-UPDATE lanes SET lease = NULL, held = {OPEN}, due = 0, crashes = 0
-WHERE kind = {SEAT_LANE} AND key = :key AND seat = :seat AND lease = :token
-""")
-
-
-def acquit(connection: Connection, lane: Lane) -> None:
-    """Give a suspect back as it was, suspect no more."""
-    connection.execute(_ACQUIT, {"key": lane.key, "seat": lane.seat, "token": lane.token})
-
-
 _LOCK_LANE = text("SELECT done FROM lanes WHERE kind = :kind AND key = :key AND seat = :seat AND lease = :token")
-_SETTLE = text(f"""
-UPDATE lanes SET done = last, lease = NULL, held = CASE WHEN held = {JOINING} THEN {JOINING} ELSE {OPEN} END,
-    crashes = 0
+_NOTHING_LEFT = f"""
 WHERE kind = {SEAT_LANE} AND key = :key AND seat = :seat AND lease = :token AND NOT EXISTS (
     SELECT 1 FROM handoffs h WHERE h.account_id = lanes.key AND h.seat = lanes.seat AND h.state < 2
     AND h.event_seq > lanes.done)
+"""
+_END = text(f"DELETE FROM lanes {_NOTHING_LEFT} AND held <> {JOINING} AND joins IS NULL")
+_SETTLE = text(f"""
+UPDATE lanes SET done = last, lease = NULL, held = CASE WHEN held = {JOINING} THEN {JOINING} ELSE {OPEN} END,
+    crashes = 0 {_NOTHING_LEFT}
 """)
 
 
@@ -294,14 +259,20 @@ def settle(connection: Connection, lane: Lane) -> None:
     lock = text(f"{_LOCK_LANE.text} FOR NO KEY UPDATE") if connection.dialect.name == "postgresql" else _LOCK_LANE
     if connection.execute(lock, binds).first() is None:
         return
-    # The lock is held: from here on nobody adds to this lane, and this statement sees all that was added before.
-    if connection.execute(_SETTLE, binds).rowcount == 0:
-        connection.execute(_RELEASE, binds)
+    # The lock is held: from here on nobody adds to this lane, and these statements see all that was added before.
+    for step in (_END, _SETTLE, _RELEASE):
+        if connection.execute(step, binds).rowcount:
+            return
 
 
 # --- adding ---------------------------------------------------------------------------------------------------------
 
+# Only who appends adds, with the ledger's head in hand: the rows of seats are locked by one at a time.
 _PG_ADD = text(f"""
+WITH handed AS (
+    INSERT INTO seats (name, last) SELECT seat, max(last_seq)
+    FROM unnest(CAST(:seats AS text[]), CAST(:lasts AS bigint[])) x(seat, last_seq) GROUP BY seat
+    ON CONFLICT (name) DO UPDATE SET last = greatest(seats.last, excluded.last))
 INSERT INTO lanes (kind, key, seat, done, last)
 SELECT {SEAT_LANE}, key, seat, least_seq - 1, last_seq
 FROM unnest(CAST(:keys AS bigint[]), CAST(:seats AS text[]), CAST(:firsts AS bigint[]), CAST(:lasts AS bigint[]))
@@ -311,6 +282,9 @@ ON CONFLICT (kind, key, seat) DO UPDATE SET last = greatest(lanes.last, excluded
 _LITE_ADD = f"""
 INSERT INTO lanes (kind, key, seat, done, last) VALUES ({SEAT_LANE}, ?, ?, ? - 1, ?)
 ON CONFLICT (kind, key, seat) DO UPDATE SET last = max(last, excluded.last)
+"""
+_LITE_HANDED = """
+INSERT INTO seats (name, last) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET last = max(last, excluded.last)
 """
 # Who runs the lane at this moment read it before: its cursor goes back to before where the run began, so that the
 # run's end cannot move it past what was put in between.
@@ -343,8 +317,11 @@ def _write_spans(connection: Connection, spans: Sequence[tuple[int, str, int, in
         keys, seats, firsts, lasts = (array(column) for column in zip(*spans, strict=True))
         binds = {"keys": keys, "seats": seats, "firsts": firsts, "lasts": lasts}
         connection.execute(_PG_REOPEN if reopen else _PG_ADD, binds)
-    else:
-        raw(connection).executemany(_LITE_REOPEN if reopen else _LITE_ADD, spans)
+        return
+    raw(connection).executemany(_LITE_REOPEN if reopen else _LITE_ADD, spans)
+    if not reopen:
+        handed = {seat: max(last for _, of, _, last in spans if of == seat) for seat in {span[1] for span in spans}}
+        raw(connection).executemany(_LITE_HANDED, list(handed.items()))
 
 
 def add(connection: Connection, work: Sequence[tuple[int, str, int]]) -> None:
@@ -359,44 +336,8 @@ def reopen(connection: Connection, work: Sequence[tuple[int, str, int]]) -> None
         _write_spans(connection, _spans(work), reopen=True)
 
 
-# --- sources --------------------------------------------------------------------------------------------------------
-
-_LEASE_SOURCE = text(f"""
-UPDATE lanes SET lease = :token
-WHERE kind = {SOURCE_LANE} AND key = :key AND seat = '' AND lease IS NULL AND held = {OPEN}
-""")
-_END_SOURCE = text(f"""
-UPDATE lanes SET lease = NULL, crashes = 0, held = CASE WHEN held = {SUSPECT} AND EXISTS (
-    SELECT 1 FROM deliveries d WHERE d.source_id = lanes.key AND d.state = 0 AND d.id <= lanes.due)
-    THEN {SUSPECT} ELSE {OPEN} END
-WHERE kind = {SOURCE_LANE} AND key = :key AND seat = '' AND lease = :token
-""")
-_FENCE_SOURCE = text(f"""
-UPDATE lanes SET crashes = 0 WHERE kind = {SOURCE_LANE} AND key = :key AND seat = '' AND lease = :token
-""")
-_ADD_SOURCE = text(f"""
-INSERT INTO lanes (kind, key, seat) VALUES ({SOURCE_LANE}, :key, '') ON CONFLICT (kind, key, seat) DO NOTHING
-""")
-
-
-def add_source(connection: Connection, source_id: int) -> None:
-    """Make the lane of a source; its readiness is that it has deliveries to translate."""
-    connection.execute(_ADD_SOURCE, {"key": source_id})
-
-
-def lease_source(connection: Connection, source_id: int, token: int) -> bool:
-    """Lease a source's lane; False: somebody else has it, or it is suspect."""
-    return connection.execute(_LEASE_SOURCE, {"key": source_id, "token": token}).rowcount == 1
-
-
-def fence_source(connection: Connection, source_id: int, token: int) -> bool:
-    """Hold the lane's row until commit; False: the lease is lost and nothing may be written."""
-    return connection.execute(_FENCE_SOURCE, {"key": source_id, "token": token}).rowcount == 1
-
-
-def end_source(connection: Connection, source_id: int, token: int) -> None:
-    connection.execute(_END_SOURCE, {"key": source_id, "token": token})
-
+#: The condition of the index of lanes that are not open, in its own words: SQLite concludes nothing from ``held = 1``.
+SET_ASIDE = "held > 0"
 
 # --- waking ----------------------------------------------------------------------------------------------------------
 
@@ -405,7 +346,7 @@ SELECT l.kind, l.key, l.seat FROM lanes l WHERE l.held > 0 AND l.held = {JOINING
     SELECT 1 FROM lanes j WHERE j.joins = l.key AND j.kind = l.kind AND j.seat = l.seat
     AND (j.last > j.done OR j.held = {JOINING}))
 """
-_DUE = f"SELECT kind, key, seat FROM lanes l WHERE {_SET_ASIDE} AND held = {HELD} AND due <= :now AND lease IS NULL"
+_DUE = f"SELECT kind, key, seat FROM lanes l WHERE {SET_ASIDE} AND held = {HELD} AND due <= :now AND lease IS NULL"
 _WAKE = """
 UPDATE lanes SET held = CASE WHEN due > :now THEN {held} ELSE {open} END, due = CASE WHEN due > :now THEN due ELSE 0 END
 WHERE (kind, key, seat) IN ({which})
@@ -440,25 +381,8 @@ def ready_seats(connection: Connection, seats: Sequence[str]) -> list[str]:
     return [seat for seat in seats if peek.execute(_LITE_PEEK, (seat,)).fetchone() is not None]
 
 
-_PG_SOURCES = text(f"""
-SELECT l.key FROM lanes l JOIN sources s ON s.id = l.key
-WHERE l.kind = {SOURCE_LANE} AND l.lease IS NULL AND l.held = {OPEN} AND s.state = 'active'
-AND EXISTS (SELECT 1 FROM deliveries d WHERE d.source_id = l.key AND d.state = 0)
-""")
-
-
-def ready_sources(connection: Connection) -> list[int]:
-    """The sources that have deliveries to translate and are not being translated."""
-    return [row[0] for row in connection.execute(_PG_SOURCES)]
-
-
-def has_suspects(connection: Connection) -> bool:
-    found = text(f"SELECT 1 FROM lanes WHERE {_SET_ASIDE} AND held = {SUSPECT} AND lease IS NULL LIMIT 1")
-    return connection.execute(found).first() is not None
-
-
 _ANY_DUE = text(f"""
-SELECT 1 WHERE EXISTS (SELECT 1 FROM lanes WHERE {_SET_ASIDE} AND held IN ({HELD}, {JOINING}) AND due <= :now)
+SELECT 1 WHERE EXISTS (SELECT 1 FROM lanes WHERE {SET_ASIDE} AND held IN ({HELD}, {JOINING}) AND due <= :now)
 OR EXISTS (SELECT 1 FROM handoffs WHERE state = {PARKED} AND due > 0 AND due <= :now)
 """)
 _FETCH_DUE = text(f"SELECT 1 FROM items WHERE state = {FETCHING} AND due <= :now LIMIT 1")

@@ -19,7 +19,7 @@ from seamline_workers.store.accounts import Resolved
 from seamline_workers.store.effects import give_task
 from seamline_workers.store.folding import forget_base
 from seamline_workers.store.ledger import Entry, control
-from seamline_workers.store.schema import HELD, JOINING, OPEN, PARKED, PENDING, RETRYING, SEAT_LANE, SUSPECT
+from seamline_workers.store.schema import HELD, JOINING, PARKED, PENDING, RETRYING, SEAT_LANE, SUSPECT
 
 
 def settle_identities(connection: Connection, resolved: Resolved, entries: Sequence[Entry], now: int) -> list[Entry]:
@@ -145,22 +145,21 @@ _MEMBERS = text("SELECT id FROM accounts WHERE id = :group OR group_id = :group"
 _LANES = f"SELECT key, seat, lease, held FROM lanes WHERE kind = {SEAT_LANE} AND key IN :keys ORDER BY key, seat"
 _OPEN_WORK = text("""
 UPDATE handoffs SET account_id = :target
-WHERE account_id = :source AND seat = :seat AND state IN (0, 1, 3) RETURNING event_seq, state
+WHERE account_id = :source AND seat = :seat AND state < 2 RETURNING event_seq
 """)
-_PARKED_WORK = text("""
-UPDATE handoffs SET account_id = :target WHERE account_id = :source AND seat = :seat AND state = 3
-""")
+_PARKED_WORK = text(f"UPDATE handoffs SET account_id = :target WHERE account_id = :source AND state = {PARKED}")
 # What waited for its next attempt has it at once: the lane that it comes into is not held.
 _THEIR_WORK = text(f"""
 UPDATE handoffs SET account_id = :target, state = CASE WHEN state = {RETRYING} THEN {PENDING} ELSE state END,
     due = CASE WHEN state = {RETRYING} THEN 0 ELSE due END
-WHERE account_id = :source AND seat = :seat AND state IN (0, 1, 3)
-AND event_seq IN (SELECT seq FROM events WHERE account_id IN :accounts) RETURNING event_seq, state
+WHERE account_id = :source AND seat = :seat AND state < 2
+AND event_seq IN (SELECT seq FROM events WHERE account_id IN :accounts) RETURNING event_seq
 """).bindparams(bindparam("accounts", expanding=True))
-_EMPTY = text(f"""
-UPDATE lanes SET done = last, held = {OPEN}, due = 0, crashes = 0, joins = NULL
-WHERE kind = {SEAT_LANE} AND key = :source AND seat = :seat
-""")
+_THEIR_PARKED_WORK = text(f"""
+UPDATE handoffs SET account_id = :target WHERE account_id IN :sources AND state = {PARKED}
+AND event_seq IN (SELECT seq FROM events WHERE account_id IN :accounts)
+""").bindparams(bindparam("accounts", expanding=True), bindparam("sources", expanding=True))
+_END = text(f"DELETE FROM lanes WHERE kind = {SEAT_LANE} AND key = :source AND seat = :seat")
 _JOINED = text(f"UPDATE lanes SET joins = :target WHERE kind = {SEAT_LANE} AND joins = :source AND seat = :seat")
 _JOINS = text(f"UPDATE lanes SET joins = :target WHERE kind = {SEAT_LANE} AND key = :source AND seat = :seat")
 _WAIT = text(f"""
@@ -187,16 +186,16 @@ def _bring(connection: Connection, source: int, target: int) -> None:
     A lane in which something has started (it runs, or is tried again, or lost its process) goes on to its end where
     it is, and the one that it joins waits for that; only what is parked moves at once.
     """
+    connection.execute(_PARKED_WORK, {"source": source, "target": target})
     for _, seat, lease, held in _lanes(connection, [source]):
         binds = {"source": source, "target": target, "seat": seat}
         if lease is not None or held in (HELD, SUSPECT):
-            connection.execute(_PARKED_WORK, binds)
             connection.execute(_JOINS, binds)
             connection.execute(_WAIT, binds)
             continue
         rows = connection.execute(_OPEN_WORK, binds).all()
-        lanes.reopen(connection, [(target, seat, row.event_seq) for row in rows if row.state != PARKED])
-        connection.execute(_EMPTY, binds)
+        lanes.reopen(connection, [(target, seat, row.event_seq) for row in rows])
+        connection.execute(_END, binds)
         # Lanes that go on to their end before this one do so before the one that it became.
         if connection.execute(_JOINED, binds).rowcount:
             connection.execute(_WAIT, binds)
@@ -207,10 +206,12 @@ def _take_along(connection: Connection, target: int, accounts: set[int], others:
 
     A lane that runs them at this moment loses its lease: what has started there counts for nothing and runs again.
     """
+    leaving = {"target": target, "accounts": sorted(accounts)}
+    connection.execute(_THEIR_PARKED_WORK, leaving | {"sources": sorted(others)})
     for source, seat, lease, _ in _lanes(connection, others):
         binds = {"source": source, "target": target, "seat": seat}
-        rows = connection.execute(_THEIR_WORK, binds | {"accounts": sorted(accounts)}).all()
-        ready = [(target, seat, row.event_seq) for row in rows if row.state != PARKED]
+        rows = connection.execute(_THEIR_WORK, binds | leaving).all()
+        ready = [(target, seat, row.event_seq) for row in rows]
         lanes.reopen(connection, ready)
         if ready and lease is not None:
             connection.execute(_TAKE_AWAY, binds)

@@ -235,7 +235,8 @@ events = table(
     col("correlation", LargeBinary, null=True),
     col("hops", SmallInteger, 0),
     col("adapter_version", SmallInteger, null=True),
-    Index("events_account", "account_id", "seq"),
+    # With the type: who looks for one kind of event in a long history reads no rows of others.
+    Index("events_account", "account_id", "seq", "type"),
     Index(
         "events_delivery",
         "delivery_id",
@@ -306,8 +307,18 @@ handoffs = table(
     busy=True,
 )
 
+#: The newest event that each seat was handed.
+seats = table(
+    "seats",
+    col("name", Text),
+    col("last", BigInteger),
+    PrimaryKeyConstraint("name"),
+    keyed=True,
+    busy=True,
+)
+
 #: The leased unit: what must run one after another. kind 1: a source's deliveries (key = source), kind 2: the handoffs
-#: of one account group at one seat (key = account). last > done is readiness.
+#: of one account group at one seat (key = account), a row as long as there is work. last > done is readiness.
 SOURCE_LANE, SEAT_LANE = 1, 2
 #: held: 0 open, 1 until due (a retry), 2 suspect (its process died; runs alone), 3 until the lanes that joined it by
 #: a link are drained

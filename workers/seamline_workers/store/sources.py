@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
-from seamline_workers.store.lanes import add_source
+from seamline_workers.store.source_lanes import add_source
 from seamline_workers.store.store import now_us
 
 _PLAIN_COLUMNS = "id, stable, name, adapter, state, live_from"

@@ -22,6 +22,9 @@ from seamline.errors import ConfigError
 LOCK_TIMEOUT_MS = 5_000
 #: Pages of SQLite's log after which whoever commits writes them back, if no worker has done so before.
 CHECKPOINT_PAGES = 8_192
+#: Most of an SQLite file that a worker reads as memory: what it looks up of many accounts stands far apart, and a call
+#: and a copy for each page cost more than finding the row on it.
+MAPPED_BYTES = 2**31 - 2**16
 #: Longest statement on PostgreSQL, in milliseconds.
 STATEMENT_TIMEOUT_MS = 30_000
 
@@ -95,13 +98,18 @@ def sqlite_path(url: str, base: Path | None = None) -> Path:
 
 
 def connect_sqlite(path: Path, *, timeout_ms: int = LOCK_TIMEOUT_MS, durable: bool = True) -> sqlite3.Connection:
-    """A connection to an SQLite store: WAL, and synchronous=FULL where an acknowledgement rests on it."""
+    """A connection to an SQLite store: WAL, and synchronous=FULL where an acknowledgement rests on it.
+
+    One that is not ``durable``, a worker's, reads the file as memory.
+    """
     connection = sqlite3.connect(path, timeout=timeout_ms / 1000, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     connection.execute("PRAGMA foreign_keys=OFF")
     connection.execute("PRAGMA cache_size=-65536")
     connection.execute("PRAGMA temp_store=MEMORY")
+    if not durable:
+        connection.execute(f"PRAGMA mmap_size={MAPPED_BYTES}")
     # A page that many transactions change is written back once for all of them.
     connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     return connection

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from seamline.delivery import Decision, Nudge
 from seamline_workers.company.registry import Source
 from seamline_workers.crashpoint import reach
-from seamline_workers.store import deliveries, lanes, ledger
+from seamline_workers.store import deliveries, ledger, source_lanes
 from seamline_workers.store.accounts import LostRace, Resolver, Subject, settle
 from seamline_workers.store.deliveries import DeliveryRow, ItemRow
 from seamline_workers.store.drafts import accounts_of
@@ -126,7 +126,7 @@ class Translator:
     def quarantine(self, source: Source, token: int, row: DeliveryRow, reason: str) -> None:
         """Put a delivery aside that cannot be stored, or kills its process: it must not hold up those behind it."""
         with self.store.begin() as connection:
-            if not lanes.fence_source(connection, source.id, token):
+            if not source_lanes.fence_source(connection, source.id, token):
                 raise Fenced
             deliveries.finish(connection, [(row.id, QUARANTINED, reason)])
             tally(connection, {(source.name, "quarantined"): 1}, now_us())
@@ -134,7 +134,7 @@ class Translator:
     def _record(self, source: Source, token: int, readings: Sequence[Reading]) -> None:
         now = now_us()
         with self.store.begin() as connection:
-            if not lanes.fence_source(connection, source.id, token):
+            if not source_lanes.fence_source(connection, source.id, token):
                 raise Fenced
             again_told = self._with_past(connection, source, readings)
             rows = [_item_row(source, reading, told) for reading in readings for told in reading.items]

@@ -10,7 +10,7 @@ from seamline.seat import Seat as Role
 from seamline_workers.store.reading import moment
 from seamline_workers.store.reading.partial import PUT_ASIDE, UNFINISHED
 from seamline_workers.store.reading.shapes import Seat
-from seamline_workers.store.schema import DEAD, SEAT_LANE, events, handoffs, lanes
+from seamline_workers.store.schema import DEAD, events, handoffs, seats
 from seamline_workers.store.store import Store
 
 
@@ -36,14 +36,8 @@ def _counted(connection: Connection) -> tuple[dict[str, int], dict[str, int]]:
 
 
 def _newest(connection: Connection) -> dict[str, int]:
-    """When the newest event of each seat was received, by the lanes' cursors."""
-    last = (
-        select(lanes.c.seat, func.max(lanes.c.last).label("seq"))
-        .where(lanes.c.kind == SEAT_LANE)
-        .group_by(lanes.c.seat)
-        .subquery()
-    )
-    chosen = select(last.c.seat, events.c.received_at).join(events, events.c.seq == last.c.seq)
+    """When the newest event of each seat was received."""
+    chosen = select(seats.c.name, events.c.received_at).join(events, events.c.seq == seats.c.last)
     return {row[0]: row[1] for row in connection.execute(chosen)}
 
 
