@@ -11,7 +11,7 @@ import pytest
 
 from seamline_workers.store.migrate import upgrade
 from seamline_workers.store.store import Store, open_store
-from support.servers import Postgres
+from support.servers import Postgres, PostgresInMemory
 
 #: A migrated database that others are copied from.
 TEMPLATE = "seamline_template"
@@ -21,7 +21,7 @@ _NUMBERS = count(1)
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
     """One PostgreSQL for the whole run, started when first asked for."""
-    with Postgres(max_connections=100, shared_buffers="32MB", fsync="off") as server:
+    with PostgresInMemory(max_connections=100, shared_buffers="32MB", fsync="off") as server:
         server.run(f"create database {TEMPLATE}")
         store = open_store(server.url(TEMPLATE), pool=1)
         upgrade(store)
