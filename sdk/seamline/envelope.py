@@ -92,6 +92,11 @@ def read_envelope(content: bytes, *, to: str | None = None) -> Envelope:
     return envelope
 
 
+def sender(from_seat: str) -> str:
+    """How an envelope names whom a message is from: the ledger's ``engine`` is its ``seamline``."""
+    return ENGINE if from_seat == "engine" else from_seat
+
+
 def storable(told: Any) -> bool:
     """Whether every text in a JSON value can be stored: without NUL, and without half a character."""
     waiting = [told]
@@ -121,6 +126,7 @@ __all__ = [
     "EnvelopeType",
     "SeatId",
     "read_envelope",
+    "sender",
     "storable",
     "ulid",
 ]
