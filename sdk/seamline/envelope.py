@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
@@ -98,17 +99,25 @@ def sender(from_seat: str) -> str:
 
 
 def storable(told: Any) -> bool:
-    """Whether every text in a JSON value can be stored: without NUL, and without half a character."""
+    """Whether every text in a JSON value can be stored: without NUL, and without half a character.
+
+    What is no text, mapping or list holds none.
+    """
     waiting = [told]
     while waiting:
         one = waiting.pop()
-        if isinstance(one, dict):
+        if isinstance(one, Mapping):
             waiting += [*one.keys(), *one.values()]
-        elif isinstance(one, list):
+        elif isinstance(one, list | tuple):
             waiting += one
         elif isinstance(one, str) and _UNSTORABLE.search(one):
             return False
     return True
+
+
+def plain(text: str) -> str:
+    """A text as it can be stored, without what no store takes."""
+    return _UNSTORABLE.sub("", text)
 
 
 def ulid(moment: datetime, key: str) -> str:
@@ -125,6 +134,7 @@ __all__ = [
     "Envelope",
     "EnvelopeType",
     "SeatId",
+    "plain",
     "read_envelope",
     "sender",
     "storable",

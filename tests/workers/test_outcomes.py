@@ -601,7 +601,6 @@ UNWRITABLE: list[Callable[[SyncContext], None]] = [
     lambda ctx: ctx.task(None),  # type: ignore[arg-type]
     lambda ctx: ctx.task("A title", assignee={"a": 1}),  # type: ignore[arg-type]
     lambda ctx: ctx.flag("seen", text=["a", "list"]),  # type: ignore[arg-type]
-    lambda ctx: ctx.message("dirk", topic="t", body="a lone surrogate \ud800"),
 ]
 
 
@@ -623,15 +622,52 @@ def test_what_no_store_takes_fails_alone_and_spoils_no_other_of_its_batch(works:
     assert "cannot be written" in company.one("SELECT reason FROM handoffs WHERE state = 5")
 
 
-def test_a_null_character_spoils_nothing(works: MakeWorks) -> None:
-    def handle(event: ProposalViewed, ctx: SyncContext) -> None:
-        ctx.flag("seen", key=event.proposal_id, text="a \x00" if event.proposal_id == "P1" else "plain")
+UNSTORABLE: list[tuple[str, Callable[[SyncContext], None]]] = [
+    ("the text of a flag", lambda ctx: ctx.flag("seen", text="a \x00")),
+    ("the name of a flag", lambda ctx: ctx.flag("seen\x00", text="a")),
+    ("the title of a task", lambda ctx: ctx.task("a \x00")),
+    ("the body of a message", lambda ctx: ctx.message("dirk", topic="t", body="half \ud800")),
+    ("the topic of a message", lambda ctx: ctx.message("dirk", topic="t\x00", body="x")),
+    ("the subject of a draft", lambda ctx: ctx.draft("mail", to=["d@acme.example"], subject="a\x00", body="x")),
+    ("the recipients of a draft", lambda ctx: ctx.draft("mail", to=["\x00@acme.example"], body="x")),
+    ("the body of a draft", lambda ctx: ctx.draft("mail", to=["d@acme.example"], body="Dear \x00")),
+    ("the fields of a draft", lambda ctx: ctx.draft("mail", to=[], body="x", fields={"note": ["\x00"]})),
+    ("the text of a log", lambda ctx: ctx.log("\x00")),
+    ("the key of a done", lambda ctx: ctx.done("\x00")),
+    ("a draft has at most 50 recipients", lambda ctx: ctx.draft("mail", to=["d@acme.example"] * 51, body="x")),
+]
 
-    company = works(dirk(handle), max_attempts=1)
+
+@pytest.mark.parametrize(("says", "ask"), UNSTORABLE, ids=[says for says, _ in UNSTORABLE])
+def test_what_no_store_takes_or_no_list_bears_is_refused_at_once_on_both_by_its_name(
+    works: MakeWorks, says: str, ask: Callable[[SyncContext], None]
+) -> None:
+    def handle(event: ProposalViewed, ctx: SyncContext) -> None:
+        ctx.flag("seen", key=event.proposal_id, text="plain")
+        if event.proposal_id == "P1":
+            ask(ctx)
+
+    company = works(dirk(handle))
     company.tell(viewed(1), viewed(2))
     company.work()
-    assert [s for _, _, s in company.states()][1] == "done"
-    assert company.states()[0][2] == ("dead" if company.store.postgres else "done")
+    assert [s for _, _, s in company.states()] == ["dead", "done"]
+    assert says in company.one("SELECT reason FROM handoffs WHERE state = 5")
+    assert [row[0] for row in company.all("SELECT key FROM flags")] == ["P2"]
+
+
+def test_a_null_character_of_a_provider_stands_in_no_humans_way(works: MakeWorks) -> None:
+    def handle(event: EmailReceived, ctx: SyncContext) -> None:
+        ctx.needs_human(f"who is {event.subject}?")
+
+    seat = Seat("pepper", owns=["email.*"])
+    seat.on(EmailReceived)(handle)
+    company = works(seat, Seat("coo", kind="human", informed=["email.*"]), max_attempts=1)
+    company.tell(event("email.received", message_id="M1", sender="dana@acme.example", subject="Da\x00na"))
+    company.work()
+    assert sorted(s for _, _, s in company.states()) == ["done", "needs_human"]
+    told = [row[0] for row in company.all("SELECT text FROM tasks")]
+    assert "who is Dana?" in told
+    assert any("subject: Dana" in one for one in told)
 
 
 # --- time limits and fences -----------------------------------------------------------------------------------------
