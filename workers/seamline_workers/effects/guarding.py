@@ -83,7 +83,7 @@ class Guarding:
 def _shown(event_seq: int, seat: str, asked: Entry, refusal: Refusal) -> EffectRow:
     """The task that shows a human what waits."""
     words = f"By {refusal.rule}. It is asked again from time to time. What nobody wants any more is called off: "
-    words += f"POST /api/v1/handoffs/{handoff_id(event_seq, seat)}/cancel"
+    words += f"seamline handoffs cancel {handoff_id(event_seq, seat)} --reason …"
     task = Task(f"{asked.type} waits: {refusal.reason}", words, key=WAITS, rule=refusal.rule)
     cause = str(UUID(bytes=asked.cause or asked.id))
     return EffectRow(event_seq, seat, TASK, WAITS, asked.account_id, cause, task)
