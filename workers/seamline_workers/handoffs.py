@@ -8,10 +8,10 @@ from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 
 from seamline.envelope import plain
 from seamline_workers.bell import ring
-from seamline_workers.effects.guarding import WAITS
 from seamline_workers.refusal import Conflict, NoSuch
 from seamline_workers.store import lanes, ledger
 from seamline_workers.store.desk_schema import tasks
+from seamline_workers.store.effects import WAITS_KEY
 from seamline_workers.store.reading.handoffs import handoff_id, key_of_id
 from seamline_workers.store.schema import (
     CANCELLED,
@@ -56,7 +56,7 @@ def cancel_handoff(connection: Connection, id: str, *, by: str, now: int, reason
     """Call a handoff off, and what it asked humans to do. One that runs at this moment ends without effect."""
     told = f"cancelled by {by}: {plain(reason)}" if reason else f"cancelled by {by}"
     row = _end(connection, id, CANCELLED, told[:LONGEST_REASON], now)
-    _end_task(connection, row, or_(tasks.c.kind == "needs_human", tasks.c.key == WAITS), by, now)
+    _end_task(connection, row, or_(tasks.c.kind == "needs_human", tasks.c.key == WAITS_KEY), by, now)
     return f"handoffs/{id}"
 
 
