@@ -34,12 +34,11 @@ from seamline.events.values import Period
 from seamline.score import Part, account_score, from_reading, rising
 from seamline.silence import LISTENED, Contact, contacts, unanswered, waiting, when_due
 from seamline_agency.addressee import addressee
+from seamline_agency.stages import CLIENT_STAGES
 from seamline_agency.totals import assessments, grades_of, snapshots
 from seamline_agency.watch import Told, confirmed, days, performance, readings, responsiveness
 from seamline_agency.writer import compose
 
-#: Who is no customer of ours yet, or any more, cannot be lost.
-NO_CLIENT = ("awareness", "inquiry", "proposal", "exit")
 #: A score from which performance is strong, and what its two main parts must reach for it: no worse than before.
 STRONG, NO_WORSE = 60, 50
 #: How long a recommendation stands before there is another.
@@ -206,9 +205,9 @@ def _wait(ctx: SyncContext, heard: Sequence[Contact]) -> None:
 
 
 def _listen(ctx: SyncContext, heard: Sequence[Contact]) -> None:
-    """R46: tell a silence once, whatever further attempts follow or are told later."""
+    """R46: tell a silence once, whatever further attempts follow or are told later. Only a client can be lost."""
     silence = unanswered(heard, ctx.now)
-    if silence is None or ctx.account.stage in NO_CLIENT:
+    if silence is None or ctx.account.stage not in CLIENT_STAGES:
         return
     attempts = {contact.id for contact in waiting(heard)}
     if any(attempts & set(one.evidence) for one in ctx.timeline.all(SignalDetected, signal="no_response")):
@@ -302,7 +301,8 @@ def scored(event: ScoreUpdated, ctx: SyncContext) -> None:
     series = [(one.envelope.time.date(), one.score) for one in ctx.timeline.all(ScoreUpdated)]
     last = ctx.timeline.last(ExpansionRecommended)
     recent = last is not None and event.envelope.time - last.envelope.time < AGAIN
-    if ctx.account.risks or ctx.account.stage in NO_CLIENT or not strong or recent or not rising(series):
+    client = ctx.account.stage in CLIENT_STAGES
+    if ctx.account.risks or not client or not strong or recent or not rising(series):
         return
     known = performance(days(_told(ctx)))
     ctx.emit(ExpansionRecommended(score=event.score, performance=known, evidence=(event.id,)), key=str(event.id))
