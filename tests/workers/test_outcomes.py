@@ -807,7 +807,7 @@ def test_leases_whose_giving_back_failed_are_given_back_when_the_store_answers_a
         patch.setattr(type(company.engine.completer), "commit", away)
         assert company.engine.do(Run(Work("seat", "dirk"))) is False
     assert company.one("SELECT count(*) FROM lanes WHERE lease IS NOT NULL") == 1
-    company.engine.adopt_orphans()
+    company.engine.orphans.give_back()
     company.work()
     assert state(company) == "done"
 
@@ -826,7 +826,7 @@ def test_a_store_that_is_full_is_asked_again_in_a_moment_and_fills_no_log(
         patch.setattr(time, "sleep", rested.append)
         for _ in range(50):
             assert company.engine.do(Run(Work("seat", "dirk"))) is False
-            company.engine.adopt_orphans()
+            company.engine.orphans.give_back()
     assert rested == [engine.STORE_PAUSE_S] * 50
     assert 1 <= len([line for line in lines if line["event"] == "run_failed"]) < 25  # one every few seconds
     company.work()
