@@ -215,7 +215,7 @@ def _store(config: Config) -> Iterator[Finding]:
 
 
 def _work(store: Store, config: Config) -> Iterator[Finding]:
-    now, waiting = now_us(), backlog(store)
+    now, waiting = business_clock()(), backlog(store)
     late = [kind for kind in ("deliveries", "handoffs") if waiting[kind].age_s(now) > BEHIND_S]
     with store.read() as connection:
         entered = connection.execute(select(workers.c.id).limit(1)).first() is not None
@@ -250,7 +250,7 @@ def _work(store: Store, config: Config) -> Iterator[Finding]:
     if quarantined is not None:
         fix = "Look: seamline deliveries list --state quarantined; again: seamline replay deliveries"
         yield Finding("warning", "quarantined", "deliveries", "some could not be read", fix)
-    yield from troubles(store, now)
+    yield from troubles(store, now_us())
     yield from _silent(store, config, now)
 
 
@@ -384,7 +384,7 @@ def _silent(store: Store, config: Config, now: int) -> Iterator[Finding]:
 
     limit = int(SILENT.total_seconds() * 1_000_000)
     described = {name: Described("", "", silent_us=limit) for name in config.sources}
-    for source in list_sources(store, described, now):
+    for source in list_sources(store, described, now=now, wall=now_us()):
         if source["name"] not in config.sources or source["state"] != "silent":
             continue
         last = source["last_delivery_at"]

@@ -46,15 +46,18 @@ def again(connection: Connection, seq: int, seat: str, group: int) -> None:
     ring(connection)
 
 
-def cancel_handoff(connection: Connection, id: str, *, by: str, now: int) -> str:
+def cancel_handoff(connection: Connection, id: str, *, by: str, wall: int) -> str:
     """Call a handoff off. One that runs at this moment ends without effect."""
-    _end(connection, id, CANCELLED, f"cancelled by {by}", now)
+    _end(connection, id, CANCELLED, f"cancelled by {by}", wall)
     return f"handoffs/{id}"
 
 
-def complete_handoff(connection: Connection, id: str, *, by: str, now: int) -> str:
-    """Say that a human has done a handoff's work; its task is over. One that runs at this moment has no effect."""
-    row = _end(connection, id, DONE, f"completed by {by}", now)
+def complete_handoff(connection: Connection, id: str, *, by: str, now: int, wall: int) -> str:
+    """Say that a human has done a handoff's work; its task is over. One that runs at this moment has no effect.
+
+    The task ends in business time, the handoff by the wall clock.
+    """
+    row = _end(connection, id, DONE, f"completed by {by}", wall)
     event = connection.execute(select(events.c.id).where(events.c.seq == row.event_seq)).scalar_one()
     cause = str(UUID(bytes=event))
     asked = (tasks.c.cause == cause, tasks.c.seat == row.seat, tasks.c.kind == "needs_human", tasks.c.state == "open")
@@ -62,7 +65,7 @@ def complete_handoff(connection: Connection, id: str, *, by: str, now: int) -> s
     return f"handoffs/{id}"
 
 
-def _end(connection: Connection, id: str, state: int, reason: str, now: int) -> Row[int, str, int, int]:
+def _end(connection: Connection, id: str, state: int, reason: str, wall: int) -> Row[int, str, int, int]:
     """End a handoff by a human's word. Raises Conflict where it has ended, and NoSuch."""
     row, _group = _locked(connection, id)
     if row.state in (DONE, CANCELLED):
@@ -70,7 +73,7 @@ def _end(connection: Connection, id: str, state: int, reason: str, now: int) -> 
     connection.execute(
         update(handoffs)
         .where(handoffs.c.event_seq == row.event_seq, handoffs.c.seat == row.seat)
-        .values(state=state, due=0, reason=reason, awaits=None, done_at=now)
+        .values(state=state, due=0, reason=reason, awaits=None, done_at=wall)
     )
     if row.state == RETRYING:
         _let_pass(connection, row)

@@ -24,7 +24,6 @@ from seamline_workers.store.folding import Group, Locked
 from seamline_workers.store.messages import Prepared, write_message
 from seamline_workers.store.outcome import EffectRow
 from seamline_workers.store.schema import DONE
-from seamline_workers.store.store import now_us
 
 KIND = "handoff"
 STAGE_CHANGED = "stage.changed"
@@ -59,7 +58,7 @@ class Taking:
         facts = {name: known[0] for name, known in group.projection.types.items()}
         known = knowledge.of_group(connection, group.id, facts, row.required)
         cause = str(UUID(bytes=entry.id))
-        self._tell(connection, entry, row, packet(row, known), cause)
+        self._tell(connection, entry, row, packet(row, known), cause, now)
         due = now + row.take_within // _US
         key, name = key_of(row.to_seat, cause), row.stage
         wanted = Deadline(
@@ -67,7 +66,7 @@ class Taking:
         )
         deadlines.add(connection, wanted)
 
-    def _tell(self, connection: Connection, entry: Entry, row: StageRow, body: str, cause: str) -> None:
+    def _tell(self, connection: Connection, entry: Entry, row: StageRow, body: str, cause: str, now: int) -> None:
         message = Message(row.to_seat, f"stage.{row.stage}", body, key=row.stage)
         prepared = Prepared(
             message,
@@ -79,7 +78,7 @@ class Taking:
             hops=entry.hops,
         )
         told = EffectRow(0, SENDER, MESSAGE, row.stage, entry.account_id, cause, prepared)
-        write_message(connection, told, now_us())
+        write_message(connection, told, now)
 
     def late(self, connection: Connection, row: Deadline, event: Entry, now: int) -> None:
         """Give what nobody has taken over to a human."""

@@ -101,7 +101,7 @@ class Fetcher:
         def record() -> None:
             with self.translator.store.begin() as connection:
                 if deliveries.end_item(connection, item, token, told.state, reason=told.reason, answers=packed):
-                    append_told(connection, self.translator.plan, [told], now := now_us())
+                    append_told(connection, self.translator.plan, [told], now := self.translator.clock())
                     self.translator.judge(connection, source, row, told, now)
                     deliveries.settle(connection, item.delivery_id)
                 reach("fetch.commit")
@@ -122,7 +122,7 @@ class Fetcher:
             if deliveries.end_item(connection, item, token, NEEDS_PERSON, reason=f"fetch: {reason}"):
                 task = Task(f"The source {source.name} needs a human", reason)
                 about: dict[str, Any] = {"account_id": None, "seat": None, "cause": None}
-                give_task(connection, task, kind="needs_human", now=now_us(), once=True, **about)
+                give_task(connection, task, kind="needs_human", now=self.translator.clock(), once=True, **about)
                 deliveries.settle(connection, item.delivery_id)
 
     def _end(self, item: Waiting, token: int, state: int, reason: str) -> None:
