@@ -19,7 +19,6 @@ from seamline.transport import Transport
 from seamline_workers.backoff import wait_s
 from seamline_workers.company.channel import Channel
 from seamline_workers.crashpoint import reach
-from seamline_workers.outbound.noticing import ask
 from seamline_workers.outbound.outbound import Outbound
 from seamline_workers.outbound.reviewing import against, dispatch_of, refusals, unapproved, unsendable
 from seamline_workers.outbound.sending import Sent, Settling, kept
@@ -175,9 +174,7 @@ class Dispatcher:
         change(connection, row, **values)
         ledger.append(connection, entries, self.outbound.plan, held.locked, now_us())
         if values["state"] == "pending":
-            stage = held.group.projection.stage
-            gate = self.outbound.gate(connection, row.seat, row.channel, row.audience, stage)
-            ask(connection, self.outbound, gate, row.id, f"It was approved and not sent. {refusal.reason}")
+            Settling(self.outbound).shown(connection, held, f"It was approved and not sent: {refusal.reason}")
 
     # --- the call ---------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, text
 from seamline.context import Task
 from seamline.events.base import catalogue, event_id
 from seamline.sendable import DISPATCHED
+from seamline_workers.outbound.noticing import ask
 from seamline_workers.outbound.outbound import Outbound
 from seamline_workers.store import ledger
 from seamline_workers.store.drafts import Held, change, end_reminders, say
@@ -87,6 +88,14 @@ class Settling:
             end_reminders(connection, json.loads(row.reminders), by or "engine", now)
         change(connection, row, **values)
         ledger.append(connection, entries, self.outbound.plan, held.locked, now_us())
+        if sent.result == "held":
+            self.shown(connection, held, f"It was approved and not sent: {reason}")
+
+    def shown(self, connection: Connection, held: Held, why: str) -> None:
+        """Show a draft that was given back to those who decide about it; last in its transaction."""
+        row, stage = held.row, held.group.projection.stage
+        gate = self.outbound.gate(connection, row.seat, row.channel, row.audience, stage)
+        ask(connection, self.outbound, gate, row.id, why)
 
     def lapsed(self, row: Row[Any], now: int) -> Entry:
         """What says that nobody decided in time."""
