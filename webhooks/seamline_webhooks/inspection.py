@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +15,7 @@ from seamline.errors import ConfigError
 from seamline.events.base import catalogue
 from seamline.lint import Finding
 from seamline.map import difference
+from seamline_webhooks.brokerlook import broker_fault
 from seamline_webhooks.trouble import troubles, unusable
 from seamline_workers.clock import business_clock
 from seamline_workers.company.channel import build_channels
@@ -60,9 +59,6 @@ BEHIND_S = 15 * 60
 LOOK_BACK = 10_000
 #: Facts that are for the record, and that the engine heeds itself: they need no owner.
 _RECORDED = "contact."
-#: Longest wait for a broker, in seconds.
-BROKER_S = 2.0
-_PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
 
 
 def inspect(config_path: Path | None) -> list[Finding]:
@@ -167,20 +163,9 @@ def _tells(config: Config, name: str) -> set[str]:
 
 
 def _queue(config: Config) -> Iterator[Finding]:
-    url = urlsplit(config.queue.url)
-    if url.scheme not in _PORTS:
-        return
-    try:
-        address = (url.hostname or "localhost", url.port or _PORTS[url.scheme])
-        with socket.create_connection(address, timeout=BROKER_S) as broker:
-            if url.scheme == "redis":  # one that hangs takes connections all the same: whatever it says, it answers
-                broker.sendall(b"PING\r\n")
-                if not broker.recv(1):
-                    raise ConnectionResetError
-            return
-    except (OSError, ValueError):
-        message = "the broker cannot be reached; nothing is lost, workers look for work by themselves"
-        yield Finding("error", "queue", "queue.url", message, 'Start the broker, or write url = "store:".')
+    fault = broker_fault(config.queue.url)
+    if fault is not None:
+        yield Finding("error", "queue", "queue.url", fault, 'Start the broker, or write url = "store:".')
 
 
 def _store(config: Config) -> Iterator[Finding]:
