@@ -9,8 +9,12 @@ from typing import Any, Literal
 from uuid import UUID
 
 from seamline.dispatch import Attachment
+from seamline.envelope import storable
 from seamline.events.base import Event, Ref, event_id
 from seamline.events.values import Figure
+
+#: Most recipients of one draft, counted together: a text for more people than that is no answer to a customer.
+MOST_RECIPIENTS = 50
 
 Severity = Literal["info", "watch", "risk"]
 MessageKind = Literal["INFORM", "REQUEST", "RESPONSE"]
@@ -95,6 +99,7 @@ class Log:
 class Draft:
     """A text for somebody, which leaves the company only when a human has approved it.
 
+    ``recipients`` are at most MOST_RECIPIENTS: all who get it, whatever a channel calls them (to, cc, bcc).
     ``sends`` is the fact that its dispatch makes (``response.sent``; only such as say that something was sent), with
     ``fields``; what guards that fact guards the draft. ``under`` is a step that the text belongs to
     (``onboarding.started``): what guards the step guards the text. ``not_before``: approved earlier, it waits until
@@ -150,7 +155,25 @@ class Check:
 
 Effect = Flag | Task | Done | Message | Emit | Log | Draft | Deadline | Check
 
+
+def fault(effect: Effect) -> str | None:
+    """Why no list and no store takes an effect, with the name of its field; None: nothing is against it.
+
+    PostgreSQL stores no NUL, no encoding half a character, and what SQLite takes would not be the same text elsewhere.
+    """
+    what = type(effect).__name__.lower()
+    for name, value in vars(effect).items():
+        if not storable(value):
+            return f"the {name} of a {what} holds a NUL or half a character, which no store takes"
+    if isinstance(effect, Check) and effect.ref is not None and not storable(effect.ref.id):
+        return f"the ref of a {what} holds a NUL or half a character, which no store takes"
+    if isinstance(effect, Draft) and len(effect.recipients) > MOST_RECIPIENTS:
+        return f"a draft has at most {MOST_RECIPIENTS} recipients, not {len(effect.recipients)}: write several"
+    return None
+
+
 __all__ = [
+    "MOST_RECIPIENTS",
     "Check",
     "Deadline",
     "Done",
@@ -163,4 +186,5 @@ __all__ = [
     "MessageKind",
     "Severity",
     "Task",
+    "fault",
 ]

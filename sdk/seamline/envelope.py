@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
@@ -92,18 +93,31 @@ def read_envelope(content: bytes, *, to: str | None = None) -> Envelope:
     return envelope
 
 
+def sender(from_seat: str) -> str:
+    """How an envelope names whom a message is from: the ledger's ``engine`` is its ``seamline``."""
+    return ENGINE if from_seat == "engine" else from_seat
+
+
 def storable(told: Any) -> bool:
-    """Whether every text in a JSON value can be stored: without NUL, and without half a character."""
+    """Whether every text in a JSON value can be stored: without NUL, and without half a character.
+
+    What is no text, mapping or list holds none.
+    """
     waiting = [told]
     while waiting:
         one = waiting.pop()
-        if isinstance(one, dict):
+        if isinstance(one, Mapping):
             waiting += [*one.keys(), *one.values()]
-        elif isinstance(one, list):
+        elif isinstance(one, list | tuple):
             waiting += one
         elif isinstance(one, str) and _UNSTORABLE.search(one):
             return False
     return True
+
+
+def plain(text: str) -> str:
+    """A text as it can be stored, without what no store takes."""
+    return _UNSTORABLE.sub("", text)
 
 
 def ulid(moment: datetime, key: str) -> str:
@@ -120,7 +134,9 @@ __all__ = [
     "Envelope",
     "EnvelopeType",
     "SeatId",
+    "plain",
     "read_envelope",
+    "sender",
     "storable",
     "ulid",
 ]

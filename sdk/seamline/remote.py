@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from seamline import effect
 from seamline.cloudevents import to_cloudevent
 from seamline.context import Account
-from seamline.envelope import ENGINE, Envelope, storable
+from seamline.envelope import ENGINE, Envelope, sender, storable
 from seamline.errors import NeedsHuman, PayloadError, RetryLater
 from seamline.events.base import Event, When, catalogue, reasons
 from seamline.events.control import MessageDelivered
@@ -215,7 +215,7 @@ def handed(event: Event, seat: str, account: Account, prefix: str = "seamline") 
     }
     if isinstance(event, MessageDelivered):
         body = {"schema": MESSAGE, "message": event.message_id, "text": event.body, "account": known}
-        told |= {"type": event.kind, "from": event.from_seat, "topic": event.topic, "body": body}
+        told |= {"type": event.kind, "from": sender(event.from_seat), "topic": event.topic, "body": body}
         told |= {"conversation": event.conversation or place, "exchange": event.exchange}
         told |= {"in_reply_to": event.in_reply_to, "needs_response_by": event.needs_response_by}
     else:

@@ -64,7 +64,10 @@ _MOST_MEMBERS = 16
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of a call. ``budget`` covers all attempts and the waits between them; seconds and bytes."""
+    """Bounds of a call. ``budget`` covers all attempts and the waits between them; seconds and bytes.
+
+    ``mail`` covers all of one mail's submission: servers greet late on purpose, and look at what they take.
+    """
 
     budget: float = 10.0
     connect: float = 5.0
@@ -73,6 +76,7 @@ class Limits:
     first_wait: float = 0.5
     longest_wait: float = 5.0
     answer: int = 10 * 1024 * 1024
+    mail: float = 120.0
 
 
 class _Again(Exception):
@@ -145,7 +149,8 @@ class Transport:
         self._random = random
         tls = tls or httpx.create_ssl_context()
         self._http = _Checked(self._guard, tls)
-        self._mail = Submitter(self._guard, tls, self._limits.connect, self._limits.read, now)
+        bounds = self._limits
+        self._mail = Submitter(self._guard, tls, bounds.connect, bounds.read, now, bounds.mail, clock)
 
     def close(self) -> None:
         self._http.close()

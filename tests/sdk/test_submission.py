@@ -18,7 +18,7 @@ from seamline.errors import CallRefused, EgressRefused, NeedsHuman, RetryLater, 
 from seamline.ssrf import Guard
 from seamline.submission import PORTS, Submitter
 from support.certificate import certificate
-from support.mailserver import PASSWORD, USER, Mailbox, hanging_up, mail_server
+from support.mailserver import PASSWORD, USER, Mailbox, hanging_up, mail_server, talking
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NAME = "smtp.example.com"
@@ -166,6 +166,44 @@ def test_r72_a_server_that_hangs_up_after_data_leaves_it_uncertain_and_it_is_not
     with hanging_up(served[0], ".") as box, pytest.raises(Uncertain, match="after DATA"):
         submit(submitter, mail(box, secret=None), {})
     assert len(box.taken) == 1
+
+
+@pytest.mark.parametrize(
+    ("at", "raised"), [("EHLO", RetryLater), ("MAIL", RetryLater), ("RCPT", RetryLater), (".", Uncertain)]
+)
+def test_r72_a_server_that_drips_has_no_more_time_than_all_of_a_mail_may_take(
+    served: tuple[ssl.SSLContext, ssl.SSLContext], submitter: Submitter, at: str, raised: type[Exception]
+) -> None:
+    spent = [0.0]
+
+    def drip(word: str) -> None:
+        spent[0] += 1.0 if word == at else 0.0
+
+    slow = replace(submitter, budget=30.0, clock=lambda: spent[0])
+    with talking(served[0], at, drip) as box, pytest.raises(raised, match="took longer than 30 s"):
+        submit(slow, mail(box, secret=None), {})
+    assert len(box.taken) == (at == ".")
+
+
+@pytest.mark.parametrize(("at", "raised"), [("RCPT", RetryLater), (".", Uncertain)])
+def test_a_server_that_talks_without_end_is_not_listened_to_without_end(
+    served: tuple[ssl.SSLContext, ssl.SSLContext], submitter: Submitter, at: str, raised: type[Exception]
+) -> None:
+    with talking(served[0], at) as box, pytest.raises(raised, match="said more than"):
+        submit(replace(submitter, clock=lambda: 0.0), mail(box, secret=None), {})
+
+
+def test_who_has_no_time_left_at_data_has_sent_nothing(
+    served: tuple[ssl.SSLContext, ssl.SSLContext], submitter: Submitter
+) -> None:
+    spent = [0.0]
+
+    def linger(word: str) -> None:
+        spent[0] = 1_000.0 if word == "DATA" else 0.0
+
+    with talking(served[0], "never", linger) as box, pytest.raises(RetryLater, match="took longer"):
+        submit(replace(submitter, clock=lambda: spent[0]), mail(box, secret=None), {})
+    assert box.taken == []
 
 
 def test_what_becomes_of_the_connection_after_it_was_taken_changes_nothing(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from aiosmtpd.controller import Controller
@@ -125,6 +125,46 @@ def hanging_up(tls: ssl.SSLContext, at: str, replies: dict[str, bytes] | None = 
                     word = "."
                 else:
                     word = lines.readline(2000)[:4].decode().strip().upper()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield box
+    finally:
+        listening.close()
+        thread.join(5)
+
+
+@contextmanager
+def talking(tls: ssl.SSLContext, at: str, told: Callable[[str], None] = lambda _: None) -> Iterator[Mailbox]:
+    """A server whose reply to a command has a million lines; ``told`` hears of each reply's command, and line."""
+    box = Mailbox()
+    listening = socket.create_server(("127.0.0.1", 0))
+    box.port = listening.getsockname()[1]
+
+    def answer(connection: ssl.SSLSocket, word: str) -> None:
+        for _ in range(1_000_000 if word == at else 0):
+            connection.sendall(b"250-and\r\n")
+            told(word)
+        told(word)
+        connection.sendall(REPLIES.get(word, b"250 ok\r\n"))
+
+    def serve() -> None:
+        plain, _ = listening.accept()
+        with (
+            suppress(OSError),
+            tls.wrap_socket(plain, server_side=True) as connection,
+            connection.makefile("rb") as lines,
+        ):
+            answer(connection, "")
+            while line := lines.readline(2000):
+                word = line[:4].decode().strip().upper()
+                answer(connection, word)
+                if word == "DATA":
+                    while (line := lines.readline()) not in (b".\r\n", b""):
+                        pass
+                    box.taken += [Envelope()] if line else []
+                    answer(connection, ".")
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()

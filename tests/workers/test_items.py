@@ -254,6 +254,43 @@ def test_a_fetch_that_is_to_be_tried_later_is_and_keeps_its_patience(works: Make
     assert told(company) == [("P1", "at last")]
 
 
+def asks_twice(self: Any, item: Item) -> Calls[None]:
+    """A fetch of two calls, as docs/adapter.md says to write it."""
+    for name in ("thing", "more"):
+        if name not in item.answers:
+            yield Call(name, f"https://api.example.com/{name}", secret="api")
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_fetch_that_fails_half_way_goes_on_there_with_the_answers_that_it_has(works: MakeWorks, ends: bool) -> None:
+    answers: list[Any] = [
+        answering("the first"), RetryLater("rate limit"), RetryLater("rate limit") if ends else CallRefused("no", 400),
+        answering("x"),
+    ]  # fmt: skip
+
+    def give(call: Call) -> Answer:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer  # type: ignore[no-any-return]
+
+    company = works()
+    company.source("crm", fetch=asks_twice)
+    network = plug(company, give)
+    company.tell(declined(1))
+    for _ in range(3):
+        company.write("UPDATE items SET due = 0")
+        fetch(company)
+    if ends:
+        assert network.asked == ["thing", "more", "more", "more"]
+        assert told(company) == [("P1", "the first")]
+        assert set(json.loads(company.one("SELECT answers FROM items"))) == {"thing", "more"}
+    else:
+        # What is put aside keeps none: translated again, it is asked for whole.
+        assert (network.asked, items(company)) == (["thing", "more", "more"], ["quarantined"])
+        assert company.one("SELECT answers FROM items") is None
+
+
 def test_a_fetch_that_needs_a_human_asks_once_for_all_items_of_its_source(works: MakeWorks) -> None:
     def give(call: Call) -> Answer:
         raise NeedsHuman("the token has expired")

@@ -415,7 +415,7 @@ def test_what_is_cancelled_while_it_runs_has_no_effect_and_what_waits_behind_it_
         ctx.flag("seen", key=event.proposal_id, text="x")
         if event.proposal_id == "P1":
             with company.store.begin() as connection:
-                cancel_handoff(connection, "1.dirk", by="coo", wall=now_us())
+                cancel_handoff(connection, "1.dirk", by="coo", now=now_us(), wall=now_us())
 
     company = works(dirk(handle))
     company.tell(viewed(1), viewed(2))
@@ -429,7 +429,7 @@ def test_all_of_a_lane_cancelled_settles_it(works: MakeWorks) -> None:
     company.tell(viewed(1), viewed(2))
     with company.store.begin() as connection:
         for seq in (1, 2):
-            cancel_handoff(connection, f"{seq}.dirk", by="coo", wall=now_us())
+            cancel_handoff(connection, f"{seq}.dirk", by="coo", now=now_us(), wall=now_us())
     company.work()
     assert company.one("SELECT count(*) FROM lanes WHERE kind = 2 AND last > done") == 0
 
@@ -601,7 +601,6 @@ UNWRITABLE: list[Callable[[SyncContext], None]] = [
     lambda ctx: ctx.task(None),  # type: ignore[arg-type]
     lambda ctx: ctx.task("A title", assignee={"a": 1}),  # type: ignore[arg-type]
     lambda ctx: ctx.flag("seen", text=["a", "list"]),  # type: ignore[arg-type]
-    lambda ctx: ctx.message("dirk", topic="t", body="a lone surrogate \ud800"),
 ]
 
 
@@ -623,15 +622,52 @@ def test_what_no_store_takes_fails_alone_and_spoils_no_other_of_its_batch(works:
     assert "cannot be written" in company.one("SELECT reason FROM handoffs WHERE state = 5")
 
 
-def test_a_null_character_spoils_nothing(works: MakeWorks) -> None:
-    def handle(event: ProposalViewed, ctx: SyncContext) -> None:
-        ctx.flag("seen", key=event.proposal_id, text="a \x00" if event.proposal_id == "P1" else "plain")
+UNSTORABLE: list[tuple[str, Callable[[SyncContext], None]]] = [
+    ("the text of a flag", lambda ctx: ctx.flag("seen", text="a \x00")),
+    ("the name of a flag", lambda ctx: ctx.flag("seen\x00", text="a")),
+    ("the title of a task", lambda ctx: ctx.task("a \x00")),
+    ("the body of a message", lambda ctx: ctx.message("dirk", topic="t", body="half \ud800")),
+    ("the topic of a message", lambda ctx: ctx.message("dirk", topic="t\x00", body="x")),
+    ("the subject of a draft", lambda ctx: ctx.draft("mail", to=["d@acme.example"], subject="a\x00", body="x")),
+    ("the recipients of a draft", lambda ctx: ctx.draft("mail", to=["\x00@acme.example"], body="x")),
+    ("the body of a draft", lambda ctx: ctx.draft("mail", to=["d@acme.example"], body="Dear \x00")),
+    ("the fields of a draft", lambda ctx: ctx.draft("mail", to=[], body="x", fields={"note": ["\x00"]})),
+    ("the text of a log", lambda ctx: ctx.log("\x00")),
+    ("the key of a done", lambda ctx: ctx.done("\x00")),
+    ("a draft has at most 50 recipients", lambda ctx: ctx.draft("mail", to=["d@acme.example"] * 51, body="x")),
+]
 
-    company = works(dirk(handle), max_attempts=1)
+
+@pytest.mark.parametrize(("says", "ask"), UNSTORABLE, ids=[says for says, _ in UNSTORABLE])
+def test_what_no_store_takes_or_no_list_bears_is_refused_at_once_on_both_by_its_name(
+    works: MakeWorks, says: str, ask: Callable[[SyncContext], None]
+) -> None:
+    def handle(event: ProposalViewed, ctx: SyncContext) -> None:
+        ctx.flag("seen", key=event.proposal_id, text="plain")
+        if event.proposal_id == "P1":
+            ask(ctx)
+
+    company = works(dirk(handle))
     company.tell(viewed(1), viewed(2))
     company.work()
-    assert [s for _, _, s in company.states()][1] == "done"
-    assert company.states()[0][2] == ("dead" if company.store.postgres else "done")
+    assert [s for _, _, s in company.states()] == ["dead", "done"]
+    assert says in company.one("SELECT reason FROM handoffs WHERE state = 5")
+    assert [row[0] for row in company.all("SELECT key FROM flags")] == ["P2"]
+
+
+def test_a_null_character_of_a_provider_stands_in_no_humans_way(works: MakeWorks) -> None:
+    def handle(event: EmailReceived, ctx: SyncContext) -> None:
+        ctx.needs_human(f"who is {event.subject}?")
+
+    seat = Seat("pepper", owns=["email.*"])
+    seat.on(EmailReceived)(handle)
+    company = works(seat, Seat("coo", kind="human", informed=["email.*"]), max_attempts=1)
+    company.tell(event("email.received", message_id="M1", sender="dana@acme.example", subject="Da\x00na"))
+    company.work()
+    assert sorted(s for _, _, s in company.states()) == ["done", "needs_human"]
+    told = [row[0] for row in company.all("SELECT text FROM tasks")]
+    assert "who is Dana?" in told
+    assert any("subject: Dana" in one for one in told)
 
 
 # --- time limits and fences -----------------------------------------------------------------------------------------
@@ -771,7 +807,7 @@ def test_leases_whose_giving_back_failed_are_given_back_when_the_store_answers_a
         patch.setattr(type(company.engine.completer), "commit", away)
         assert company.engine.do(Run(Work("seat", "dirk"))) is False
     assert company.one("SELECT count(*) FROM lanes WHERE lease IS NOT NULL") == 1
-    company.engine.adopt_orphans()
+    company.engine.orphans.give_back()
     company.work()
     assert state(company) == "done"
 
@@ -790,7 +826,7 @@ def test_a_store_that_is_full_is_asked_again_in_a_moment_and_fills_no_log(
         patch.setattr(time, "sleep", rested.append)
         for _ in range(50):
             assert company.engine.do(Run(Work("seat", "dirk"))) is False
-            company.engine.adopt_orphans()
+            company.engine.orphans.give_back()
     assert rested == [engine.STORE_PAUSE_S] * 50
     assert 1 <= len([line for line in lines if line["event"] == "run_failed"]) < 25  # one every few seconds
     company.work()

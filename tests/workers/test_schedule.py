@@ -20,7 +20,7 @@ from seamline_workers.handoff.elsewhere import inboxes
 from seamline_workers.handoff.outbox import Outbox
 from seamline_workers.handoff.run import Run, Work
 from seamline_workers.log import Seldom
-from seamline_workers.running.engine import SLOW
+from seamline_workers.running.pace import SLOW
 from seamline_workers.running.schedule import LEASE_S, Schedule, admit
 from seamline_workers.store import lanes, ledger, processes
 from seamline_workers.store.store import open_store

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from seamline import Seat, SyncContext
+from seamline.envelope import ENGINE
 from seamline.errors import RetryLater
-from seamline.events import StageChanged
+from seamline.events import MessageDelivered, StageChanged
 from seamline.gate import StageRow
+from seamline.inbox import Inbox
+from seamline_workers.bus.mirror import Mirror
+from seamline_workers.store.reading.query import Query
+from seamline_workers.store.reading.record import list_record
 from support.clocks import SetClock
 from support.works import Works, event, viewed
 
@@ -121,3 +128,35 @@ def test_r61_history_hands_nobody_over(works: MakeWorks) -> None:
     one = works(Seat("crystal"), stages=[ROW], clock=SetClock(BEGAN), live_from=2**60)
     enter(one)
     assert (taken(one), one.all("SELECT * FROM messages"), one.all("SELECT * FROM deadlines")) == ([], [], [])
+
+
+def test_r61_r64_r68_a_stages_message_goes_the_way_of_every_other(works: MakeWorks, tmp_path: Path) -> None:
+    heard: list[MessageDelivered] = []
+    crystal = Seat("crystal")
+    crystal.on_message("stage.*")(lambda message, _: heard.append(message))
+    one = works(crystal, Seat("pulse"), stages=[ROW], clock=SetClock(BEGAN))
+    enter(one)
+    one.work()
+    [(number, cause)] = one.all("SELECT id, cause FROM messages")
+    [message] = heard
+    assert (message.message_id, message.from_seat, message.to_seat) == (str(number), "engine", "crystal")
+    assert str(message.envelope.causation) == cause
+    assert "who calls next" in message.body
+    [entry] = [row for row in list_record(one.store, Query(), unmasked=True)["items"] if "message" in row["action"]]
+    assert entry["actor"] == {"kind": "engine", "id": "engine"}
+    assert (entry["content"] or {})["message_id"] == str(number)
+    Mirror(one.store, one.roster.seats, tmp_path).some()
+    claimed = Inbox(tmp_path, "crystal").claim()
+    assert claimed is not None
+    assert (claimed.envelope.sender, claimed.envelope.topic) == (ENGINE, "stage.onboarding")
+
+
+def test_r61_r94_a_human_who_took_a_seat_over_is_told_too_and_has_one_task(works: MakeWorks) -> None:
+    crystal = Seat("crystal", kind="human", assignee="kim@example.com")
+    one = works(crystal, stages=[ROW], clock=SetClock(BEGAN))
+    enter(one)
+    one.work()
+    [told] = one.all("SELECT data FROM events WHERE type = 'message.delivered'")
+    assert json.loads(told.data)["to_seat"] == "crystal"
+    assert one.one("SELECT count(*) FROM tasks") == 1
+    assert [state[:2] for state in one.states() if state[0] == "message.delivered"] == []

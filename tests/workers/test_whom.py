@@ -312,7 +312,7 @@ def test_two_webhooks_about_one_new_person_at_once_make_one_account(works: MakeW
         thread.join(60)
     assert errors == []
     for _ in range(5):  # what lost its race three times was given back
-        company.engine.adopt_orphans()
+        company.engine.orphans.give_back()
         company.translate()
     assert company.one("SELECT count(*) FROM deliveries WHERE state = 2") == 20
     assert company.one("SELECT count(*) FROM accounts") == 5
@@ -358,7 +358,7 @@ def test_linking_and_appending_at_once_never_write_to_a_group_that_is_none_any_m
         thread.join(90)
     assert errors == []
     for _ in range(5):
-        company.engine.adopt_orphans()
+        company.engine.orphans.give_back()
         company.translate()
         with company.store.begin() as connection:
             lanes.wake_due(connection, now_us())

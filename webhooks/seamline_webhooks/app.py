@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from seamline.errors import SeamlineError
 from seamline.transport import Transport
 from seamline_webhooks import health, metrics
-from seamline_webhooks.api import EXCEPTION_HANDLERS, Api, api_routers, openapi_config
+from seamline_webhooks.api import EXCEPTION_HANDLERS, Api, api_routers, openapi_config, too_deep
 from seamline_webhooks.door import MOUNT
 from seamline_webhooks.frontdoor import FrontDoor
 from seamline_webhooks.group import InlineGroup, Interruptible, ThreadGroup
@@ -100,6 +100,8 @@ def create_app(
 async def _log_fault(error: Exception, scope: Scope) -> None:
     """Log what became a 500. The error's text stays out of it: it may hold values."""
     if isinstance(error, SeamlineError) or (isinstance(error, HTTPException) and error.status_code < 500):
+        return
+    if too_deep(error):
         return
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 
+from seamline.envelope import plain
 from seamline_workers.bell import ring
 from seamline_workers.refusal import Conflict, NoSuch
 from seamline_workers.store import lanes, ledger
 from seamline_workers.store.desk_schema import tasks
+from seamline_workers.store.effects import WAITS_KEY
 from seamline_workers.store.reading.handoffs import handoff_id, key_of_id
 from seamline_workers.store.schema import (
     CANCELLED,
@@ -24,6 +26,10 @@ from seamline_workers.store.schema import (
     handoffs,
 )
 from seamline_workers.store.schema import lanes as lanes_table
+
+#: Most characters of why a handoff was called off.
+LONGEST_REASON = 500
+_Handoff = Row[int, str, int, int]
 
 
 def replay_handoff(connection: Connection, id: str) -> str:
@@ -46,26 +52,35 @@ def again(connection: Connection, seq: int, seat: str, group: int) -> None:
     ring(connection)
 
 
-def cancel_handoff(connection: Connection, id: str, *, by: str, wall: int) -> str:
-    """Call a handoff off. One that runs at this moment ends without effect."""
-    _end(connection, id, CANCELLED, f"cancelled by {by}", wall)
+def cancel_handoff(connection: Connection, id: str, *, by: str, now: int, wall: int, reason: str = "") -> str:
+    """Call a handoff off, and what it asked humans to do. One that runs at this moment ends without effect.
+
+    Its tasks end in business time (``now``), the handoff itself by the wall clock.
+    """
+    told = f"cancelled by {by}: {plain(reason)}" if reason else f"cancelled by {by}"
+    row = _end(connection, id, CANCELLED, told[:LONGEST_REASON], wall)
+    _end_task(connection, row, or_(tasks.c.kind == "needs_human", tasks.c.key == WAITS_KEY), by, now)
     return f"handoffs/{id}"
 
 
 def complete_handoff(connection: Connection, id: str, *, by: str, now: int, wall: int) -> str:
     """Say that a human has done a handoff's work; its task is over. One that runs at this moment has no effect.
 
-    The task ends in business time, the handoff by the wall clock.
+    Its tasks end in business time (``now``), the handoff itself by the wall clock.
     """
     row = _end(connection, id, DONE, f"completed by {by}", wall)
-    event = connection.execute(select(events.c.id).where(events.c.seq == row.event_seq)).scalar_one()
-    cause = str(UUID(bytes=event))
-    asked = (tasks.c.cause == cause, tasks.c.seat == row.seat, tasks.c.kind == "needs_human", tasks.c.state == "open")
-    connection.execute(update(tasks).where(*asked).values(state="done", done_at=now, done_by=by))
+    _end_task(connection, row, tasks.c.kind == "needs_human", by, now)
     return f"handoffs/{id}"
 
 
-def _end(connection: Connection, id: str, state: int, reason: str, wall: int) -> Row[int, str, int, int]:
+def _end_task(connection: Connection, row: _Handoff, which: ColumnElement[bool], by: str, now: int) -> None:
+    """End the task by which a human was shown a handoff."""
+    event = connection.execute(select(events.c.id).where(events.c.seq == row.event_seq)).scalar_one()
+    shown = (tasks.c.cause == str(UUID(bytes=event)), tasks.c.seat == row.seat, tasks.c.state == "open", which)
+    connection.execute(update(tasks).where(*shown).values(state="done", done_at=now, done_by=by))
+
+
+def _end(connection: Connection, id: str, state: int, reason: str, wall: int) -> _Handoff:
     """End a handoff by a human's word. Raises Conflict where it has ended, and NoSuch."""
     row, _group = _locked(connection, id)
     if row.state in (DONE, CANCELLED):
@@ -80,7 +95,7 @@ def _end(connection: Connection, id: str, state: int, reason: str, wall: int) ->
     return row
 
 
-def _let_pass(connection: Connection, row: Row[int, str, int, int]) -> None:
+def _let_pass(connection: Connection, row: _Handoff) -> None:
     """Those behind it need not wait for a retry that will not come."""
     lane = (
         lanes_table.c.kind == SEAT_LANE,
@@ -92,7 +107,7 @@ def _let_pass(connection: Connection, row: Row[int, str, int, int]) -> None:
     connection.execute(update(lanes_table).where(*lane).values(held=OPEN, due=0))
 
 
-def _locked(connection: Connection, id: str) -> tuple[Row[int, str, int, int], int]:
+def _locked(connection: Connection, id: str) -> tuple[_Handoff, int]:
     """The handoff and its group, whose lock is taken first: linking moves handoffs under it."""
     key = key_of_id(id)
     if key is None:

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from seamline.boundary import Roster
 from seamline.company import Company, Exit, Open, SourceState
 from seamline.context import Account, Context, Effect, SyncContext
-from seamline.effect import Deadline, Draft, Emit, Message
+from seamline.effect import Deadline, Draft, Emit, Message, fault
 from seamline.events.base import Envelope, Event, event_id
 from seamline.events.control import DeadlineFired
 from seamline.gate import Audience
@@ -109,9 +109,10 @@ def run_handler(
 
     ``now`` is business time: by default when the event happened. What the handler raises (Park, NeedsHuman, RetryLater)
     is raised. Raises LookupError where the seat does not handle the type, and AssertionError, which says what to do,
-    where it asks for what the engine would not take or what would end nowhere: an event that it may not emit, a draft
-    whose fact no sending makes, a deadline without ``@seat.due``. With a ``roster`` also a message to no seat and a
-    draft for a channel that no gate opens; without it the seat is taken to be alone.
+    where it asks for what the engine would not take or what would end nowhere: an event that it may not emit, a text
+    that no store takes, a draft whose fact no sending makes or that is for too many, a deadline without ``@seat.due``.
+    With a ``roster`` also a message to no seat and a draft for a channel that no gate opens; without it the seat is
+    taken to be alone.
     """
     handler = seat.handling(event)
     if handler is None:
@@ -183,6 +184,8 @@ def _fault(seat: Seat, roster: Roster | None, stage: str | None, effect: Effect)
 
     Who else there is, and which way out is open, only a roster says.
     """
+    if (reason := fault(effect)) is not None:
+        return reason
     if isinstance(effect, Emit):
         company = roster or Roster([seat])
         kind = type(effect.event)

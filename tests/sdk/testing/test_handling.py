@@ -146,6 +146,8 @@ WON = DealWon(deal_id="d1", occurred_at=AT)
         (lambda ctx: ctx.draft("male", to=["d@acme.example"], body="x"), "no gate opens it: give the roster a Gate"),
         (lambda ctx: ctx.deadline("call", at=AT), "write @dirk.due\\('call'\\)"),
         (lambda ctx: ctx.draft("mail", to=["d@acme.example"], body="x", sends=ContractSigned), "which it cannot make"),
+        (lambda ctx: ctx.draft("mail", to=["d@acme.example"], body="x\x00"), "the body of a draft holds a NUL"),
+        (lambda ctx: ctx.draft("mail", to=["d@acme.example"] * 51, body="x"), "at most 50 recipients, not 51"),
     ],
 )
 def test_what_would_come_to_nothing_is_refused_with_what_to_do(ask: Callable[[SyncContext], None], told: str) -> None:

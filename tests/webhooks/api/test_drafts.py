@@ -145,6 +145,13 @@ def test_r49_r71_the_text_that_was_seen_is_the_one_that_is_approved(desk: Desk) 
     assert code(desk.approve(edited)) == (409, "conflict")
 
 
+def test_a_text_goes_to_fifty_recipients_at_most(desk: Desk) -> None:
+    draft = desk.draft()
+    many = [f"dana{n}@acme.example" for n in range(51)]
+    assert code(desk.post(draft["id"], "edit", recipients=many)) == (400, "invalid")
+    assert desk.post(draft["id"], "edit", recipients=many[:50]).status_code == 200
+
+
 @pytest.mark.parametrize("who", ["carl", "pepper", "olga", "vic"])
 def test_r71_r72_whoever_the_gate_does_not_name_is_forbidden(desk: Desk, who: str) -> None:
     draft = desk.draft()

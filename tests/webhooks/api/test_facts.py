@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from litestar import Litestar
+import pytest
+from litestar import Litestar, get
 from litestar.testing import TestClient
+from structlog.testing import capture_logs
 
+from seamline_webhooks.app import create_app
+from seamline_workers.company.config import load_config
 from support.seed import Seed
 
 Client = TestClient[Litestar]
@@ -94,7 +99,29 @@ def test_only_an_approver_states_facts_and_only_of_somebody(client: Client, bear
     assert state(client, bearer("approver"), "meta:lead:77", **fact).status_code == 409
 
 
-def test_a_body_that_is_nested_without_end_is_refused(client: Client, bearer: Bearer, seed: Seed) -> None:
-    deep = b'{"type": "call.noted", "data": ' + b'{"a": ' * 20_000 + b"1" + b"}" * 20_001
-    told = client.post(f"/api/v1/accounts/{seed.account()}/events", content=deep, headers=bearer("approver"))
+@pytest.mark.parametrize("levels", [60, 150, 400, 700, 900, 1_100, 20_000])
+def test_a_body_that_is_nested_without_end_is_refused(client: Client, bearer: Bearer, seed: Seed, levels: int) -> None:
+    deep = b'{"type": "call.noted", "data": ' + b'{"a": ' * levels + b"1" + b"}" * (levels + 1)
+    with capture_logs() as logs:
+        told = client.post(f"/api/v1/accounts/{seed.account()}/events", content=deep, headers=bearer("approver"))
     assert (told.status_code, told.json()["code"]) == (400, "invalid")
+    assert [line for line in logs if line["log_level"] == "error"] == []
+
+
+@pytest.mark.parametrize("path", ["drafts/1/approve", "drafts/resolve", "flags/1/clear", "replays", "boundary/confirm"])
+def test_brackets_without_end_are_an_ordinary_refusal(client: Client, bearer: Bearer, path: str) -> None:
+    with capture_logs() as logs:
+        told = client.post(f"/api/v1/{path}", content=b"[" * 100_000, headers=bearer("admin"))
+    assert (told.status_code, told.json()["code"]) == (400, "invalid")
+    assert [line for line in logs if line["log_level"] == "error"] == []
+
+
+def test_a_recursion_of_ours_is_no_fault_of_who_asked(folder: Path) -> None:
+    @get("/endless", sync_to_thread=False)
+    def endless() -> None:
+        raise RecursionError
+
+    config = load_config(folder / "seamline.toml", environ={})
+    with TestClient(create_app(config, route_handlers=[endless])) as running, capture_logs() as logs:
+        assert running.get("/endless").status_code == 500
+    assert [line["error"] for line in logs if line["log_level"] == "error"] == ["RecursionError"]

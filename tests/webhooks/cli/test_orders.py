@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from seamline_webhooks.cli.company import whoami
+from seamline_workers.store.schema import PARKED
 from support.seed import Seed
 from support.serving import Serving
 
@@ -66,3 +68,29 @@ def test_nobody_decides_without_a_token_and_nobody_answers_where_nobody_serves(
     assert run("tasks", "done", "1", "--url", "http://127.0.0.1:9").code == 2
     monkeypatch.setenv("SEAMLINE_TOKEN", "a value of sixteen")
     assert run("tasks", "done", "1", "--url", "http://127.0.0.1:9").code == 3
+
+
+def test_a_handoff_that_waits_without_end_is_called_off_with_a_reason_and_nobody_is_asked_any_more(
+    run: Run, seed: Seed
+) -> None:
+    account = seed.account()
+    seq = seed.event(account)
+    key = seed.handoff(seq, "sales", account, PARKED, reason="no contract is known", awaits="contract.signed")
+    cause = str(seed.event_uuid(seq))
+    shown, own = (seed.task(account, seat="sales", cause=cause, key=name) for name in ("waits", "call"))
+    told = run("handoffs", "cancel", key, "--reason", "they went elsewhere", "--json")
+    assert told.code == 0, told.err
+    assert told.json["state"] == "cancelled"
+    assert told.json["reason"] == f"cancelled by {whoami()}: they went elsewhere"
+    assert [row["id"] for row in run("tasks", "list", "--state", "open", "--json").json["items"]] == [str(own)]
+    assert run("tasks", "show", str(shown), "--json").json["state"] == "done"
+    again = run("handoffs", "cancel", key, "--reason", "x")
+    assert (again.code, "is cancelled already" in again.err) == (1, True)
+    assert run("handoffs", "cancel", "9.nobody", "--reason", "x").code == 1
+    assert run("handoffs", "cancel", key).code == 2
+    assert run("handoffs", "cancel", key, "--reason", " ").code == 2
+
+
+def test_a_sample_needs_no_token_and_takes_one(run: Run, seed: Seed, server: Serving, token: str) -> None:
+    told = run("send", "demo", "one", "--url", server.url, "--token", token, "--json")
+    assert (told.code, told.json["status"]) == (0, 202), told.err

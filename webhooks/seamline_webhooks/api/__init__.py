@@ -17,7 +17,7 @@ from seamline_webhooks.api.context import Actor, Api, Keyring
 from seamline_webhooks.api.decision import decision_routes
 from seamline_webhooks.api.feed import feed_route
 from seamline_webhooks.api.noun import list_routes
-from seamline_webhooks.api.problem import EXCEPTION_HANDLERS, Problem
+from seamline_webhooks.api.problem import EXCEPTION_HANDLERS, Problem, too_deep
 
 #: Largest body of an order, in bytes.
 MAX_ORDER = 256 * 1024
@@ -65,4 +65,4 @@ def openapi_config(version: str) -> OpenAPIConfig:
     )
 
 
-__all__ = ["EXCEPTION_HANDLERS", "Actor", "Api", "Keyring", "Problem", "api_routers", "openapi_config"]
+__all__ = ["EXCEPTION_HANDLERS", "Actor", "Api", "Keyring", "Problem", "api_routers", "openapi_config", "too_deep"]

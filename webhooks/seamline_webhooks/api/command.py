@@ -83,7 +83,8 @@ _SIMPLE = (
     _Simple("handoffs", "replay", "operator", shapes.Handoff, "Run a handoff again",
             lambda _api, connection, key, _by: replay_handoff(connection, key)),
     _Simple("handoffs", "cancel", "operator", shapes.Handoff, "Call a handoff off",
-            lambda _api, connection, key, by: cancel_handoff(connection, key, by=by, wall=now_us())),
+            lambda api, connection, key, by: cancel_handoff(
+                connection, key, by=by, now=api.clock(), wall=now_us())),
     _Simple("handoffs", "complete", "operator", shapes.Handoff, "Say that a human has done a handoff's work",
             lambda api, connection, key, by: complete_handoff(
                 connection, key, by=by, now=api.clock(), wall=now_us())),

@@ -12,6 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 from sqlalchemy import Connection
 
+from seamline.effect import MOST_RECIPIENTS
 from seamline_webhooks.api.context import Api
 from seamline_webhooks.api.noun import nothing_asked
 from seamline_webhooks.api.order import AnyRequest, Reason, Words, became, carried_out, route, said
@@ -46,7 +47,7 @@ class EditOrder(msgspec.Struct, forbid_unknown_fields=True):
 
     subject: Text | None = None
     body: Text | None = None
-    recipients: Annotated[list[Recipient], msgspec.Meta(max_length=100)] | None = None
+    recipients: Annotated[list[Recipient], msgspec.Meta(max_length=MOST_RECIPIENTS)] | None = None
     seen: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}$")] | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, TypedDict
@@ -9,6 +10,7 @@ from typing import Any, TypedDict
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.serialization import msgspec_hooks
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -183,11 +185,17 @@ def _http(request: AnyRequest, error: HTTPException) -> Response[dict[str, Any]]
 
 
 def _unexpected(request: AnyRequest, error: Exception) -> Response[dict[str, Any]]:
-    if isinstance(error, RecursionError):  # the reader of JSON is the one thing here whose depth a request decides
+    if too_deep(error):
         return problem(request, Problem("invalid", "The body is nested too deeply."))
     if isinstance(error, PoolTimeout) or transient(error):
         return problem(request, Problem("busy", "The store is busy or away; try again later."))
     return problem(request, Problem("internal", "This is a fault of Seamline's; its log names it."))
+
+
+def too_deep(error: Exception) -> bool:
+    """Whether a body was nested deeper than its reader goes: whoever sent it can mend it, nobody here."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return isinstance(error, RecursionError) and bool(frames) and frames[-1].filename == msgspec_hooks.__file__
 
 
 #: For the application as a whole, so that paths that nobody serves are problems too.
@@ -205,4 +213,4 @@ EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[..., Response[Any]]] = 
     Exception: _unexpected,
 }
 
-__all__ = ["CODES", "EXCEPTION_HANDLERS", "PROBLEM_JSON", "Problem", "problem"]
+__all__ = ["CODES", "EXCEPTION_HANDLERS", "PROBLEM_JSON", "Problem", "problem", "too_deep"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration, import_seats, store_of
+from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration, import_seats, store_of, whoami
 from seamline_webhooks.cli.output import WANTING, document, fail, note, plain, shown, table
 
 if TYPE_CHECKING:
@@ -201,4 +201,31 @@ def _with_types(config: Any, listed: Listed) -> None:
 deliveries = make(DELIVERIES, "Authentic requests as received.")
 events = make(EVENTS, "The ledger.")
 handoffs = make(HANDOFFS, "Events given to seats, and where each stands.")
+
+
+@handoffs.command()
+def cancel(
+    key: Annotated[str, typer.Argument(metavar="ID", help="As `seamline handoffs list` shows it, such as 42.sales.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why nobody wants it any more.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Call a handoff off: what waits, fails or is put aside is over, and those behind it go on."""
+    from seamline_workers.clock import business_clock
+    from seamline_workers.handoffs import cancel_handoff
+    from seamline_workers.refusal import Conflict, NoSuch
+    from seamline_workers.store.store import now_us
+
+    if not reason.strip():
+        raise typer.BadParameter("--reason: say why")
+    with store_of(configuration(config)) as store:
+        try:
+            with store.begin() as connection:
+                now, why = business_clock()(), reason.strip()
+                cancel_handoff(connection, key, by=whoami(), now=now, wall=now_us(), reason=why)
+        except (Conflict, NoSuch) as error:
+            fail(WANTING, str(error))
+        shown(dict(_handoff(store, key, "")), json)
+
+
 dead = make(DEAD, "Handoffs that were given up; run them again with: seamline replay.")

@@ -27,10 +27,15 @@ def send(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The name of a source.")],
     sample: Annotated[str, typer.Argument(metavar="SAMPLE", help="As `seamline adapters samples` lists them.")],
     url: Annotated[str | None, typer.Option(help="Where the server is; else company.public_url.")] = None,
+    token: Annotated[str | None, typer.Option(help="Taken, as by all that speak to a server, and not sent.")] = None,  # noqa: ARG001
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Send a sample, signed with the source's secret, to a running server."""
+    """Send a sample, signed with the source's secret, to a running server.
+
+    The signature alone proves it, as with a provider: it needs no token, and takes one only so that a script may give
+    the same words to every command that speaks to a server.
+    """
     found = configuration(config)
     request = signed(found, source, sample)
     base = (url or found.company.public_url).rstrip("/")

@@ -27,7 +27,7 @@ from seamline_workers.effects.asking import MessageAsked, Result
 from seamline_workers.store.desk_schema import MESSAGE, TASK
 from seamline_workers.store.entry import ENGINE, Cause, Entry
 from seamline_workers.store.ledger import Locked
-from seamline_workers.store.messages import Known, Prepared, find_message
+from seamline_workers.store.messages import Known, Prepared, delivered, find_message, readers
 from seamline_workers.store.outcome import EffectRow
 from seamline_workers.store.schema import DEAD
 
@@ -105,26 +105,13 @@ class Messaging:
 
     def _said(self, row: EffectRow, prepared: Prepared) -> list[Entry]:
         message, answers = prepared.message, prepared.answers
-        told = {
-            "message_id": str(prepared.id),
-            "from_seat": row.seat,
-            "to_seat": message.to,
-            "kind": message.kind,
-        }
+        told = delivered(row.seat, prepared)
         if prepared.state == "escalated":
-            fields = told | {"reason": ESCALATED}
-            found = [self._entry(MessageDeadLettered.event_type, fields, row, prepared)]
+            fields = {name: told[name] for name in ("message_id", "from_seat", "to_seat", "kind")}
+            found = [self._entry(MessageDeadLettered.event_type, fields | {"reason": ESCALATED}, row, prepared)]
         else:
-            more = {
-                "topic": message.topic,
-                "body": message.body,
-                "conversation": prepared.conversation,
-                "exchange": prepared.exchange,
-                "in_reply_to": None if answers is None else str(answers.id),
-                "needs_response_by": message.needs_response_by,
-            }
-            found = [self._entry(MessageDelivered.event_type, told | more, row, prepared)]
-            found[0].to = ((message.to, 1),) if self._takes(message) else ()
+            found = [self._entry(MessageDelivered.event_type, told, row, prepared)]
+            found[0].to = readers(self.roster, message)
         if answers is not None and message.kind == "RESPONSE":
             asked = {
                 "message_id": str(answers.id),
@@ -136,11 +123,6 @@ class Messaging:
             found.append(self._entry(MessageAnswered.event_type, asked, row, prepared))
         return found
 
-    def _takes(self, message: Message) -> bool:
-        """Whether the receiving seat does something when a message comes; else it finds it when it looks."""
-        receiver = self.roster.seat(message.to)
-        return receiver.kind == "agent" and (receiver.elsewhere or receiver.answering(message.topic) is not None)
-
     def _entry(self, event_type: str, fields: dict[str, Any], row: EffectRow, prepared: Prepared) -> Entry:
         now, cause = self.clock(), UUID(row.cause).bytes
         return Entry(
@@ -149,7 +131,7 @@ class Messaging:
             version=1,
             account_id=prepared.account_id,
             source=ENGINE,
-            data=to_json({name: value for name, value in fields.items() if value is not None}).decode(),
+            data=to_json(fields).decode(),
             occurred_at=now,
             timebasis="received",
             received_at=now,

@@ -20,7 +20,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, text
 
-from seamline.envelope import Envelope, read_envelope
+from seamline.envelope import Envelope, read_envelope, sender
 from seamline.errors import PayloadError
 from seamline.events import MessageDelivered
 from seamline.inbox import DONE, NEW, Inbox
@@ -152,7 +152,7 @@ def _envelope(row: Row[Any], told: dict[str, Any]) -> Envelope:
         {
             "id": told["message_id"],
             "type": told["kind"],
-            "from": told["from_seat"],
+            "from": sender(told["from_seat"]),
             "to": told["to_seat"],
             "account": str(row.subject),
             "topic": told.get("topic", ""),

@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 
 from seamline.boundary import Roster
 from seamline.cloudevents import NOT_DATA
-from seamline.effect import Check, Deadline, Done, Draft, Effect, Emit, Flag, Log, Message, Task
+from seamline.effect import Check, Deadline, Done, Draft, Effect, Emit, Flag, Log, Message, Task, fault
 from seamline.envelope import LONGEST_WORD
 from seamline.errors import SeamlineError
 from seamline.events import DraftDispatched, MessageDelivered
@@ -113,6 +113,8 @@ class Asking:
             kind = _KINDS[type(effect)]
             ordinals[kind] = ordinal = ordinals.get(kind, 0) + 1
             key = _key(effect) or (str(ordinal) if isinstance(effect, Log) else f"#{ordinal}")
+            if (reason := fault(effect)) is not None:
+                raise NotAllowed(reason)
             if isinstance(effect, Emit):
                 # What is said only once is the account's; all else is this handoff's own.
                 whose = str(handoff.subject) if effect.once else cause

@@ -18,6 +18,7 @@ from seamline_workers.effects import parking
 from seamline_workers.effects.asking import Result
 from seamline_workers.rules.question import refusal_of
 from seamline_workers.store.desk_schema import TASK
+from seamline_workers.store.effects import WAITS_KEY
 from seamline_workers.store.entry import Entry, control
 from seamline_workers.store.ledger import Locked
 from seamline_workers.store.outcome import EffectRow
@@ -27,8 +28,6 @@ from seamline_workers.store.store import now_us
 
 #: How long what a guard holds waits before a human is shown it, where the account's stage does not say.
 PATIENCE = timedelta(hours=4)
-#: The key of the task that shows it.
-WAITS = "waits"
 
 
 @dataclass(frozen=True)
@@ -83,10 +82,10 @@ class Guarding:
 def _shown(event_seq: int, seat: str, asked: Entry, refusal: Refusal) -> EffectRow:
     """The task that shows a human what waits."""
     words = f"By {refusal.rule}. It is asked again from time to time. What nobody wants any more is called off: "
-    words += f"POST /api/v1/handoffs/{handoff_id(event_seq, seat)}/cancel"
-    task = Task(f"{asked.type} waits: {refusal.reason}", words, key=WAITS, rule=refusal.rule)
+    words += f"seamline handoffs cancel {handoff_id(event_seq, seat)} --reason …"
+    task = Task(f"{asked.type} waits: {refusal.reason}", words, key=WAITS_KEY, rule=refusal.rule)
     cause = str(UUID(bytes=asked.cause or asked.id))
-    return EffectRow(event_seq, seat, TASK, WAITS, asked.account_id, cause, task)
+    return EffectRow(event_seq, seat, TASK, WAITS_KEY, asked.account_id, cause, task)
 
 
 _HEAD = text("SELECT seq FROM ledger_head WHERE id = 1")

@@ -16,6 +16,7 @@ from uuid import UUID
 from seamline.boundary import Roster
 from seamline.cloudevents import NOT_DATA
 from seamline.context import Account, Context, Log, SyncContext, Task
+from seamline.envelope import plain
 from seamline.errors import NeedsHuman, Park, PayloadError, RetryLater
 from seamline.events.base import Event, catalogue
 from seamline.seat import FIELDS, Handler, Seat
@@ -197,7 +198,9 @@ class Runner:
 
     def _to_human(self, seat: Seat, handoff: Handoff, reason: str) -> Result:
         cause = str(UUID(bytes=handoff.id))
-        task = Task(f"{seat.name} needs a human: {handoff.type}", reason, key="needs_human", assignee=seat.assignee)
+        task = Task(
+            f"{seat.name} needs a human: {handoff.type}", plain(reason), key="needs_human", assignee=seat.assignee
+        )
         row = EffectRow(handoff.event_seq, seat.name, desk_schema.TASK, "needs_human", handoff.account_id, cause, task)
         return Result(self._outcome(seat, handoff, schema.NEEDS_HUMAN, reason=reason, effects=(row,)))
 
@@ -214,7 +217,7 @@ class Runner:
         failed: bool = False,
     ) -> Outcome:
         attempts = handoff.attempts + (1 if failed or state in (schema.DONE, schema.DEAD) else 0)
-        reason = None if reason is None else reason.replace("\x00", "")[:500]
+        reason = None if reason is None else plain(reason)[:500]
         return Outcome(
             handoff.account_id,
             handoff.event_seq,
@@ -263,4 +266,4 @@ def where(error: BaseException) -> str:
 def _as_told(event: Event) -> str:
     """An event's own fields, a line each, for a human who has it as it came."""
     told = event.model_dump(mode="json", exclude_defaults=True, exclude={*NOT_DATA, "party", "others"})
-    return "\n".join(f"{name}: {value}" for name, value in told.items())[:LONGEST_TOLD]
+    return plain("\n".join(f"{name}: {value}" for name, value in told.items()))[:LONGEST_TOLD]

@@ -283,4 +283,4 @@ def resolve(connection: Connection, row: Deadline, group: int, *, in_time: bool,
     if in_time and seq is not None:
         with contextlib.suppress(Conflict, NoSuch):  # it has been handled
             by = "the engine, for it had come in time"
-            cancel_handoff(connection, handoff_id(seq, row.seat), by=by, wall=now_us())
+            cancel_handoff(connection, handoff_id(seq, row.seat), by=by, now=now, wall=now_us())

@@ -85,7 +85,7 @@ class Plan:
         heard = [entry for entry in new if entry.type in self._declared]
         if heard:
             now = self.clock()
-            self.taking.hear(connection, heard, locked, now)
+            found += self.taking.hear(connection, heard, locked, now)
             found += self.expecting.hear(connection, heard, locked, now)
             found += self.dailies.hear(connection, heard, locked, now)
         return found

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from seamline.boundary import Roster
 from seamline.context import Message, Task
+from seamline.events import MessageDelivered
 from seamline.gate import StageRow
 from seamline_workers.rules import knowledge
 from seamline_workers.rules.expecting import told_of
@@ -19,9 +20,9 @@ from seamline_workers.store import deadlines
 from seamline_workers.store.deadlines import Deadline
 from seamline_workers.store.desk_schema import MESSAGE
 from seamline_workers.store.effects import give_task
-from seamline_workers.store.entry import Cause, Entry, said
+from seamline_workers.store.entry import Cause, Entry, control, said
 from seamline_workers.store.folding import Group, Locked
-from seamline_workers.store.messages import Prepared, write_message
+from seamline_workers.store.messages import Prepared, delivered, readers, write_message
 from seamline_workers.store.outcome import EffectRow
 from seamline_workers.store.schema import DONE
 
@@ -43,30 +44,37 @@ class Taking:
     def listens(self) -> frozenset[str]:
         return frozenset({STAGE_CHANGED} if self.roster.stages else ())
 
-    def hear(self, connection: Connection, new: Sequence[Entry], locked: Locked, now: int) -> None:
-        """Hand each entry into a stage to the seat that takes it over, and see to it that somebody does."""
+    def hear(self, connection: Connection, new: Sequence[Entry], locked: Locked, now: int) -> list[Entry]:
+        """Hand each entry into a stage to the seat that takes it over, and see to it that somebody does.
+
+        Returns what is said of the messages by which they are handed over.
+        """
+        told = []
         for entry in new:
             if entry.type == STAGE_CHANGED and not entry.history:
                 row = self.roster.stage(entry.fields["to_stage"])
                 if row is not None and any(seat.name == row.to_seat for seat in self.roster.seats):
-                    self._hand(connection, entry, row, locked[entry.account_id], now)
+                    told.append(self._hand(connection, entry, row, locked[entry.account_id], now))
+        return told
 
-    def _hand(self, connection: Connection, entry: Entry, row: StageRow, group: Group, now: int) -> None:
+    def _hand(self, connection: Connection, entry: Entry, row: StageRow, group: Group, now: int) -> Entry:
         # Others may read of it; one takes it over.
-        readers = [seat.name for seat in self.roster.seats if seat.handler(STAGE_CHANGED) and seat.name != row.to_seat]
-        entry.to = ((row.to_seat, 1), *((name, 0) for name in readers))
+        others = [seat.name for seat in self.roster.seats if seat.handler(STAGE_CHANGED) and seat.name != row.to_seat]
+        entry.to = ((row.to_seat, 1), *((name, 0) for name in others))
         facts = {name: known[0] for name, known in group.projection.types.items()}
         known = knowledge.of_group(connection, group.id, facts, row.required)
         cause = str(UUID(bytes=entry.id))
-        self._tell(connection, entry, row, packet(row, known), cause, now)
+        told = self._tell(connection, entry, row, packet(row, known), cause, now)
         due = now + row.take_within // _US
         key, name = key_of(row.to_seat, cause), row.stage
         wanted = Deadline(
             0, key, KIND, row.to_seat, name, RULE, entry.account_id, entry.id, "", due, "armed", created_at=now
         )
         deadlines.add(connection, wanted)
+        return told
 
-    def _tell(self, connection: Connection, entry: Entry, row: StageRow, body: str, cause: str, now: int) -> None:
+    def _tell(self, connection: Connection, entry: Entry, row: StageRow, body: str, cause: str, now: int) -> Entry:
+        """Write the message; a human has no second task of it, for the handoff itself is one."""
         message = Message(row.to_seat, f"stage.{row.stage}", body, key=row.stage)
         prepared = Prepared(
             message,
@@ -77,8 +85,11 @@ class Taking:
             correlation=entry.correlation or entry.id,
             hops=entry.hops,
         )
-        told = EffectRow(0, SENDER, MESSAGE, row.stage, entry.account_id, cause, prepared)
-        write_message(connection, told, now)
+        written = EffectRow(0, SENDER, MESSAGE, row.stage, entry.account_id, cause, prepared)
+        write_message(connection, written, now)
+        told = control(MessageDelivered.event_type, delivered(SENDER, prepared), entry, row.stage)
+        told.to = readers(self.roster, message)
+        return told
 
     def late(self, connection: Connection, row: Deadline, event: Entry, now: int) -> None:
         """Give what nobody has taken over to a human."""

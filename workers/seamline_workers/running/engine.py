@@ -6,7 +6,6 @@ import itertools
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from seamline.boundary import Roster
@@ -37,10 +36,12 @@ from seamline_workers.outbound.lapsing import Lapsing
 from seamline_workers.outbound.noticing import Noticing
 from seamline_workers.outbound.outbound import Outbound
 from seamline_workers.rules.plan import Plan
+from seamline_workers.running.orphans import Orphans
+from seamline_workers.running.pace import SLOW, Pace
 from seamline_workers.store import deliveries, lanes, processes, source_lanes, suspects
 from seamline_workers.store.lanes import Lane, LaneEnd
 from seamline_workers.store.outcome import Outcome
-from seamline_workers.store.processes import PER_LANE, TOKEN_BITS
+from seamline_workers.store.processes import TOKEN_BITS
 from seamline_workers.store.schema import DEAD, RETRYING, SOURCE_LANE
 from seamline_workers.store.store import Store, fault, now_us, transient
 from seamline_workers.store.suspects import Suspect
@@ -49,14 +50,8 @@ from seamline_workers.translation.translate import BATCH, Fenced, Translator
 
 #: Seconds that a run goes on while there is more for it, before its thread may serve another seat or source.
 SLICE = 0.5
-#: Seconds of handlers' work that one lease should hold: quick seats lease many lanes, slow ones one.
-LEASE_WORK = 0.1
-#: Most lanes a lease.
-MOST_LANES = 256
 #: Seconds after which what is done is written, although the run goes on.
 FLUSH = 0.1
-#: A handler that runs longer than so many seconds is slow: those behind it are given back.
-SLOW = 0.1
 #: A lane whose last run has not returned yet is looked at again after so many microseconds.
 STUCK_US = 5_000_000
 #: Seconds that a thread rests after the store has failed it.
@@ -64,40 +59,6 @@ STORE_PAUSE_S = 0.25
 #: Processes that died while one handoff or delivery ran alone in them, before it is dead or quarantined.
 LONELY_CRASHES = 3
 DIED_ALONE = "its process died three times while it ran alone"
-
-
-class Pace:
-    """How long a seat's handlers take: a moving average in seconds."""
-
-    def __init__(self) -> None:
-        self._average: dict[str, float] = {}
-
-    def note(self, seat: str, seconds: float) -> None:
-        known = self._average.get(seat, 0.001)
-        # A slow one counts at once; a quick one, and one that only waited for its turn on a busy machine, little by
-        # little: small leases cost several times as much.
-        weight = 0.5 if seconds > max(known, SLOW) else 0.1
-        self._average[seat] = known + (seconds - known) * weight
-
-    def lanes(self, seat: str) -> int:
-        return max(1, min(MOST_LANES, int(LEASE_WORK / max(self._average.get(seat, 0.001), 0.0001))))
-
-    def per_lane(self, seat: str) -> int:
-        return PER_LANE if self.average(seat) < SLOW else 1
-
-    def average(self, seat: str) -> float:
-        return self._average.get(seat, 0.0)
-
-
-@dataclass
-class Orphans:
-    """Leases that nobody works under and that the store could not be told of: whole tokens, and single lanes."""
-
-    tokens: list[int] = field(default_factory=list)
-    lanes: list[tuple[int, str, int]] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.tokens or self.lanes)
 
 
 class Engine:
@@ -123,6 +84,7 @@ class Engine:
         # Inside a broken process no seat runs; what is for it waits.
         self.seats = {} if self.process.broken else {seat.name: seat for seat in roster.seats}
         self.pace = Pace()
+        self.orphans = Orphans(store)
         self.plan = Plan(roster, self.clock)
         self.outbound = outbound or Outbound.of(config, roster, self.clock)
         transport = transport or Transport()
@@ -165,7 +127,6 @@ class Engine:
         self._counter = itertools.count(1)
         self._stuck: set[tuple[str, int]] = set()
         self._stuck_lock = threading.Lock()
-        self._orphans = Orphans()
         self._store_fails = Seldom("run_failed")
         self._alone: Run | None = None
 
@@ -229,7 +190,7 @@ class Engine:
             return self._do(run)
         except BaseException as error:
             said = {"work": run.work.kind, "key": run.work.key} | fault(error) | {"error": where(error)}
-            self._orphan(run.tokens, [])
+            self.orphans.add(tokens=run.tokens)
             if transient(error):
                 # A store that is away, or full, is asked again in a moment: at once would fill the log, and the disk.
                 self._store_fails.warning(**said)
@@ -237,24 +198,6 @@ class Engine:
             else:
                 log.warning("run_failed", **said)
             return False
-
-    def _orphan(self, tokens: list[int], orphans: list[tuple[int, str, int]]) -> None:
-        with self._stuck_lock:
-            self._orphans.tokens += tokens
-            self._orphans.lanes += orphans
-
-    def adopt_orphans(self) -> None:
-        """Give back the leases that nobody works under; where that fails too, next time."""
-        with self._stuck_lock:
-            orphans, self._orphans = self._orphans, Orphans()
-        if not orphans:
-            return
-        try:
-            with self.store.begin() as connection:
-                processes.free(connection, orphans.tokens, orphans.lanes)
-        except BaseException:
-            self._orphan(orphans.tokens, orphans.lanes)
-            raise
 
     def _do(self, run: Run) -> bool:
         kind, key = run.work
@@ -340,8 +283,8 @@ class Engine:
             waiting = run.take_waiting()
             if waiting:
                 # Nobody runs them: given back now, or as orphans.
-                self._orphan([], [(lane.key, lane.seat, lane.token) for lane in waiting])
-                self.adopt_orphans()
+                self.orphans.add(lanes=waiting)
+                self.orphans.give_back()
             self._write(run.take_done())
             self.pace.note(run.work.key, slow)
             if slow > limit.total_seconds():
@@ -352,7 +295,7 @@ class Engine:
         try:
             self.completer.commit(completion)
         except BaseException:
-            self._orphan([], [(end.key, end.seat, end.token) for end in completion.ends])
+            self.orphans.add(lanes=completion.ends)
             raise
 
     def _revoke(self, run: Run, limit: timedelta) -> None:

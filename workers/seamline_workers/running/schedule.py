@@ -302,7 +302,7 @@ class Schedule:
             due = lanes.anything_due(connection, now)
             any_suspect = suspects.has_suspects(connection)
             jobs = self._jobs(connection) if self.alone else []
-        self.engine.adopt_orphans()
+        self.engine.orphans.give_back()
         if due:
             with self.engine.store.begin() as connection:
                 # The accounts' locks first, as everybody: who holds one waits for lanes.

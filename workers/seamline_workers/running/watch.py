@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 from seamline_workers.handoff.run import Run
 from seamline_workers.log import log
-from seamline_workers.running.engine import SLOW, Engine
+from seamline_workers.running.engine import Engine
+from seamline_workers.running.pace import SLOW
 from seamline_workers.store.store import fault
 
 #: Seconds until it looks again, after the store could not be told.

@@ -239,7 +239,7 @@ def judge(connection: Connection, delivery_id: int, n: int, state: int, reason: 
 
 
 class Waiting(NamedTuple):
-    """An item that wants a fetch."""
+    """An item that wants a fetch. ``answers`` are those that it has of tries before."""
 
     delivery_id: int
     n: int
@@ -247,12 +247,13 @@ class Waiting(NamedTuple):
     key: str
     attempts: int
     before: str | None
+    answers: str | None
 
 
 _PG_SKIP = " FOR UPDATE SKIP LOCKED"
 # An entity's items are fetched one after another; those of different entities beside each other.
 _FETCHABLE = f"""
-SELECT i.delivery_id, i.n, i.source_id, i.key, i.attempts, i.before FROM items i
+SELECT i.delivery_id, i.n, i.source_id, i.key, i.attempts, i.before, i.answers FROM items i
 WHERE i.state = {FETCHING} AND i.due <= :now AND (i.entity IS NULL OR NOT EXISTS (
     SELECT 1 FROM items j WHERE j.source_id = i.source_id AND j.entity = i.entity AND j.state = {FETCHING}
     AND (j.delivery_id < i.delivery_id OR (j.delivery_id = i.delivery_id AND j.n < i.n))))
@@ -273,7 +274,7 @@ def lease_fetches(connection: Connection, token: int, now: int, until: int, limi
 
 
 _END_ITEM = text("""
-UPDATE items SET state = :state, reason = :reason, due = :due, lease = NULL, answers = coalesce(:answers, answers)
+UPDATE items SET state = :state, reason = :reason, due = :due, lease = NULL, answers = :answers
 WHERE delivery_id = :delivery AND n = :n AND lease = :token
 """)
 
@@ -288,7 +289,11 @@ def end_item(
     due: int = 0,
     answers: str | None = None,
 ) -> bool:
-    """Write what became of a fetched item; False: somebody else has taken it since."""
+    """Write what became of a fetched item; False: somebody else has taken it since.
+
+    ``answers`` take the place of those that it had: what ends without all of them keeps none, for an item that has
+    answers and is translated again is not fetched.
+    """
     binds = {
         "state": state,
         "reason": reason,

@@ -22,6 +22,8 @@ from seamline_workers.store.schema import RETRYING
 
 #: The key of the task of a handoff that needs a human.
 NEEDS_HUMAN_KEY = "needs_human"
+#: The key of the task that shows what a guard holds for too long.
+WAITS_KEY = "waits"
 # `state + 0`: by their key, one by one. The index of all that is open anywhere looks cheaper while little is.
 _PG_COMPLETE = text("""
 UPDATE handoffs h SET state = x.state, attempts = x.attempts, due = x.due, reason = x.reason, awaits = x.awaits,

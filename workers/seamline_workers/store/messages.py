@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from pydantic_core import to_jsonable_python
 from sqlalchemy import Connection, text
 
+from seamline.boundary import Roster
 from seamline.effect import Message
 from seamline_workers.store.outcome import EffectRow
 
@@ -83,3 +85,28 @@ def write_message(connection: Connection, row: EffectRow, now: int) -> int:
     if answers is not None and message.kind == "RESPONSE":
         connection.execute(_ANSWER, {"id": answers.id})
     return prepared.id
+
+
+def delivered(sender: str, prepared: Prepared) -> dict[str, Any]:
+    """What ``message.delivered`` says of a message that was written, as it stands in JSON."""
+    message, answers = prepared.message, prepared.answers
+    told = {
+        "message_id": str(prepared.id),
+        "from_seat": sender,
+        "to_seat": message.to,
+        "kind": message.kind,
+        "topic": message.topic,
+        "body": message.body,
+        "conversation": prepared.conversation,
+        "exchange": prepared.exchange,
+        "in_reply_to": None if answers is None else str(answers.id),
+        "needs_response_by": message.needs_response_by,
+    }
+    return {name: to_jsonable_python(value) for name, value in told.items() if value is not None}
+
+
+def readers(roster: Roster, message: Message) -> tuple[tuple[str, int], ...]:
+    """Who is handed a message: its receiver, where that does something when one comes; else it finds it by looking."""
+    seat = roster.seat(message.to)
+    takes = seat.kind == "agent" and (seat.elsewhere or seat.answering(message.topic) is not None)
+    return ((message.to, 1),) if takes else ()

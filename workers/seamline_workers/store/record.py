@@ -155,7 +155,8 @@ def _actor(entry: Entry, fields: dict[str, Any]) -> tuple[str, str]:
     """Who acted: (seat, human, source or engine; its name)."""
     if entry.source == ENGINE:
         kind, field = _NAMED.get(entry.type, ("human", "confirmed_by" if _of_map(entry) else "by"))
-        return (kind, str(fields[field])) if fields.get(field) else ("engine", "engine")
+        name = str(fields.get(field) or "engine")
+        return ("engine" if name == "engine" else kind, name)
     folder, _, name = entry.source.removeprefix("/").partition("/")
     return {"seats": "seat", "people": "human"}.get(folder, "source"), name or folder
 

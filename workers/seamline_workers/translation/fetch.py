@@ -1,4 +1,8 @@
-"""Fetch: items that want an answer from their provider's API before they can be read, beside their source's lane."""
+"""Fetch: items that want an answer from their provider's API before they can be read, beside their source's lane.
+
+A fetch of several calls that fails is tried again from the call that failed: the answers before it are kept with the
+item, and the adapter asks for what is not there.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from seamline.call import drive
+from seamline.call import Answer, Call, drive
 from seamline.context import Task
 from seamline.errors import NeedsHuman, RetryLater, SeamlineError, SecretMissing, Uncertain
 from seamline.transport import Transport
@@ -72,8 +76,15 @@ class Fetcher:
             return
         if item.before is not None:
             told.item = replace(told.item, before=json.loads(item.before))
+        told.item = replace(told.item, answers=interpret.unpack_answers(item.answers))
+        send, answers = self.transport.sender(source.adapter, source.secrets), dict(told.item.answers)
+
+        def keeping(call: Call) -> Answer:
+            answers[call.name] = answer = send(call)
+            return answer
+
         try:
-            _, answers = drive(source.adapter.fetch(told.item), self.transport.sender(source.adapter, source.secrets))
+            drive(source.adapter.fetch(told.item), keeping)
         except SecretMissing as error:
             if interpret.lacks_optional(source, error.name):
                 skipped = f"fetch skipped: the source has no secret {error.name!r}"
@@ -81,7 +92,7 @@ class Fetcher:
             else:
                 self._to_human(item, token, source, error.reason)
         except RetryLater as error:
-            self._later(item, token, error)
+            self._later(item, token, error, answers)
         except NeedsHuman as error:
             self._to_human(item, token, source, error.reason)
         except Uncertain as error:
@@ -109,13 +120,14 @@ class Fetcher:
         again(record)
         reach("fetch.committed")
 
-    def _later(self, item: Waiting, token: int, error: RetryLater) -> None:
+    def _later(self, item: Waiting, token: int, error: RetryLater, answers: Mapping[str, Answer]) -> None:
         if item.attempts + 1 >= ATTEMPTS:
             self._end(item, token, QUARANTINED, f"fetch: {error.reason} (attempt {item.attempts + 1})")
             return
         with self.translator.store.begin() as connection:
             due = now_us() + int(wait_s(item.attempts + 1, error.after) * 1_000_000)
-            deliveries.end_item(connection, item, token, FETCHING, reason=f"fetch: {error.reason}", due=due)
+            kept, reason = interpret.pack_answers(answers), f"fetch: {error.reason}"
+            deliveries.end_item(connection, item, token, FETCHING, reason=reason, due=due, answers=kept)
 
     def _to_human(self, item: Waiting, token: int, source: Source, reason: str) -> None:
         with self.translator.store.begin() as connection:
