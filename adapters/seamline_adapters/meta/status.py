@@ -43,7 +43,10 @@ def _campaign(version: str, ref: Ref) -> Calls[Evidence]:
 
 def _pixel(version: str, ref: Ref) -> Calls[Evidence]:
     answer = yield _call(version, leads.ident(ref.id, "the pixel"), {"fields": "id,last_fired_time"})
-    fired, now = graph.judge(answer, f"the pixel {ref.id}").get("last_fired_time"), told.written_at(answer, "Meta")
+    body, now = graph.judge(answer, f"the pixel {ref.id}"), told.written_at(answer, "Meta")
+    if told.text(body.get("id")) != ref.id:  # one that never fired has no time, so the id alone shows that it was read
+        raise PayloadError("Meta's answer does not name the pixel")
+    fired = body.get("last_fired_time")
     running = fired is not None and now - told.moment(fired, "last_fired_time") <= QUIET
     return Evidence(ref.id, "running" if running else "quiet", now, settled=not running)
 

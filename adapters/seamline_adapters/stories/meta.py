@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seamline import NeedsHuman, Nudge, RetryLater, SecretMissing
+from seamline import NeedsHuman, Nudge, PayloadError, Ref, RetryLater, SecretMissing
 from seamline.events import LeadReceived, MetricsSnapshot
-from seamline.testing import ABSENT, Respond, Sample, Story, Suite, story
+from seamline.testing import ABSENT, Look, Respond, Sample, Story, Suite, story
 from seamline_adapters.meta import Meta
 
 _PAGE = "153125381133"
@@ -192,4 +192,28 @@ _STORIES = (
     _polled("no ad accounts, nothing asked", answers={}, settings={}, secrets={}),
 )
 
-stories = Suite(Meta, Path(__file__).parent.parent / "samples" / "meta", _STORIES)
+_SAID = {"Date": "Sun, 22 Nov 2026 12:00:00 GMT"}
+_CAMPAIGN = Ref(of="engagement", kind="campaign", id="120210000000000077")
+_PIXEL = Ref(of="engagement", kind="pixel", id="880000000000088")
+_SPENDER = Ref(of="account", kind="ad_account", id="act_1234567890")
+
+
+def _look(name: str, ref: Ref, file: str, status: str = "", code: int = 200, **kw: Any) -> Look:
+    """A look by one call, which this file answers."""
+    path = f"{ref.id}/campaigns" if ref.kind == "ad_account" else ref.id
+    return Look(name, ref, status, answers={f"GET /v24.0/{path}": Respond(file, code, _SAID)}, **kw)
+
+
+_LOOKS = (
+    _look("a campaign runs", _CAMPAIGN, "api_campaign_active.json", "ACTIVE"),
+    _look("a campaign is paused", _CAMPAIGN, "api_campaign_paused.json", "CAMPAIGN_PAUSED", settled=True),
+    _look("a campaign that is gone", _CAMPAIGN, "api_error_gone.json", code=400, raises=PayloadError),
+    _look("a look with an expired token", _CAMPAIGN, "api_error_token_expired.json", code=400, raises=NeedsHuman),
+    _look("a look too many", _CAMPAIGN, "api_error_rate_limit.json", code=400, raises=RetryLater),
+    _look("a pixel fires", _PIXEL, "api_pixel_running.json", "running"),
+    _look("a pixel is quiet", _PIXEL, "api_pixel_quiet.json", "quiet", settled=True),
+    _look("an ad account spends", _SPENDER, "api_campaigns_running.json", "ACTIVE"),
+    _look("nothing of an ad account runs", _SPENDER, "api_campaigns_none.json", "PAUSED", settled=True),
+)
+
+stories = Suite(Meta, Path(__file__).parent.parent / "samples" / "meta", _STORIES, looks=_LOOKS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seamline import PayloadError, Ref
 from seamline.events import (
     AccountStatusChanged,
     InvoiceFailed,
@@ -12,7 +13,7 @@ from seamline.events import (
     InvoiceVoided,
     SubscriptionChanged,
 )
-from seamline.testing import ABSENT, Respond, Sample, Story, Suite, story
+from seamline.testing import ABSENT, Look, Respond, Sample, Story, Suite, story
 from seamline_adapters.stripe import Stripe
 
 _KEY = {"api": ["rk_example_0001"]}
@@ -127,4 +128,67 @@ _SUBSCRIPTIONS = (
     story("an event of another kind", "vector_sdk_dummy.json", patch={"type": "terminal.reader.action_succeeded"}),
 )
 
-stories = Suite(Stripe, Path(__file__).parent.parent / "samples" / "stripe", (*_INVOICES, *_SUBSCRIPTIONS))
+_DATE = {"Date": "Sun, 22 Nov 2026 12:00:00 GMT"}
+
+
+def _said(file: str, status: int = 200) -> Respond:
+    return Respond(file, status, _DATE)
+
+
+def _at(kind: str, id: str) -> Ref:
+    return Ref(of="account", kind=kind, id=id)
+
+
+_INVOICE, _SUBSCRIPTION = _at("invoice", "in_1NXg1o8vcGmoR32"), _at("subscription", "sub_1NXg1o8vcGmoR32")
+_CUSTOMER = _at("customer", "cus_QXg1o8vcGmoR32")
+_NO_MORE = {
+    _OTHERS: _said("api_subscriptions_none.json"),
+    "GET /v1/invoices": _said("api_invoices_none.json"),
+    "GET /v1/subscription_schedules": _said("api_schedules_none.json"),
+}
+
+_LOOKS = (
+    Look(
+        "an invoice is open",
+        _INVOICE,
+        "open",
+        answers={f"GET /v1/invoices/{_INVOICE.id}": _said("api_invoice_open.json")},
+    ),
+    Look(
+        "an invoice is paid",
+        _INVOICE,
+        "paid",
+        settled=True,
+        answers={f"GET /v1/invoices/{_INVOICE.id}": _said("api_invoice_paid.json")},
+    ),
+    Look(
+        "a subscription runs",
+        _SUBSCRIPTION,
+        "active",
+        answers={f"GET /v1/subscriptions/{_SUBSCRIPTION.id}": _said("api_subscription_active.json")},
+    ),
+    Look(
+        "a subscription has ended",
+        _SUBSCRIPTION,
+        "canceled",
+        settled=True,
+        answers={f"GET /v1/subscriptions/{_SUBSCRIPTION.id}": _said("api_subscription_canceled.json")},
+    ),
+    Look(
+        "a subscription that Stripe does not know",
+        _SUBSCRIPTION,
+        answers={f"GET /v1/subscriptions/{_SUBSCRIPTION.id}": _said("api_customer_missing.json", 404)},
+        raises=PayloadError,
+    ),
+    Look("nothing of a customer runs", _CUSTOMER, "nothing runs", settled=True, answers=_NO_MORE),
+    Look(
+        "a customer's other subscription runs",
+        _CUSTOMER,
+        "a subscription is active",
+        answers=_NO_MORE | {_OTHERS: _said("api_subscriptions_another.json")},
+    ),
+)
+
+stories = Suite(
+    Stripe, Path(__file__).parent.parent / "samples" / "stripe", (*_INVOICES, *_SUBSCRIPTIONS), looks=_LOOKS
+)

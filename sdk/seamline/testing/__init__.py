@@ -7,7 +7,7 @@ from seamline.testing.play import Feed, play, run_calls
 from seamline.testing.scaffold import Scaffold, new_adapter
 from seamline.testing.signer import Signer
 from seamline.testing.simulator import Posted, Simulator
-from seamline.testing.story import ABSENT, ContractError, Respond, Sample, Sending, Story, story
+from seamline.testing.story import ABSENT, ContractError, Look, Respond, Sample, Sending, Story, story
 from seamline.testing.suite import Suite, load_suite, suite_names
 
 __all__ = [  # noqa: RUF022  (grouped by what they are for)
@@ -25,6 +25,7 @@ __all__ = [  # noqa: RUF022  (grouped by what they are for)
     "Sample",
     "Respond",
     "Sending",
+    "Look",
     "ABSENT",
     # without the contract
     "play",

@@ -13,13 +13,14 @@ from seamline.testing import update
 from seamline.testing.checks.check import AdapterCheck, Broken, Case, Contract, Endless, StoryCheck, place
 from seamline.testing.checks.declaration import DECLARATION_CHECKS
 from seamline.testing.checks.golden import GOLDEN_CHECKS, STALE_CHECKS
+from seamline.testing.checks.looking import LOOK_CHECKS, STATUS_CHECKS, LookCheck
 from seamline.testing.checks.polling import POLLING_CHECKS, RUN_CHECKS
 from seamline.testing.checks.proof import PROOF_CHECKS
 from seamline.testing.checks.reading import KIND_CHECKS, READING_CHECKS
 from seamline.testing.checks.secrecy import SECRECY_CHECKS
 from seamline.testing.checks.sending import CHANNEL_CHECKS, SENDING_CHECKS, SendingCheck
 from seamline.testing.checks.telling import TELLING_CHECKS
-from seamline.testing.story import ContractError, Sending, Story
+from seamline.testing.story import ContractError, Look, Sending, Story
 from seamline.testing.suite import Suite
 
 #: Without this nothing else can be judged.
@@ -39,13 +40,16 @@ ADAPTER_CHECKS: tuple[AdapterCheck, ...] = (
     *KIND_CHECKS,
     *RUN_CHECKS,
     *CHANNEL_CHECKS,
+    *STATUS_CHECKS,
     *STALE_CHECKS,
 )
 
 
 def check_names() -> tuple[str, ...]:
     """The names of all checks: what ``exempt`` may name besides event types."""
-    checks: tuple[StoryCheck | SendingCheck | AdapterCheck, ...] = (*STORY_CHECKS, *SENDING_CHECKS, *ADAPTER_CHECKS)
+    checks: tuple[StoryCheck | SendingCheck | LookCheck | AdapterCheck, ...] = (
+        *STORY_CHECKS, *SENDING_CHECKS, *LOOK_CHECKS, *ADAPTER_CHECKS,
+    )  # fmt: skip
     return (PLAYS, *(check.name for check in checks))
 
 
@@ -58,6 +62,7 @@ def adapter_contract(
     exempt: Mapping[str, str] | None = None,
     addresses: Sequence[str] = (),
     sendings: Sequence[Sending] = (),
+    looks: Sequence[Look] = (),
     only: Collection[str] = (),
     update_golden: bool | None = None,
 ) -> int:
@@ -66,12 +71,13 @@ def adapter_contract(
     ``root`` holds the samples and the ``*.expected.json`` files. ``secrets`` are those besides the signing secret,
     such as ``{"api": ["…"]}``. ``exempt`` maps a check's name, or an event type that has no story, to the reason.
     ``addresses`` are e-mail addresses (or ``@domain``) that copied official samples may hold. ``sendings`` are what a
-    channel is proved with; an adapter that is nothing else needs no stories. ``only`` runs these checks alone. Raises
-    ContractError, whose text names each broken check, its story and what to do.
+    channel is proved with, ``looks`` what ``status`` is; an adapter that is nothing else needs no stories. ``only``
+    runs these checks alone. Raises ContractError, whose text names each broken check, its story and what to do.
     """
     __tracebackhide__ = True  # what is broken is in the text, not in the kit
     refresh = update.wanted() if update_golden is None else update_golden
-    contract = Contract(make, root, tuple(stories), secrets or {}, exempt or {}, addresses, refresh, tuple(sendings))
+    told = (tuple(sendings), tuple(looks))
+    contract = Contract(make, root, tuple(stories), secrets or {}, exempt or {}, addresses, refresh, *told)
     if not contract.stories and contract.adapter.emits:
         raise ContractError(f"{contract.adapter.name} has no story: give it at least one")
     failures: list[str] = []
@@ -86,6 +92,11 @@ def adapter_contract(
             for sending in contract.sendings:
                 label = f"{way_out.name} [{sending.name}]"
                 ran += _outcome(label, way_out.advice, partial(way_out.run, contract, sending), failures)
+    for question in LOOK_CHECKS:
+        if _wanted(question.name, contract, only):
+            for look in contract.looks:
+                label = f"{question.name} [{look.name}]"
+                ran += _outcome(label, question.advice, partial(question.run, contract, look), failures)
     if len(playable) == len(contract.cases):
         for whole in ADAPTER_CHECKS:
             if _wanted(whole.name, contract, only):
@@ -106,6 +117,7 @@ def check_suite(suite: Suite, *, update_golden: bool | None = None) -> int:
         exempt=suite.exempt,
         addresses=suite.addresses,
         sendings=suite.sendings,
+        looks=suite.looks,
         update_golden=update_golden,
     )
 

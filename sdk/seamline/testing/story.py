@@ -14,7 +14,7 @@ from seamline.call import Answer
 from seamline.delivery import Decision, Nudge, Request
 from seamline.dispatch import ApprovedDispatch, Attachment, content_sha256
 from seamline.errors import SeamlineError
-from seamline.events.base import Event
+from seamline.events.base import Event, Ref
 from seamline.signature.base import Secrets
 
 #: Where the provider calls in every story; URL signatures cover it.
@@ -163,6 +163,22 @@ class Sending:
             in_reply_to=self.in_reply_to,
             headers=self.headers,
         )
+
+
+@dataclass(frozen=True)
+class Look:
+    """One question about how something stands, and the evidence that ``status`` must give.
+
+    ``answers`` as in a Story. ``status`` is the provider's own word; ``raises`` is what must be raised instead.
+    """
+
+    name: str
+    ref: Ref
+    status: str = ""
+    settled: bool = False
+    answers: Mapping[str, str | Respond | Sequence[str | Respond]] = field(default_factory=dict)
+    settings: Mapping[str, Any] | None = None
+    raises: type[SeamlineError] | None = None
 
 
 def story(name: str, file: str | None, *emits: type[Event] | type[Decision] | type[Nudge], **kw: Any) -> Story:

@@ -10,7 +10,7 @@ from pathlib import Path
 from seamline.adapter import Adapter
 from seamline.errors import ConfigError
 from seamline.signature.base import Secrets
-from seamline.testing.story import Sending, Story
+from seamline.testing.story import Look, Sending, Story
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Suite:
     exempt: Mapping[str, str] = field(default_factory=dict)
     addresses: Sequence[str] = ()
     sendings: tuple[Sending, ...] = ()
+    looks: tuple[Look, ...] = ()
 
 
 def suite_names() -> list[str]:

@@ -37,6 +37,7 @@ from seamline.events import ProposalAccepted, ProposalDeclined, ProposalViewed, 
 from seamline.signature import Body, FirstPresent, Header, Hmac, SharedToken, Signature, body
 from seamline.signature.base import Secrets
 from seamline.testing import Respond, Sample, Story, adapter_contract, check_names, story
+from seamline.testing.checks.looking import LOOK_CHECKS, STATUS_CHECKS
 from seamline.testing.checks.sending import CHANNEL_CHECKS, SENDING_CHECKS
 from seamline.testing.story import ContractError
 
@@ -1157,4 +1158,5 @@ def test_every_check_is_proved_by_a_mutant_or_by_a_story_above() -> None:
         "samples hold no real address",
     }
     elsewhere = {one.name for one in SENDING_CHECKS} | {one.name for one in CHANNEL_CHECKS}  # test_sending_mutants
+    elsewhere |= {one.name for one in LOOK_CHECKS} | {one.name for one in STATUS_CHECKS}  # test_looking_mutants
     assert set(check_names()) == proved | by_story | elsewhere

@@ -54,6 +54,7 @@ def check(name: NameArgument, json: JsonOption = False) -> None:
         note(f"{name}: {len(failures)} broken")
     else:
         told = f"{len(suite.stories)} stories" + (f" and {len(suite.sendings)} sendings" if suite.sendings else "")
+        told += f" and {len(suite.looks)} looks" if suite.looks else ""
         line(f"{name} keeps its contract: {ran} checks over {told}")
     if failures:
         raise typer.Exit(WANTING)

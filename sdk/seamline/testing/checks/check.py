@@ -13,7 +13,7 @@ from seamline.adapter import Adapter
 from seamline.events.base import reasons
 from seamline.signature.base import Secrets
 from seamline.testing.play import Bench, Played, play
-from seamline.testing.story import ContractError, Sending, Story
+from seamline.testing.story import ContractError, Look, Sending, Story
 
 
 class Broken(Exception):
@@ -52,6 +52,7 @@ class Contract:
     addresses: Sequence[str]
     update_golden: bool
     sendings: Sequence[Sending] = ()
+    looks: Sequence[Look] = ()
     #: What a check has judged already in another story, so that it judges it once.
     judged: set[object] = field(default_factory=set, repr=False, compare=False)
 
