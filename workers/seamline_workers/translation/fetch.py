@@ -78,9 +78,12 @@ class Fetcher:
             told.item = replace(told.item, before=json.loads(item.before))
         told.item = replace(told.item, answers=interpret.unpack_answers(item.answers))
         send, answers = self.transport.sender(source.adapter, source.secrets), dict(told.item.answers)
+        newest: list[str] = []
 
         def keeping(call: Call) -> Answer:
+            newest.clear()
             answers[call.name] = answer = send(call)
+            newest.append(call.name)
             return answer
 
         try:
@@ -92,6 +95,8 @@ class Fetcher:
             else:
                 self._to_human(item, token, source, error.reason)
         except RetryLater as error:
+            for name in newest:  # it said so itself: what it answers next time is another answer
+                del answers[name]
             self._later(item, token, error, answers)
         except NeedsHuman as error:
             self._to_human(item, token, source, error.reason)
