@@ -48,13 +48,14 @@ class Roster:
                     raise ConfigError(self.refusal(seat, expected.otherwise))
 
     def seat(self, name: str) -> Seat:
+        """The seat of this name. Raises ConfigError."""
         for seat in self.seats:
             if seat.name == name:
                 return seat
         raise ConfigError(f"no seat is named {name!r}; there are: {', '.join(s.name for s in self.seats)}")
 
     def owner(self, event_type: str) -> Seat | None:
-        """The one seat that owns a type: the most specific row wins."""
+        """The one seat that owns a type, by its most specific ``owns``; None: nobody does. Raises TwoOwners."""
         ranked = sorted(
             ((seat.owning(event_type), seat.name, seat) for seat in self.seats), reverse=True, key=lambda r: r[:2]
         )
@@ -64,7 +65,10 @@ class Roster:
         return ranked[0][2] if ranked else None
 
     def maker(self, event_type: str) -> Seat | None:
-        """The one seat that may make a judgement: whoever names it under ``makes``, else its owner."""
+        """The one seat that may make a judgement: whoever names it under ``makes``, else its owner.
+
+        None: it is nobody's. Raises ConfigError where two seats name it.
+        """
         makers = [seat for seat in self.seats if event_type in seat.makes]
         if len(makers) > 1:
             raise ConfigError(
@@ -122,6 +126,7 @@ class Roster:
         return gate_for(self.gates, seat, channel, audience, stage)
 
     def stage(self, name: str | None) -> StageRow | None:
+        """The row of a stage; None: this company declares none for it."""
         return next((row for row in self.stages if row.stage == name), None)
 
     def human_above(self, name: str) -> Seat | None:

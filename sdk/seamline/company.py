@@ -61,7 +61,9 @@ class Company(Protocol):
         """Accounts whose relationship has ended and whose exit is not logged, oldest first."""
         ...
 
-    def sources(self) -> Sequence[SourceState]: ...
+    def sources(self) -> Sequence[SourceState]:
+        """Every source that was ever started, by name."""
+        ...
 
     def names(self, accounts: Iterable[str]) -> Mapping[str, str]:
         """The names of accounts by id; those that have none are not there."""

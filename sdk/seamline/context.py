@@ -38,10 +38,6 @@ from seamline.timeline import (
 )
 
 
-def _id(evidence: Event | UUID | str) -> str:
-    return str(evidence.id) if isinstance(evidence, Event) else str(evidence)
-
-
 def _listed(name: str, given: Sequence[Any]) -> tuple[Any, ...]:
     """A list as a tuple. Raises TypeError for one text: read letter by letter it would be many."""
     if isinstance(given, (str, bytes)):
@@ -49,16 +45,15 @@ def _listed(name: str, given: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(given)
 
 
-def _severity(given: Severity) -> Severity:
-    if given not in get_args(Severity):
-        raise TypeError(f"severity is one of {', '.join(get_args(Severity))}, not {given!r}")
-    return given
+def _ids(name: str, given: Sequence[Event | UUID | str]) -> tuple[str, ...]:
+    """The ids of events, which may be told by the event itself."""
+    return tuple(str(one.id if isinstance(one, Event) else one) for one in _listed(name, given))
 
 
-def _kind(given: MessageKind) -> MessageKind:
-    if given not in get_args(MessageKind):
-        raise TypeError(f"kind is one of {', '.join(get_args(MessageKind))}, not {given!r}")
-    return given
+def _one_of(words: Any, name: str, given: str) -> None:
+    """Raise TypeError for a word that a Literal does not have."""
+    if given not in get_args(words):
+        raise TypeError(f"{name} is one of {', '.join(get_args(words))}, not {given!r}")
 
 
 def _aware(name: str, moment: datetime | None) -> datetime | None:
@@ -103,9 +98,12 @@ class _Asking:
         severity: Severity = "watch",
         evidence: Sequence[Event | UUID | str] = (),
     ) -> None:
-        """Raise a flag, or count one more on the open flag of this name and key."""
-        proof = tuple(_id(one) for one in _listed("evidence", evidence))
-        self.effects.append(Flag(name, key, text, _severity(severity), proof))
+        """Raise a flag, or count one more on the open flag of this name and key. Raises TypeError for another severity.
+
+        ``evidence``: events, or their ids, that show it.
+        """
+        _one_of(Severity, "severity", severity)
+        self.effects.append(Flag(name, key, text, severity, _ids("evidence", evidence)))
 
     def task(
         self,
@@ -140,8 +138,9 @@ class _Asking:
         ``reply_to``: the id of the message that this answers. What is said while a message is handled follows that one;
         the fourth exchange on one matter goes to a human instead.
         """
+        _one_of(MessageKind, "kind", kind)
         by = _aware("needs_response_by", needs_response_by)
-        self.effects.append(Message(to, topic, body, _kind(kind), key, by, reply_to))
+        self.effects.append(Message(to, topic, body, kind, key, by, reply_to))
 
     def ask(self, to: str, *, topic: str, body: str, key: str = "", needs_response_by: datetime | None = None) -> None:
         """Ask another seat: a message of the kind REQUEST, which its answer names."""
@@ -192,23 +191,23 @@ class _Asking:
         """
         self.effects.append(
             Draft(
-                channel,
-                _listed("to", to),
-                body,
-                subject,
-                sends,
-                dict(fields or {}),
-                under,
-                key,
-                _aware("due_at", due_at),
-                _aware("expires_at", expires_at),
-                _aware("not_before", not_before),
-                thread,
-                in_reply_to,
-                tuple(figures),
-                tuple(_id(source) for source in _listed("sources", sources)),
-                _listed("missing", missing),
-                tuple(attachments),
+                channel=channel,
+                recipients=_listed("to", to),
+                body=body,
+                subject=subject,
+                sends=sends,
+                fields=dict(fields or {}),
+                under=under,
+                key=key,
+                due_at=_aware("due_at", due_at),
+                expires_at=_aware("expires_at", expires_at),
+                not_before=_aware("not_before", not_before),
+                thread=thread,
+                in_reply_to=in_reply_to,
+                figures=tuple(figures),
+                sources=_ids("sources", sources),
+                missing=_listed("missing", missing),
+                attachments=tuple(attachments),
             )
         )
 
@@ -234,15 +233,18 @@ class _Asking:
         self.effects.append(Check(item, ref, source, key))
 
     def needs_human(self, reason: str) -> NoReturn:
-        """Stop here and give the case to a person."""
+        """Stop here and give the case to a person. Raises NeedsHuman, for the engine to take."""
         raise NeedsHuman(reason)
 
     def retry_later(self, reason: str, after: timedelta | None = None) -> NoReturn:
-        """Stop here and run again later."""
+        """Stop here and run again ``after`` that, else with back-off. Raises RetryLater, for the engine to take."""
         raise RetryLater(reason, after)
 
     def park(self, until: type[Event], reason: str) -> NoReturn:
-        """Stop here and run again once this fact is known of the account. The lane goes on meanwhile."""
+        """Stop here and run again once this fact is known of the account. The lane goes on meanwhile.
+
+        Raises Park, for the engine to take.
+        """
         raise Park(until.event_type, reason)
 
 
@@ -271,6 +273,7 @@ __all__ = [
     "Check",
     "Context",
     "Deadline",
+    "Done",
     "Draft",
     "Effect",
     "Emit",

@@ -3,6 +3,7 @@
 * SeamlineError
   x ConfigError        the process refuses to start and says what to write where
   x SignatureError     401; nothing is stored, the refusal is counted
+  x KeyUnavailable     503; the provider sends again, and by then the key may be there
   x PayloadError       this item is quarantined; the rest of its delivery goes on
   x RetryLater         tried again later; not logged as an error
   x NeedsHuman         a task in a person's queue; not retried by itself

@@ -38,7 +38,8 @@ class Asked:
     """What is asked for: to make ``type`` with ``fields``, for an account whose linked accounts are one with it.
 
     ``near``: projections of accounts that may be the same customer (an open identity conflict): they count against us.
-    ``behind``: seats that have not looked at what came for this account. ``grades``: of snapshots, by id.
+    ``behind``: seats that have not looked at what came for this account. ``grades``: of snapshots, by id. ``customer``:
+    a customer reads it.
     """
 
     type: str
@@ -52,6 +53,7 @@ class Asked:
 
     @property
     def all(self) -> tuple[Projection, ...]:
+        """The account's own projection, then those near."""
         return (self.account, *self.near)
 
 

@@ -15,10 +15,7 @@ from seamline.boundary import Roster, TwoOwners
 from seamline.events.base import STAGES, catalogue
 from seamline.gate import Gate, StageRow
 from seamline.guard import guard_id
-from seamline.seat import Seat
-
-#: What a stage or a handler may require besides event types.
-FIELDS = ("contact.email", "contact.phone", "account.name", "account.manager")
+from seamline.seat import FIELDS, Seat
 
 
 @dataclass(frozen=True)
@@ -198,4 +195,4 @@ def _guards(roster: Roster) -> Iterator[Finding]:
             yield Finding("error", "guard", name, "is declared twice", "Leave one of the guards out.")
 
 
-__all__ = ["FIELDS", "Finding", "lint", "two_owners"]
+__all__ = ["Finding", "lint", "two_owners"]

@@ -16,7 +16,7 @@ from seamline.events.base import Event, catalogue
 from seamline.events.control import DeadlineFired, MessageDelivered
 from seamline.expectation import Daily, Expectation
 
-#: What a handler may require to be known besides event types.
+#: What a handler or a stage may require to be known besides event types.
 FIELDS = ("contact.email", "contact.phone", "account.name", "account.manager")
 
 Handler = Callable[[Any, Any], Awaitable[None] | None]
@@ -29,6 +29,9 @@ class Seat:
 
     ``makes`` names judgements that this seat makes although another one owns and handles them: Pepper triages a lead,
     Dirk goes on from there. Of whatever nobody ``makes``, the owner is the maker.
+    ``informed`` are types that it hears of without owning them. Its unsolved cases go to the seat ``escalates_to``,
+    else ``reports_to``. ``authority`` says in words what it may decide. ``assignee`` is who sits in it, by the name,
+    address or Slack id of ``[people]``.
     An agent works inside; only a human may face the customer. Handlers are plain functions (``def``, with a
     SyncContext) or coroutines (``async def``, with a Context); the first parameter's event type is what they get.
     """
@@ -243,4 +246,4 @@ def matching(globs: Sequence[str], event_type: str) -> int:
     return best
 
 
-__all__ = ["Context", "Handler", "Seat", "SyncContext", "matching"]
+__all__ = ["FIELDS", "Context", "Handler", "Seat", "SyncContext", "matching"]

@@ -19,7 +19,9 @@ E = TypeVar("E", bound=Event)
 class Account:
     """An account as of the event's place in the ledger. ``facts`` counts what is known, by event type.
 
-    ``refs``: the ids that providers have for it and for its contacts. ``risks``: open ones, with their severity.
+    ``contacts``: its people, each ``{"id", "name", "email", "phone"}``, of which all but the id may be None.
+    ``manager``: who looks after it, as ``contact.assigned`` told it. ``provisional``: nobody knows yet whose it is.
+    ``refs``: the ids that providers have for it and for its contacts. ``risks``: how severe each open one is.
     """
 
     id: str
@@ -63,7 +65,10 @@ def _stored(event: type[Event], where: dict[str, Any]) -> dict[str, Any]:
 
 
 class SyncTimeline:
-    """The account's events up to and with this one."""
+    """The account's events up to and with this one.
+
+    ``where`` are fields of the event and the values that they must have. Raises TypeError for a field that it lacks.
+    """
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -73,6 +78,7 @@ class SyncTimeline:
         return self._reader.count(event.event_type, _stored(event, where))
 
     def last(self, event: type[E], **where: Any) -> E | None:
+        """The newest by its place in the ledger; None: there is none."""
         found = self._reader.events(event.event_type, _stored(event, where), 1)
         return found[0] if found else None  # type: ignore[return-value]
 
@@ -87,7 +93,7 @@ class SyncTimeline:
 
 
 class Timeline:
-    """The account's events up to and with this one, for ``async def`` handlers."""
+    """The account's events up to and with this one, for ``async def`` handlers; see SyncTimeline."""
 
     def __init__(self, reader: Reader) -> None:
         self._sync = SyncTimeline(reader)
@@ -97,6 +103,7 @@ class Timeline:
         return self._sync.count(event, **where)
 
     async def last(self, event: type[E], **where: Any) -> E | None:
+        """The newest by its place in the ledger; None: there is none."""
         return self._sync.last(event, **where)
 
     async def all(self, event: type[E], **where: Any) -> list[E]:
@@ -115,6 +122,7 @@ class SyncFacts:
         self._reader = reader
 
     def known(self, event: type[Event]) -> bool:
+        """Whether any event of this type has been told of the account."""
         return self._reader.account().facts.get(event.event_type, 0) > 0
 
 
@@ -125,6 +133,7 @@ class Facts:
         self._sync = SyncFacts(reader)
 
     async def known(self, event: type[Event]) -> bool:
+        """Whether any event of this type has been told of the account."""
         return self._sync.known(event)
 
 
@@ -145,6 +154,7 @@ class SyncMessages:
         return self._timeline.all(MessageDelivered, **told)
 
     def last(self, topic: str | None = None, *, from_seat: str | None = None) -> MessageDelivered | None:
+        """The newest; None: there is none."""
         found = self.all(topic, from_seat=from_seat)
         return found[0] if found else None
 
@@ -160,6 +170,7 @@ class Messages:
         return self._sync.all(topic, from_seat=from_seat)
 
     async def last(self, topic: str | None = None, *, from_seat: str | None = None) -> MessageDelivered | None:
+        """The newest; None: there is none."""
         return self._sync.last(topic, from_seat=from_seat)
 
 

@@ -17,6 +17,8 @@ import pytest
 from typer.main import get_command
 
 from seamline import Delivery, Item, Request
+from seamline.envelope import Envelope
+from seamline.inbox import Inbox
 from seamline.testing import update
 from seamline_webhooks.cli.root import app
 from seamline_workers.company.config import Config
@@ -101,7 +103,7 @@ class _Everything(dict[str, str]):
         return "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
-@pytest.mark.parametrize("block", [b for b in _every("toml") if b.title != "pyproject.toml"], ids=_id)
+@pytest.mark.parametrize("block", [b for b in _every("toml") if b.title in (None, "seamline.toml")], ids=_id)
 def test_every_configuration_of_a_document_is_one(block: Block, tmp_path: Path) -> None:
     context: Mapping[str, Any] = {"folder": tmp_path, "environ": _Everything()}
     (tmp_path / "secrets").mkdir()
@@ -136,23 +138,80 @@ def test_the_table_of_adapters_is_what_they_declare() -> None:
 # --- code -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", ["docs/seat.md", "docs/adapter.md", "docs/adapters/relay.md"])
-def test_the_code_of_a_page_runs(page: str, tmp_path: Path) -> None:
-    shown = blocks(ROOT / page, "python")
-    assert shown
-    assert all(block.title for block in shown)
-    for block in shown:
-        path = tmp_path / str(block.title)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(block.text, "utf-8")
-    modules = [str(block.title).removesuffix(".py").replace("/", ".") for block in shown]
-    command = [sys.executable, "-c", f"import {', '.join(modules)}"]
+def _with_code(folder: str) -> list[Path]:
+    return [page for page in pages() if page.is_relative_to(ROOT / folder) and blocks(page, "python")]
+
+
+@pytest.mark.parametrize("page", _with_code("docs"), ids=_id)
+def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+    """Every block is a file, and the files of a page are a whole: modules that are imported, or tests that pass."""
+    _write(page, tmp_path)
+    modules = [_module(block) for block in blocks(page, "python")]
+    _python(tmp_path, "-c", "; ".join(f"import {module}" for module in modules))
     if any(module.startswith("test_") for module in modules):
-        command = PYTEST
-    ran = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, **ALONE}, capture_output=True, text=True, timeout=120, check=False
+        _python(tmp_path, *PYTEST[1:])
+
+
+@pytest.mark.parametrize("page", _with_code("docs"), ids=_id)
+def test_the_code_of_a_page_is_formatted_as_ours(page: Path, tmp_path: Path) -> None:
+    _write(page, tmp_path)
+    _python(tmp_path, "-m", "ruff", "format", "--check", "--isolated", "--line-length", "120", ".")
+
+
+def test_the_pages_that_show_code_are_found() -> None:
+    shown = {page.name for page in _with_code("docs")}
+    assert shown >= {"adapter.md", "bus.md", "process.md", "relay.md", "seat.md"}
+
+
+def test_what_reads_an_inbox_on_its_page_reads_what_is_there_and_is_done_with_it(tmp_path: Path) -> None:
+    _write(ROOT / "docs" / "bus.md", tmp_path)
+    told = {
+        "id": "7",
+        "created_at": NOW.isoformat(),
+        "type": "INFORM",
+        "from": "dirk",
+        "to": "pulse",
+        "topic": "price",
+        "conversation": "c1",
+        "body": {"schema": "message.v1", "text": "Be careful"},
+    }
+    inbox = Inbox(tmp_path / "bus", "pulse")
+    inbox.make()
+    inbox.put(Envelope.model_validate(told))
+    assert "Be careful" in _python(tmp_path, "read_inbox.py")
+    assert [path.parent.name for path in (tmp_path / "bus").rglob("*.json")] == ["done"]
+
+
+def test_the_roster_of_a_chart_from_elsewhere_is_whole(tmp_path: Path) -> None:
+    """Wherever it is started from: a client starts the MCP program in a folder of its own."""
+    _write(ROOT / "docs" / "process.md", tmp_path / "here")
+    (tmp_path / "away").mkdir()
+    asked = (
+        "from company.chart import roster; from seamline.lint import lint; "
+        "print([seat.name for seat in roster.seats], [one.code for one in lint(roster) if one.level == 'error'])"
     )
+    assert _python(tmp_path / "away", "-c", asked, PYTHONPATH=str(tmp_path / "here")) == "['sales', 'coo'] []\n"
+
+
+def _write(page: Path, folder: Path) -> None:
+    for block in blocks(page):
+        assert block.title or block.language != "python", f"a block of {page.name} does not say which file it is"
+        if block.title:
+            path = folder / block.title
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, "utf-8")
+
+
+def _module(block: Block) -> str:
+    return str(block.title).removesuffix(".py").replace("/", ".")
+
+
+def _python(folder: Path, *said: str, **more: str) -> str:
+    """What a run of Python says, begun in a folder."""
+    command, environ = [sys.executable, *said], {**os.environ, **ALONE, **more}
+    ran = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
 
 
 @pytest.mark.parametrize("name", ["relay", "standard_webhooks"])

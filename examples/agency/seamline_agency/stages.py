@@ -6,6 +6,9 @@ from datetime import timedelta
 
 from seamline import StageRow
 
+#: Stages in which an account is a client of ours: before them it is none yet, after them none any more.
+CLIENT_STAGES = ("onboarding", "delivery")
+
 STAGES = (
     StageRow(
         "awareness",

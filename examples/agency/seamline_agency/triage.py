@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seamline.events import EmailReceived, LeadReceived
+from seamline_agency.stages import CLIENT_STAGES
 
 Bucket = Literal["lead", "client_urgent", "client_routine", "team_or_vendor", "noise"]
 Urgency = Literal["low", "normal", "high", "urgent"]
@@ -20,7 +21,7 @@ _PRESSING = re.compile(r"\b(asap|urgent(ly)?|immediately|right away|today|emerge
 _UPSET = re.compile(r"\b(complain\w*|unacceptable|cancel\w*|refund|wrong invoice|disappointed)\b", re.IGNORECASE)
 
 #: Stages in which somebody is known to us: their mail is never noise.
-_KNOWN = ("inquiry", "proposal", "onboarding", "delivery", "exit")
+_KNOWN = ("inquiry", "proposal", *CLIENT_STAGES, "exit")
 #: Channels on which somebody waits at the other end.
 _LIVE = ("call", "chat")
 
@@ -42,7 +43,7 @@ def judge_lead(lead: LeadReceived, stage: str | None) -> Verdict:
         return Verdict("team_or_vendor", "low", False, f"wants to sell to us: {found[0].lower()!r}")
     pressing = _PRESSING.search(text)
     urgency: Urgency = "urgent" if pressing else "high" if lead.channel in _LIVE else "normal"
-    if stage in ("onboarding", "delivery"):
+    if stage in CLIENT_STAGES:
         return Verdict("client_routine", urgency, True, f"a client ({stage}) asks through {_channel(lead)}")
     reach = [word for word, value in (("e-mail", lead.party.email), ("phone", lead.party.phone)) if value]
     left = f"left {' and '.join(reach)}" if reach else "left no address that we could read: look at the provider"

@@ -50,7 +50,8 @@ class Place(Protocol):
     """Where in a request a value stands.
 
     ``get`` gives the one value, None where there is none or where it is not clear which one counts. ``all`` gives
-    every value that is there. No request whatever makes them raise.
+    every value that is there. No request whatever makes them raise. ``put`` is the request with that value alone in
+    this place, for whoever signs.
     """
 
     def get(self, request: Request) -> str | None: ...
@@ -65,8 +66,10 @@ class Signature(Protocol):
     """A scheme as a value: it can verify and sign.
 
     ``verify`` raises SignatureError for whatever is not genuine and KeyUnavailable where ``keys`` lacks the remote
-    key that ``key_url`` names; no input whatever makes it raise anything else. ``example`` gives the secrets to sign
-    with, those to verify with, and the remote keys by URL.
+    key that ``key_url`` names (None: no remote key is needed); no input whatever makes it raise anything else.
+    ``present``: the request carries a proof of this kind, good or bad. ``sign`` is the request as its provider sends it
+    at ``now``, signed with the first secret; it raises ConfigError and PayloadError. ``example`` gives the secrets to
+    sign with, those to verify with, and the remote keys by URL.
     """
 
     def present(self, request: Request) -> bool: ...

@@ -34,7 +34,6 @@ class _Shared(Signed, ABC):
             raise ConfigError(f"{type(self).__name__}: digest is 'sha256', 'sha1' or 'sha512', not {self.digest!r}")
         if self.key not in ("text", "hex", "base64"):
             raise ConfigError(f"{type(self).__name__}: key is 'text', 'hex' or 'base64', not {self.key!r}")
-
         object.__setattr__(self, "name", f"{type(self).__name__.lower()}-{self.digest}")
 
     def verify(self, request: Request, secrets: Secrets, now: datetime, keys: Mapping[str, bytes]) -> Proof:

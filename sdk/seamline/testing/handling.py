@@ -173,13 +173,12 @@ def _run(
 def _taken(seat: Seat, roster: Roster | None, stage: str | None, effects: Sequence[Effect]) -> list[Effect]:
     """The effects, of which the engine would refuse none, and of which none would end nowhere."""
     for effect in effects:
-        fault = _fault(seat, roster, stage, effect)
-        if fault is not None:
-            raise AssertionError(fault)
+        if (reason := _futile(seat, roster, stage, effect)) is not None:
+            raise AssertionError(reason)
     return list(effects)
 
 
-def _fault(seat: Seat, roster: Roster | None, stage: str | None, effect: Effect) -> str | None:
+def _futile(seat: Seat, roster: Roster | None, stage: str | None, effect: Effect) -> str | None:
     """Why an effect would come to nothing, and what to do; None: nothing is known against it.
 
     Who else there is, and which way out is open, only a roster says.

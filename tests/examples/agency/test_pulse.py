@@ -283,9 +283,17 @@ def test_r46_after_an_answer_the_count_begins_anew() -> None:
     assert again.evidence == (id_of("c", "outreach.sent"), id_of("d", "outreach.sent"))
 
 
-def test_r46_whoever_is_no_client_yet_cannot_be_lost() -> None:
+@pytest.mark.parametrize("stage", [None, "awareness", "inquiry", "proposal", "exit"])
+def test_r46_whoever_is_no_client_yet_or_any_more_cannot_be_lost(stage: str | None) -> None:
     told_ = [outreach(144, "a"), outreach(72, "b")]
-    assert not timed("silence", told_, account=replace(CLIENT, stage="proposal"))
+    assert not timed("silence", told_, account=replace(CLIENT, stage=stage))
+
+
+def test_r42_what_falls_and_who_is_silent_on_one_morning_make_one_risk_of_both() -> None:
+    effects = timed("clients", [*told(FALLING), outreach(144, "a"), outreach(72, "b")])
+    [risk] = said(effects, RiskFlagged)
+    assert (risk.signals, risk.severity) == (("lead_volume_drop", "no_response"), "at_risk")
+    assert len(risk.evidence) == len(said(effects, SignalDetected)) == 2
 
 
 # --- R47, R48: what a risk asks for ----------------------------------------------------------------------------------

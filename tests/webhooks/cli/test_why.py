@@ -64,3 +64,9 @@ def test_why_says_what_a_delivery_waits_for(run: Run, seed: Seed) -> None:
     with seed.store.begin() as connection:
         connection.execute(text("UPDATE sources SET state = 'paused'"))
     assert "go on: seamline resume crm" in run("why", "delivery", second).out
+
+
+def test_a_deadline_that_no_event_caused_is_a_chain_of_one(run: Run, seed: Seed) -> None:
+    daily = seed.deadline(seed.account(), kind="daily", cause=b"", name="briefing", rule="")
+    (step,) = run("why", "deadline", str(daily), "--json").json["steps"]
+    assert step["text"].startswith("briefing at ")

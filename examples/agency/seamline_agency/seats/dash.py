@@ -28,6 +28,7 @@ from seamline_agency.addressee import addressee
 from seamline_agency.agenda import Meeting, agenda, next_of
 from seamline_agency.brief import as_told, briefed, by_id, lacking, line, revised, said
 from seamline_agency.clients import MEASURES, expected
+from seamline_agency.stages import CLIENT_STAGES
 from seamline_agency.totals import (
     assessments,
     grades_of,
@@ -40,9 +41,6 @@ from seamline_agency.totals import (
     usable,
 )
 from seamline_agency.writer import compose
-
-#: Stages in which an account is a client, and its meetings are Dash's; before that Dirk looks after them.
-CLIENT_STAGES = ("onboarding", "delivery")
 
 dash = Seat(
     "dash",
@@ -235,7 +233,7 @@ def _paused(ctx: SyncContext, platform: str) -> bool:
 @dash.on(MeetingBooked)
 @dash.on(MeetingRescheduled)
 def booked(event: MeetingBooked | MeetingRescheduled, ctx: SyncContext) -> None:
-    """R38: whoever meets a client has the figures in time."""
+    """R38: whoever meets a client has the figures in time. Meetings before that are Dirk's."""
     if ctx.account.stage not in CLIENT_STAGES:
         return
     moved = " moved to" if isinstance(event, MeetingRescheduled) else " on"

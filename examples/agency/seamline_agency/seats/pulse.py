@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
+from typing import NamedTuple
 
 from seamline import Seat, SyncContext
 from seamline.detection import Day, Level, Past, severity
@@ -34,18 +35,25 @@ from seamline.events.values import Period
 from seamline.score import Part, account_score, from_reading, rising
 from seamline.silence import LISTENED, Contact, contacts, unanswered, waiting, when_due
 from seamline_agency.addressee import addressee
+from seamline_agency.stages import CLIENT_STAGES
 from seamline_agency.totals import assessments, grades_of, snapshots
 from seamline_agency.watch import Told, confirmed, days, performance, readings, responsiveness
 from seamline_agency.writer import compose
 
-#: Who is no customer of ours yet, or any more, cannot be lost.
-NO_CLIENT = ("awareness", "inquiry", "proposal", "exit")
 #: A score from which performance is strong, and what its two main parts must reach for it: no worse than before.
 STRONG, NO_WORSE = 60, 50
 #: How long a recommendation stands before there is another.
 AGAIN = timedelta(days=30)
 SILENCE_VERSION = "silence-1"
 _NOTHING = Part(None, ("no figures that can be trusted",))
+
+
+class New(NamedTuple):
+    """A signal that is to be told, and the key by which it is told once."""
+
+    signal: SignalDetected
+    key: str
+
 
 pulse = Seat(
     "pulse",
@@ -106,7 +114,7 @@ def won(event: DealWon, ctx: SyncContext) -> None:
 def figures_told(event: MetricsTrustAssessed, ctx: SyncContext) -> None:
     """R42, R50: look at every figure that can be trusted, as soon as it can."""
     if event.grade == "trusted":
-        _detect(ctx, days(_told(ctx)))
+        _signal(ctx, _fallen(ctx, days(_told(ctx))))
 
 
 @pulse.daily("clients", at=time(6), after=DealWon, until=(RelationshipEnded,))
@@ -115,8 +123,7 @@ def morning(event: DeadlineFired, ctx: SyncContext) -> None:
     """R50, R51: look at each client every day, also where nothing new came, and say how well it is doing."""
     known = days(_told(ctx))
     found, heard = readings(known), _contacts(ctx)
-    _detect(ctx, known)
-    _listen(ctx, heard)
+    _signal(ctx, [*_fallen(ctx, known), *_silent(ctx, heard)])
     parts = {reading.signal: from_reading(reading) for reading in found}
     scored = account_score(
         volume=parts.get("lead_volume_drop", _NOTHING),
@@ -137,15 +144,15 @@ def morning(event: DeadlineFired, ctx: SyncContext) -> None:
         ctx.emit(said, key=event.key, once=True)
 
 
-def _detect(ctx: SyncContext, known: Sequence[Day]) -> None:
-    """R42 to R45: tell each signal once for as long as it stands, and once more when it is confirmed."""
+def _fallen(ctx: SyncContext, known: Sequence[Day]) -> list[New]:
+    """R42 to R45: each signal once for as long as it stands, and once more when it is confirmed."""
     standing, cleared, number = _episode(ctx)
     before = {one.signal for one in ctx.timeline.all(SignalDetected)}
     past: dict[str, list[Past]] = {}
     for one in standing:
         if one.window is not None:
             past.setdefault(one.signal, []).append(Past(one.window.end, one.level))
-    new: list[SignalDetected] = []
+    new: list[New] = []
     for reading, level in confirmed(known, past):
         mine = {one.level for one in standing if one.signal == reading.signal}
         if level not in ("watch", "at_risk") or mine & {level, "at_risk"}:
@@ -154,19 +161,18 @@ def _detect(ctx: SyncContext, known: Sequence[Day]) -> None:
         if cleared is not None and reading.signal in before and reading.window[0] <= cleared.date():
             continue
         start, end = reading.window
-        new.append(
-            SignalDetected(
-                signal=reading.signal,
-                level="at_risk" if level == "at_risk" else "watch",
-                change=reading.change,
-                p_value=reading.p_value,
-                window=Period(start=start, end=end),
-                inputs=dict(reading.inputs),
-                evidence=_newest(ctx),
-                detector_version=reading.detector_version,
-            )
+        said = SignalDetected(
+            signal=reading.signal,
+            level="at_risk" if level == "at_risk" else "watch",
+            change=reading.change,
+            p_value=reading.p_value,
+            window=Period(start=start, end=end),
+            inputs=dict(reading.inputs),
+            evidence=_newest(ctx),
+            detector_version=reading.detector_version,
         )
-    _signal(ctx, new, standing, [f"{number}/{one.signal}/{one.level}" for one in new])
+        new.append(New(said, f"{number}/{said.signal}/{said.level}"))
+    return new
 
 
 def _newest(ctx: SyncContext) -> tuple[str, ...]:
@@ -195,7 +201,7 @@ def called(event: CallCompleted, ctx: SyncContext) -> None:
 def still_silent(_: DeadlineFired, ctx: SyncContext) -> None:
     """R46: whatever came meanwhile, from whomever of them, ends the silence; else it is a signal."""
     heard = _contacts(ctx)
-    _listen(ctx, heard)
+    _signal(ctx, _silent(ctx, heard))
     _wait(ctx, heard)
 
 
@@ -205,15 +211,14 @@ def _wait(ctx: SyncContext, heard: Sequence[Contact]) -> None:
         ctx.deadline("silence", at=at, rule="R46")
 
 
-def _listen(ctx: SyncContext, heard: Sequence[Contact]) -> None:
-    """R46: tell a silence once, whatever further attempts follow or are told later."""
+def _silent(ctx: SyncContext, heard: Sequence[Contact]) -> list[New]:
+    """R46: a silence once, whatever further attempts follow or are told later. Only a client can be lost."""
     silence = unanswered(heard, ctx.now)
-    if silence is None or ctx.account.stage in NO_CLIENT:
-        return
+    if silence is None or ctx.account.stage not in CLIENT_STAGES:
+        return []
     attempts = {contact.id for contact in waiting(heard)}
     if any(attempts & set(one.evidence) for one in ctx.timeline.all(SignalDetected, signal="no_response")):
-        return
-    standing, _, _ = _episode(ctx)
+        return []
     said = SignalDetected(
         signal="no_response",
         level="at_risk",
@@ -222,7 +227,7 @@ def _listen(ctx: SyncContext, heard: Sequence[Contact]) -> None:
         evidence=silence.evidence,
         detector_version=SILENCE_VERSION,
     )
-    _signal(ctx, [said], standing, [f"no_response/{silence.key}"])
+    return [New(said, f"no_response/{silence.key}")]
 
 
 def _contacts(ctx: SyncContext) -> tuple[Contact, ...]:
@@ -233,26 +238,24 @@ def _contacts(ctx: SyncContext) -> tuple[Contact, ...]:
 # --- risk ------------------------------------------------------------------------------------------------------------
 
 
-def _signal(
-    ctx: SyncContext, new: Sequence[SignalDetected], standing: Sequence[SignalDetected], keys: Sequence[str]
-) -> None:
-    """Tell signals and, in the same moment, the risk that they make: nothing is offered between the two.
+def _signal(ctx: SyncContext, new: Sequence[New]) -> None:
+    """Tell signals and, in the same moment, the one risk that all of them make: nothing is offered between the two.
 
     R42: the first opens it to be watched; confirmed, joined by another, or no response: at risk.
     """
     if not new:
         return
+    standing, _, number = _episode(ctx)
     evidence = [str(one.id) for one in reversed(standing)]
-    evidence += [str(ctx.emit(one, key=key, once=True)) for one, key in zip(new, keys, strict=True)]
+    evidence += [str(ctx.emit(one.signal, key=one.key, once=True)) for one in new]
     levels: dict[str, Level] = {}
-    for one in (*reversed(standing), *new):  # the newest word counts
-        levels[one.signal] = one.level
+    for said in (*reversed(standing), *(one.signal for one in new)):  # the newest word counts
+        levels[said.signal] = said.level
     found = severity(levels, no_response="no_response" in levels)
     assert found is not None
-    _, _, number = _episode(ctx)
     flag = min(ctx.account.risks, default=f"risk-{ctx.account.id}-{number}")
-    said = RiskFlagged(flag_id=flag, signals=tuple(sorted(levels)), severity=found, evidence=evidence)
-    ctx.emit(said, key=f"{flag}/{found}/{'+'.join(said.signals)}", once=True)
+    risk = RiskFlagged(flag_id=flag, signals=tuple(sorted(levels)), severity=found, evidence=evidence)
+    ctx.emit(risk, key=f"{flag}/{found}/{'+'.join(risk.signals)}", once=True)
 
 
 @pulse.on(RiskFlagged)
@@ -302,7 +305,8 @@ def scored(event: ScoreUpdated, ctx: SyncContext) -> None:
     series = [(one.envelope.time.date(), one.score) for one in ctx.timeline.all(ScoreUpdated)]
     last = ctx.timeline.last(ExpansionRecommended)
     recent = last is not None and event.envelope.time - last.envelope.time < AGAIN
-    if ctx.account.risks or ctx.account.stage in NO_CLIENT or not strong or recent or not rising(series):
+    client = ctx.account.stage in CLIENT_STAGES
+    if ctx.account.risks or not client or not strong or recent or not rising(series):
         return
     known = performance(days(_told(ctx)))
     ctx.emit(ExpansionRecommended(score=event.score, performance=known, evidence=(event.id,)), key=str(event.id))

@@ -167,7 +167,8 @@ def _deadline(connection: Connection, key: str) -> _Found:
     if row is None:
         return None
     text = f"{row.name} at {row.seat}: {row.state}, due {written(row.due_at)}" + (f" by {row.rule}" if row.rule else "")
-    return text, ("event", str(UUID(bytes=bytes(row.cause))))
+    # A daily about the company is caused by no event.
+    return text, ("event", str(UUID(bytes=bytes(row.cause)))) if row.cause else None
 
 
 def _flag(connection: Connection, key: str) -> _Found:

@@ -19,9 +19,7 @@ from seamline_agency.leaving import ITEMS, end_of, evidence_of
 from seamline_agency.project import open_projects
 from seamline_agency.seats.crystal.projects import note
 from seamline_agency.seats.crystal.seat import crystal
-
-#: Stages in which an account is a customer.
-CUSTOMER = ("onboarding", "delivery")
+from seamline_agency.stages import CLIENT_STAGES
 
 
 @crystal.on(RelationshipEnded)
@@ -76,7 +74,7 @@ def item_reopened(event: ExitItemReopened, ctx: SyncContext) -> None:
 @crystal.on(AccountStatusChanged)
 def status_changed(event: AccountStatusChanged, ctx: SyncContext) -> None:
     """R59: a customer who turns inactive without a word of an end is an exit that nobody has begun."""
-    if event.status != "inactive" or end_of(ctx) is not None or ctx.account.stage not in CUSTOMER:
+    if event.status != "inactive" or end_of(ctx) is not None or ctx.account.stage not in CLIENT_STAGES:
         return
     known = ctx.timeline.last(ExitAdhocDetected)
     active = [one for one in ctx.timeline.all(AccountStatusChanged) if one.status == "active"]
