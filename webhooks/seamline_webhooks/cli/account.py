@@ -37,14 +37,14 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Show a customer and their timeline, oldest first."""
+    from seamline_workers.clock import business_clock
     from seamline_workers.store.reading.accounts import show_account
     from seamline_workers.store.reading.query import Query
     from seamline_workers.store.reading.timeline import FILTERS, timeline
-    from seamline_workers.store.store import now_us
 
     found = configuration(config)
     asked = words(type=type, seat=seat, since=since, until=until, limit=str(limit), cursor=cursor)
-    query = Query.read(asked, filters=FILTERS, prefix=found.company.event_prefix, now=now_us())
+    query = Query.read(asked, filters=FILTERS, prefix=found.company.event_prefix, now=business_clock()())
     with store_of(found) as store:
         try:
             account = show_account(store, key, unmasked=True)

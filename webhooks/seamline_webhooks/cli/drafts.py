@@ -177,14 +177,14 @@ def resolve_all(
 
 def _unknown(config: Config, channel: str | None, filters: dict[str, str]) -> list[Any]:
     """Every draft that is unknown, as it is listed."""
+    from seamline_workers.clock import business_clock
     from seamline_workers.store.reading.drafts import FILTERS
     from seamline_workers.store.reading.query import Query
-    from seamline_workers.store.store import now_us
 
     found, asked = list[Any](), {**filters, "state": "unknown", "limit": "1000"}
     with store_of(config) as store:
         while True:
-            query = Query.read(asked, filters=FILTERS, states=_states(), prefix="", now=now_us())
+            query = Query.read(asked, filters=FILTERS, states=_states(), prefix="", now=business_clock()())
             page = _list(store, query, "")
             found += [one for one in page["items"] if channel in (None, one["channel"])]
             if page["next"] is None:
