@@ -23,10 +23,11 @@ from sqlalchemy import Connection, Row, bindparam, text
 from seamline.envelope import Envelope, read_envelope, sender
 from seamline.errors import PayloadError
 from seamline.events import MessageDelivered
-from seamline.inbox import DONE, NEW, Inbox
+from seamline.inbox import DONE, NEW, Inbox, read_plain
 from seamline.remote import MESSAGE
 from seamline.seat import Seat
 from seamline_workers.log import log
+from seamline_workers.store.reading.query import row_id
 from seamline_workers.store.schema import RETRYING
 from seamline_workers.store.store import Store, now_us
 from seamline_workers.translation.interpret import from_us
@@ -127,8 +128,10 @@ class Mirror:
         waiting: dict[int, str] = {}
         for path in inbox.path(NEW).glob("*.json"):
             # A file that is not ours is not ours to move.
-            with contextlib.suppress(FileNotFoundError, PayloadError, KeyError, ValueError):
-                waiting[int(read_envelope(path.read_bytes(), to=inbox.seat).body["event"])] = path.name
+            with contextlib.suppress(FileNotFoundError, PayloadError, KeyError):
+                told = row_id(str(read_envelope(read_plain(path), to=inbox.seat).body["event"]))
+                if told is not None:
+                    waiting[told] = path.name
         numbers = sorted(waiting)
         for start in range(0, len(numbers), BATCH):
             some = numbers[start : start + BATCH]
