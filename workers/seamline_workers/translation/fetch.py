@@ -91,7 +91,7 @@ class Fetcher:
         except SecretMissing as error:
             if interpret.lacks_optional(source, error.name):
                 skipped = f"fetch skipped: the source has no secret {error.name!r}"
-                self._tell(item, token, source, row, Told(told.n, told.item, reason=skipped))
+                self._tell(item, token, source, row, Told(told.n, replace(told.item, answers=answers), reason=skipped))
             else:
                 self._to_human(item, token, source, error.reason)
         except RetryLater as error:

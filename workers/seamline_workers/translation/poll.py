@@ -20,7 +20,7 @@ from seamline_workers.company.registry import Source
 from seamline_workers.crashpoint import reach
 from seamline_workers.store.arrival import storable_key
 from seamline_workers.store.effects import give_task
-from seamline_workers.store.store import Store, now_us
+from seamline_workers.store.store import Store, now_us, unheld
 from seamline_workers.translation.interpret import lacks_optional
 
 #: A poll that was taken is due again after so many microseconds, should its process die.
@@ -100,10 +100,9 @@ class Poller:
 
     def some(self, token: int = 0) -> bool:
         """Run one poll that is due. Returns whether there was one."""
-        skip = " FOR UPDATE SKIP LOCKED" if self.store.postgres else ""
         now = now_us()
         with self.store.begin() as connection:
-            row = connection.execute(text(_NEXT + skip), {"now": now}).first()
+            row = unheld(connection, _NEXT, {"now": now}).first()
             if row is None:
                 return False
             due = Due._make(row)
