@@ -125,7 +125,7 @@ class Works:
         self.roster = Roster(seats, guards, gates, stages, timezone=timezone)
         worker = Worker.model_validate({"max_attempts": max_attempts, "time_limit": time_limit})
         self.config = Config(company=Company(domains=domains), worker=worker)
-        self.live_from = live_from
+        self.clock, self.live_from = clock, live_from
         self.source("crm")
         known = {name: Person(**person) for name, person in (people or {}).items()}
         addresses = {person.email for person in known.values() if person.email}
@@ -139,7 +139,7 @@ class Works:
         """A source of this name; ``kind`` gives its adapter other class attributes."""
         adapter = type("Teller", (Teller,), kind)()
         with self.store.begin() as connection:
-            row = register_source(connection, name, "teller", live_from=self.live_from, formerly=None)
+            row = register_source(connection, name, "teller", live_from=self.live_from, formerly=None, now=self.clock())
         found = Source(row.id, row.stable, name, adapter, {"api": ("key",)}, trust, row.live_from, allow, 1 << 20)
         self.sources[name] = found
         if hasattr(self, "engine"):

@@ -49,7 +49,7 @@ def _four_eyes(store: Store) -> bool:
 
 def _said(store: Store) -> list[str]:
     with store.begin() as connection:
-        of = company_account(connection)
+        of = company_account(connection, 0)
         return list(connection.execute(select(events.c.type).where(events.c.account_id == of)).scalars())
 
 

@@ -167,7 +167,7 @@ def test_a_provider_that_is_away_is_asked_again_and_one_that_refuses_is_a_humans
     reasons = {row.item: row.reason for row in company.all("SELECT item, reason FROM checks")}
     assert reasons == {"pixel": "busy", "campaign": "gone"}
     provider.states = {"pixel-1": "off", "campaign-1": "off"}
-    provider.now += HOUR
+    company.write("UPDATE checks SET again_at = 1")
     look(company)
     assert said(company).count("exit.item_verified") == 2
 

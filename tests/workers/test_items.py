@@ -291,6 +291,26 @@ def test_a_fetch_that_fails_half_way_goes_on_there_with_the_answers_that_it_has(
         assert company.one("SELECT answers FROM items") is None
 
 
+def test_an_answer_in_which_a_provider_says_later_is_not_kept(works: MakeWorks) -> None:
+    def judges(self: Any, item: Item) -> Calls[None]:
+        for name in ("thing", "more"):
+            if name not in item.answers:
+                answer = yield Call(name, f"https://api.example.com/{name}", secret="api", accept=(429,))
+                if answer.status == 429:
+                    raise RetryLater("the limit is reached")
+
+    answers = [answering("the first"), Answer(429, b"{}", {}), answering("x")]
+    company = works()
+    company.source("crm", fetch=judges)
+    network = plug(company, lambda _: answers.pop(0))
+    company.tell(declined(1))
+    for _ in range(3):
+        company.write("UPDATE items SET due = 0")
+        fetch(company)
+    assert network.asked == ["thing", "more", "more"]
+    assert told(company) == [("P1", "the first")]
+
+
 def test_a_fetch_that_needs_a_human_asks_once_for_all_items_of_its_source(works: MakeWorks) -> None:
     def give(call: Call) -> Answer:
         raise NeedsHuman("the token has expired")

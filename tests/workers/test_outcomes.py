@@ -415,7 +415,7 @@ def test_what_is_cancelled_while_it_runs_has_no_effect_and_what_waits_behind_it_
         ctx.flag("seen", key=event.proposal_id, text="x")
         if event.proposal_id == "P1":
             with company.store.begin() as connection:
-                cancel_handoff(connection, "1.dirk", by="coo", now=now_us())
+                cancel_handoff(connection, "1.dirk", by="coo", now=now_us(), wall=now_us())
 
     company = works(dirk(handle))
     company.tell(viewed(1), viewed(2))
@@ -429,7 +429,7 @@ def test_all_of_a_lane_cancelled_settles_it(works: MakeWorks) -> None:
     company.tell(viewed(1), viewed(2))
     with company.store.begin() as connection:
         for seq in (1, 2):
-            cancel_handoff(connection, f"{seq}.dirk", by="coo", now=now_us())
+            cancel_handoff(connection, f"{seq}.dirk", by="coo", now=now_us(), wall=now_us())
     company.work()
     assert company.one("SELECT count(*) FROM lanes WHERE kind = 2 AND last > done") == 0
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from litestar import Response, get
 from litestar.datastructures import State
 
+from seamline_webhooks.brokerlook import AWAY, broker_fault
 from seamline_workers.company.config import Config
 from seamline_workers.store import processes
 from seamline_workers.store.channels import standings
@@ -24,8 +23,6 @@ PATIENCE_S = 2.0
 START_S = 60.0
 
 OK = "ok"
-_BROKER_PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
-_AWAY = "the broker cannot be reached; nothing is lost, workers look for work by themselves"
 
 
 class _Look:
@@ -54,20 +51,20 @@ class Health:
     ) -> None:
         self._store = store
         self._process = OK if broken is None else f"broken: {broken}"
-        self._broker = urlsplit(config.queue.url)
+        self._queue = config.queue.url
         self._worker_alive = worker_alive
         self._needed = newest()
         self._since = time.monotonic()
         self._path = None if store.postgres else sqlite_path(config.store.url, config.folder)
         self._look_at_store = _Look(self._check, dict.fromkeys(("store", "schema", "worker", "channels"), "no answer"))
-        self._look_at_broker = _Look(self._reach_broker, {"queue": _AWAY})
+        self._look_at_broker = _Look(lambda: {"queue": broker_fault(self._queue) or OK}, {"queue": AWAY})
 
     async def checks(self) -> tuple[bool, dict[str, str]]:
         """Whether we are ready, and what each check says."""
         told, rings = await asyncio.gather(self._look_at_store(), self._look_at_broker())
         found = {"store": told["store"], "schema": told["schema"], "queue": rings["queue"], "worker": told["worker"]}
         found |= {"process": self._process, "channels": told["channels"]}
-        if self._broker.scheme == "store" and found["store"] != OK:
+        if self._queue.startswith("store:") and found["store"] != OK:
             found["queue"] = "is the store"
         ended = self._worker_alive is not None and not self._worker_alive()
         if ended:
@@ -104,16 +101,6 @@ class Health:
         with self._store.read() as connection:
             paused = [name for name, one in standings(connection).items() if one.paused_at is not None]
         return f"paused: {', '.join(paused)}" if paused else OK
-
-    def _reach_broker(self) -> dict[str, str]:
-        if self._broker.scheme == "store":
-            return {"queue": OK}
-        try:
-            address = (self._broker.hostname or "localhost", self._broker.port or _BROKER_PORTS[self._broker.scheme])
-            with socket.create_connection(address, timeout=1.0):
-                return {"queue": OK}
-        except (OSError, ValueError):
-            return {"queue": _AWAY}
 
 
 @get("/health/live", sync_to_thread=False)

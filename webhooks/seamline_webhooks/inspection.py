@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +15,7 @@ from seamline.errors import ConfigError
 from seamline.events.base import catalogue
 from seamline.lint import Finding
 from seamline.map import difference
+from seamline_webhooks.brokerlook import broker_fault
 from seamline_webhooks.misnaming import misnamed
 from seamline_webhooks.trouble import troubles, unusable
 from seamline_workers.clock import business_clock
@@ -61,9 +60,6 @@ BEHIND_S = 15 * 60
 LOOK_BACK = 10_000
 #: Facts that are for the record, and that the engine heeds itself: they need no owner.
 _RECORDED = "contact."
-#: Longest wait for a broker, in seconds.
-BROKER_S = 2.0
-_PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
 
 
 def inspect(config_path: Path | None) -> list[Finding]:
@@ -169,20 +165,9 @@ def _tells(config: Config, name: str) -> set[str]:
 
 
 def _queue(config: Config) -> Iterator[Finding]:
-    url = urlsplit(config.queue.url)
-    if url.scheme not in _PORTS:
-        return
-    try:
-        address = (url.hostname or "localhost", url.port or _PORTS[url.scheme])
-        with socket.create_connection(address, timeout=BROKER_S) as broker:
-            if url.scheme == "redis":  # one that hangs takes connections all the same: whatever it says, it answers
-                broker.sendall(b"PING\r\n")
-                if not broker.recv(1):
-                    raise ConnectionResetError
-            return
-    except (OSError, ValueError):
-        message = "the broker cannot be reached; nothing is lost, workers look for work by themselves"
-        yield Finding("error", "queue", "queue.url", message, 'Start the broker, or write url = "store:".')
+    fault = broker_fault(config.queue.url)
+    if fault is not None:
+        yield Finding("error", "queue", "queue.url", fault, 'Start the broker, or write url = "store:".')
 
 
 def _store(config: Config) -> Iterator[Finding]:
@@ -217,7 +202,7 @@ def _store(config: Config) -> Iterator[Finding]:
 
 
 def _work(store: Store, config: Config) -> Iterator[Finding]:
-    now, waiting = now_us(), backlog(store)
+    now, waiting = business_clock()(), backlog(store)
     late = [kind for kind in ("deliveries", "handoffs") if waiting[kind].age_s(now) > BEHIND_S]
     with store.read() as connection:
         entered = connection.execute(select(workers.c.id).limit(1)).first() is not None
@@ -252,7 +237,7 @@ def _work(store: Store, config: Config) -> Iterator[Finding]:
     if quarantined is not None:
         fix = "Look: seamline deliveries list --state quarantined; again: seamline replay deliveries"
         yield Finding("warning", "quarantined", "deliveries", "some could not be read", fix)
-    yield from troubles(store, now)
+    yield from troubles(store, now_us())
     yield from _silent(store, config, now)
 
 
@@ -386,7 +371,7 @@ def _silent(store: Store, config: Config, now: int) -> Iterator[Finding]:
 
     limit = int(SILENT.total_seconds() * 1_000_000)
     described = {name: Described("", "", silent_us=limit) for name in config.sources}
-    for source in list_sources(store, described, now):
+    for source in list_sources(store, described, now=now, wall=now_us()):
         if source["name"] not in config.sources or source["state"] != "silent":
             continue
         last = source["last_delivery_at"]

@@ -19,7 +19,7 @@ from sqlalchemy import text
 from seamline_workers.clock import business_clock
 from seamline_workers.company.config import Token
 from seamline_workers.store.channels import standings
-from seamline_workers.store.reading.backlog import backlog, by_seat, outcomes, unsent
+from seamline_workers.store.reading.backlog import WALL, backlog, by_seat, outcomes, unsent
 from seamline_workers.store.reading.deadlines import lateness_s
 from seamline_workers.store.store import Store, now_us
 
@@ -74,19 +74,19 @@ class Figures(Collector):
     def _waiting(self) -> Iterator[Metric]:
         count = GaugeMetricFamily("seamline_backlog", "What waits, by kind", labels=["kind"])
         oldest = GaugeMetricFamily("seamline_oldest_seconds", "Age of the oldest that waits", labels=["kind"])
-        found, now = backlog(self._store), now_us()
+        found, now = backlog(self._store), self._clock()
         for kind, waiting in sorted(found.items()):
             count.add_metric([kind], waiting.count)
-            oldest.add_metric([kind], waiting.age_s(now))
+            oldest.add_metric([kind], waiting.age_s(now_us() if kind in WALL else now))
         for kind, waiting in unsent(self._store).items():
             count.add_metric([kind], waiting.count)
-            oldest.add_metric([kind], waiting.age_s(self._clock()))
+            oldest.add_metric([kind], waiting.age_s(now))
         yield count
         yield oldest
         lag = found["handoffs"].age_s(now)
         yield GaugeMetricFamily("seamline_handoff_lag_seconds", "Age of the oldest handoff that is ready", value=lag)
         yield from self._channels()
-        late = lateness_s(self._store, self._clock())
+        late = lateness_s(self._store, now)
         yield GaugeMetricFamily("seamline_deadline_lag_seconds", "How late the oldest is that waits", value=late)
 
     def _channels(self) -> Iterator[Metric]:

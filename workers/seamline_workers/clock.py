@@ -1,8 +1,15 @@
-"""Business time: deadlines, windows, approvals and what handlers call now.
+"""The two clocks: business time, which the company's rules are about, and the wall clock, by which the machine works.
 
-It is the wall clock, unless ``SEAMLINE_CLOCK`` names a file that holds a time (microseconds since 1970) for it, from
-which it goes on at the pace of the wall clock: a simulation plays weeks in minutes. Leases use the database's clock,
-signatures and back-off the wall clock, always.
+*Business time* (``clock()``, in statements ``:now``) is what deadlines, windows, approvals, drafts, tasks, messages,
+flags and the events themselves are dated by, and when a delivery was received, a source became live and a map was
+confirmed. It is the wall clock, unless ``SEAMLINE_CLOCK`` names a file that holds a time (microseconds since 1970) for
+it, from which it goes on at the pace of the wall clock: a simulation plays weeks in minutes.
+
+*The wall clock* (``now_us()``, in statements ``:wall``) is never simulated. By it go back-off and polls, a handoff's
+own row (``created_at``, ``due``, ``done_at``, and so its patience), replays, notices, alerts and paused channels, the
+hourly tallies, the freshness of signatures; leases by it or by the database's clock.
+
+No column holds both: what is due in business time and was put off besides has an ``again_at`` of the wall clock.
 """
 
 from __future__ import annotations

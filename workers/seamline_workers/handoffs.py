@@ -52,17 +52,23 @@ def again(connection: Connection, seq: int, seat: str, group: int) -> None:
     ring(connection)
 
 
-def cancel_handoff(connection: Connection, id: str, *, by: str, now: int, reason: str = "") -> str:
-    """Call a handoff off, and what it asked humans to do. One that runs at this moment ends without effect."""
+def cancel_handoff(connection: Connection, id: str, *, by: str, now: int, wall: int, reason: str = "") -> str:
+    """Call a handoff off, and what it asked humans to do. One that runs at this moment ends without effect.
+
+    Its tasks end in business time (``now``), the handoff itself by the wall clock.
+    """
     told = f"cancelled by {by}: {plain(reason)}" if reason else f"cancelled by {by}"
-    row = _end(connection, id, CANCELLED, told[:LONGEST_REASON], now)
+    row = _end(connection, id, CANCELLED, told[:LONGEST_REASON], wall)
     _end_task(connection, row, or_(tasks.c.kind == "needs_human", tasks.c.key == WAITS_KEY), by, now)
     return f"handoffs/{id}"
 
 
-def complete_handoff(connection: Connection, id: str, *, by: str, now: int) -> str:
-    """Say that a human has done a handoff's work; its task is over. One that runs at this moment has no effect."""
-    row = _end(connection, id, DONE, f"completed by {by}", now)
+def complete_handoff(connection: Connection, id: str, *, by: str, now: int, wall: int) -> str:
+    """Say that a human has done a handoff's work; its task is over. One that runs at this moment has no effect.
+
+    Its tasks end in business time (``now``), the handoff itself by the wall clock.
+    """
+    row = _end(connection, id, DONE, f"completed by {by}", wall)
     _end_task(connection, row, tasks.c.kind == "needs_human", by, now)
     return f"handoffs/{id}"
 
@@ -74,7 +80,7 @@ def _end_task(connection: Connection, row: _Handoff, which: ColumnElement[bool],
     connection.execute(update(tasks).where(*shown).values(state="done", done_at=now, done_by=by))
 
 
-def _end(connection: Connection, id: str, state: int, reason: str, now: int) -> _Handoff:
+def _end(connection: Connection, id: str, state: int, reason: str, wall: int) -> _Handoff:
     """End a handoff by a human's word. Raises Conflict where it has ended, and NoSuch."""
     row, _group = _locked(connection, id)
     if row.state in (DONE, CANCELLED):
@@ -82,7 +88,7 @@ def _end(connection: Connection, id: str, state: int, reason: str, now: int) -> 
     connection.execute(
         update(handoffs)
         .where(handoffs.c.event_seq == row.event_seq, handoffs.c.seat == row.seat)
-        .values(state=state, due=0, reason=reason, awaits=None, done_at=now)
+        .values(state=state, due=0, reason=reason, awaits=None, done_at=wall)
     )
     if row.state == RETRYING:
         _let_pass(connection, row)

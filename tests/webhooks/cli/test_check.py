@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from seamline_webhooks import inspection
+from seamline_webhooks import brokerlook
+from seamline_webhooks.brokerlook import AWAY, broker_fault
 from seamline_webhooks.health import Health
 from seamline_workers.company.config import load_config
 from seamline_workers.store import intake_sqlite, schema
@@ -205,16 +208,44 @@ def test_a_seat_that_is_gone_is_named_with_what_waits_for_it(run: Run, seed: See
     assert "seamline handoffs list --seat gone" in told["seats.gone"]["fix"]
 
 
-def test_a_redis_that_hangs_is_found_although_it_takes_connections(
-    run: Run, company: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(inspection, "BROKER_S", 0.3)
+def test_a_redis_that_hangs_is_found_although_it_takes_connections(run: Run, seed: Seed, company: Path) -> None:
     with Redis() as redis:
         edit(company, "[store]", f'[queue]\nurl = "{redis.url()}"\n[store]')
+        health = Health(load_config(company / "seamline.toml"), seed.store, lambda: True)
         assert ("error", "queue") not in codes(run("check", "--json"))
+        assert asyncio.run(health.checks())[1]["queue"] == "ok"
         redis.freeze()
         assert ("error", "queue") in codes(run("check", "--json"))
+        ready, checks = asyncio.run(health.checks())
+        assert (ready, checks["queue"]) == (True, AWAY)
         redis.thaw()
+        assert asyncio.run(health.checks())[1]["queue"] == "ok"
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "amqp", "amqps"])
+def test_whatever_takes_connections_and_says_nothing_is_away(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(brokerlook, "BROKER_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert broker_fault(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/0") == AWAY
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_a_broker_that_says_anything_is_there(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+
+        def answer() -> bytes:
+            with server.accept()[0] as caller:
+                greeting = caller.recv(64)
+                caller.sendall(b"-NOAUTH")
+                return greeting
+
+        greeted = pool.submit(answer)
+        assert broker_fault(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/0") is None
+        assert greeted.result() == {"redis": b"PING\r\n", "amqp": b"AMQP\x00\x00\x09\x01"}[scheme]
+
+
+def test_a_store_that_is_the_queue_is_no_broker() -> None:
+    assert broker_fault("store:") is None
 
 
 def test_a_broker_that_cannot_be_reached_is_found(run: Run, company: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -68,6 +70,45 @@ def test_nobody_decides_without_a_token_and_nobody_answers_where_nobody_serves(
     assert run("tasks", "done", "1", "--url", "http://127.0.0.1:9").code == 2
     monkeypatch.setenv("SEAMLINE_TOKEN", "a value of sixteen")
     assert run("tasks", "done", "1", "--url", "http://127.0.0.1:9").code == 3
+
+
+def test_whoever_names_the_server_and_the_text_needs_no_configuration(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SEAMLINE_CONFIG", str(tmp_path / "none.toml"))
+    for words in (("drafts", "reject", "1", "--reason", "no"), ("boundary", "confirm", "0" * 64)):
+        assert run(*words, "--url", "http://127.0.0.1:9", "--token", "a value of sixteen").code == 3
+        assert run(*words, "--token", "a value of sixteen").code == 2
+
+
+@pytest.mark.parametrize("words", [("tasks", "done", "1", "--token", "a value of sixteen"), ("send", "demo", "one")])
+def test_what_is_sent_goes_where_it_was_told_to_go_and_follows_no_redirect(run: Run, words: tuple[str, ...]) -> None:
+    asked: list[str] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(f"{self.command} {self.path}")
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(302)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_POST = do_GET
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            told = run(*words, "--url", f"http://127.0.0.1:{server.server_port}")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert told.code == 1
+    assert "302" in told.out + told.err
+    assert len(asked) == 1
 
 
 def test_a_handoff_that_waits_without_end_is_called_off_with_a_reason_and_nobody_is_asked_any_more(

@@ -23,10 +23,10 @@ def provider() -> Iterator[Mailbox]:
 
 @pytest.fixture
 def office(works: MakeWorks, provider: Mailbox) -> MakeOffice:
-    """Makes the company; ``pepper`` is the seat that drafts."""
+    """Makes the company; ``pepper`` is the seat that drafts, ``at`` what its clock shows."""
 
-    def make(*pepper: Seat, gates: Any = (OPEN,), **settings: Any) -> Office:
-        clock = Hand()
+    def make(*pepper: Seat, gates: Any = (OPEN,), at: int | None = None, **settings: Any) -> Office:
+        clock = Hand() if at is None else Hand(at)
         settings.setdefault("channels", {"mail": provider.channel()})
         company = works(*(pepper or (drafting(),)), *HUMANS, gates=gates, clock=clock, **settings)
         return Office(company, provider, clock)

@@ -132,7 +132,26 @@ def test_an_approval_that_is_used_up_shows_the_draft_again(shown: MakeOffice) ->
     post(company)
     assert company.draft(number).state == "pending"
     assert [card["draft"] for card in cards(company)] == [str(number)] * 2
-    assert cards(company)[1]["text"].startswith("It was approved and not sent.")
+    assert cards(company)[1]["text"].startswith("It was approved and not sent: a message came")
+
+
+def test_r75_what_its_channel_could_not_send_is_shown_again_and_can_be_approved_again(shown: MakeOffice) -> None:
+    company = shown()
+    number = company.lead()
+    post(company)
+    company.works.approve(number)
+    company.mailbox.answer = lambda told: (200, {"id": "m-1"}) if told["key"] == "card" else (401, {})
+    company.works.dispatch_some()
+    post(company)
+    row = company.draft(number)
+    assert (row.state, row.approval) == ("pending", None)
+    first, again = cards(company)
+    assert (again["draft"], again["sha256"]) == (str(number), first["sha256"])
+    assert again["text"].startswith("It was approved and not sent: ")
+    company.mailbox.answer = lambda _: (200, {"id": "m-2"})
+    company.works.approve(number, sha256=again["sha256"])
+    company.works.dispatch_some()
+    assert company.draft(number).state == "sent"
 
 
 def test_r75_the_reminder_and_the_end_of_a_snooze_show_it_again(shown: MakeOffice) -> None:

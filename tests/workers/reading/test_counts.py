@@ -48,7 +48,7 @@ def test_a_source_counts_its_last_day_from_the_tallies(store: Store, seed: Seed)
     for reason in ("no signature", "timestamp 412 s old"):
         seed.put(schema.refusals, at=seed.tick(), source="crm", status=401, reason=reason, headers="{}")
     described = {"crm": Described("https://hooks.example.com/webhooks/crm", "signed", silent_us=MINUTE)}
-    crm, mail = list_sources(store, described, arrived)
+    crm, mail = list_sources(store, described, now=arrived, wall=arrived)
     assert crm["counts_24h"] == {"accepted": 7, "duplicate": 4, "refused": 8, "quarantined": 1, "ignored": 4}
     assert crm["last_refused"] is not None
     assert crm["last_refused"]["reason"] == "timestamp 412 s old"
@@ -60,7 +60,7 @@ def test_a_source_counts_its_last_day_from_the_tallies(store: Store, seed: Seed)
         None,
         0,
     )
-    assert list_sources(store, described, arrived + 2 * MINUTE)[0]["state"] == "silent"
+    assert list_sources(store, described, now=arrived + 2 * MINUTE, wall=arrived + 2 * MINUTE)[0]["state"] == "silent"
 
 
 def test_the_backlog_says_how_much_waits_and_since_when(store: Store, seed: Seed) -> None:

@@ -12,7 +12,7 @@ from seamline_workers.store.store import Store
 
 def _account(store: Store) -> int:
     with store.begin() as connection:
-        return company_account(connection)
+        return company_account(connection, 0)
 
 
 def test_the_company_has_one_account_whoever_asks_for_it_at_once(store: Store) -> None:

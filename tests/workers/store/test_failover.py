@@ -46,7 +46,7 @@ def test_a_worker_leaves_the_server_that_has_become_a_standby(postgres: Store) -
 
 def test_the_front_door_leaves_it_too(postgres: Store) -> None:
     with postgres.begin() as connection:
-        source = register_source(connection, "crm", "x", live_from=0, formerly=None).id
+        source = register_source(connection, "crm", "x", live_from=0, formerly=None, now=0).id
     intake = PostgresIntake(postgres.url)
     assert intake.accept([arrival(source, b"1")])[0] is not None
     assert intake._connection is not None

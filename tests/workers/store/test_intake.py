@@ -35,8 +35,10 @@ CRM = 1
 @pytest.fixture
 def sources(store: Store) -> tuple[int, int]:
     with store.begin() as connection:
-        made = [register_source(connection, name, "x", live_from=0, formerly=None).id for name in ("crm", "mail")]
-    return made[0], made[1]
+        crm, mail = (
+            register_source(connection, name, "x", live_from=0, formerly=None, now=0).id for name in ("crm", "mail")
+        )
+    return crm, mail
 
 
 @pytest.fixture
@@ -137,7 +139,7 @@ def lite_store(tmp_path: Path) -> Iterator[Store]:
     found = open_store(f"sqlite:///{tmp_path / 'seamline.db'}")
     upgrade(found)
     with found.begin() as connection:
-        assert register_source(connection, "crm", "x", live_from=0, formerly=None).id == CRM
+        assert register_source(connection, "crm", "x", live_from=0, formerly=None, now=0).id == CRM
     yield found
     found.close()
 

@@ -67,35 +67,37 @@ def command_routes(api: Api) -> list[HTTPRouteHandler]:
 
 
 class _Simple(NamedTuple):
-    """An order on one thing that needs no words: ``work`` takes its id, by whom, and when."""
+    """An order on one thing that needs no words: ``work`` takes its id, and by whom."""
 
     noun: str
     action: str
     role: str
     shape: Any
     says: str
-    work: Callable[[Api, Connection, str, str, int], str]
+    work: Callable[[Api, Connection, str, str], str]
 
 
 _SIMPLE = (
     _Simple("tasks", "done", "operator", shapes.Task, "Mark a task as done",
-            lambda _api, connection, key, by, now: end_task(connection, key, by=by, now=now)),
+            lambda api, connection, key, by: end_task(connection, key, by=by, now=api.clock())),
     _Simple("handoffs", "replay", "operator", shapes.Handoff, "Run a handoff again",
-            lambda _api, connection, key, _by, _now: replay_handoff(connection, key)),
+            lambda _api, connection, key, _by: replay_handoff(connection, key)),
     _Simple("handoffs", "cancel", "operator", shapes.Handoff, "Call a handoff off",
-            lambda _api, connection, key, by, now: cancel_handoff(connection, key, by=by, now=now)),
+            lambda api, connection, key, by: cancel_handoff(
+                connection, key, by=by, now=api.clock(), wall=now_us())),
     _Simple("handoffs", "complete", "operator", shapes.Handoff, "Say that a human has done a handoff's work",
-            lambda _api, connection, key, by, now: complete_handoff(connection, key, by=by, now=now)),
+            lambda api, connection, key, by: complete_handoff(
+                connection, key, by=by, now=api.clock(), wall=now_us())),
     _Simple("replays", "cancel", "operator", shapes.Replay, "Stop a replay",
-            lambda _api, connection, key, _by, _now: cancel_replay(connection, key)),
+            lambda _api, connection, key, _by: cancel_replay(connection, key)),
     _Simple("sources", "pause", "admin", shapes.Source, "Take in what a source sends, and let it wait",
-            lambda _api, connection, key, _by, _now: set_source(connection, key, "paused")),
+            lambda _api, connection, key, _by: set_source(connection, key, "paused")),
     _Simple("sources", "resume", "admin", shapes.Source, "Go on with a paused source",
-            lambda _api, connection, key, _by, _now: set_source(connection, key, "active")),
+            lambda _api, connection, key, _by: set_source(connection, key, "active")),
     _Simple("channels", "pause", "admin", shapes.Channel, "Let nothing go out by a channel",
-            lambda api, connection, key, by, _now: pause_channel(connection, api.outbound.channels, key, by)),
+            lambda api, connection, key, by: pause_channel(connection, api.outbound.channels, key, by)),
     _Simple("channels", "resume", "admin", shapes.Channel, "Go on with a paused channel",
-            lambda api, connection, key, _by, _now: resume_channel(connection, api.outbound.channels, key)),
+            lambda api, connection, key, _by: resume_channel(connection, api.outbound.channels, key)),
 )  # fmt: skip
 
 
@@ -111,7 +113,7 @@ def _simple(api: Api, row: _Simple) -> HTTPRouteHandler:
         role=role,
     )
     def order(request: AnyRequest, id: FromPath[str]) -> dict[str, Any]:
-        return carried_out(api, request, None, lambda connection, by: work(api, connection, id, by.name, now_us()))
+        return carried_out(api, request, None, lambda connection, by: work(api, connection, id, by.name))
 
     return order
 
@@ -197,8 +199,8 @@ def _plan(api: Api) -> HTTPRouteHandler:
         problems=(400, 401, 403, 409),
     )
     def order(request: AnyRequest, data: JSONBody[ReplayOrder]) -> Response[dict[str, Any]]:
-        now = now_us()
-        selector = Selector.read(data.what, data.filters, prefix=api.prefix, now=now)
+        asked_at = now_us() if data.what == "handoffs" else api.clock()
+        selector = Selector.read(data.what, data.filters, prefix=api.prefix, now=asked_at)
         if data.dry_run:
             nothing_asked(request)
             return Response(dict(plan(api.store, selector)), status_code=200)
@@ -206,7 +208,9 @@ def _plan(api: Api) -> HTTPRouteHandler:
             api,
             request,
             data,
-            lambda connection, by: plan_replay(connection, selector, by=by.name, now=now, per_second=data.per_second),
+            lambda connection, by: plan_replay(
+                connection, selector, by=by.name, now=now_us(), per_second=data.per_second
+            ),
         )
         return Response(planned, status_code=201)
 
@@ -225,7 +229,7 @@ def _state(api: Api) -> HTTPRouteHandler:
     )
     def order(request: AnyRequest, id: FromPath[str], data: JSONBody[Statement]) -> dict[str, Any]:
         fact = read_fact(data.type, data.data, data.occurred_at, prefix=api.prefix)
-        name, now = request.headers.get("idempotency-key"), now_us()
+        name, now = request.headers.get("idempotency-key"), api.clock()
         return carried_out(
             api,
             request,

@@ -22,7 +22,6 @@ from seamline_webhooks.api.problem import Problem, documented
 from seamline_workers.store.reading.events import Wire, feed, head
 from seamline_workers.store.reading.handoffs import STATES
 from seamline_workers.store.reading.query import FILTERS, Query
-from seamline_workers.store.store import now_us
 
 AnyRequest = Request[Actor, Any, Any]
 
@@ -86,7 +85,7 @@ def _asked(request: AnyRequest, api: Api, live: bool) -> tuple[int | None, int |
         after = int(last)
     if "cursor" in words:
         raise Problem("invalid", "A feed has no pages.", [{"path": "cursor", "message": "is not known here"}])
-    asked = Query.read(words, filters=FILTERS, states=STATES, prefix=api.prefix, now=now_us())
+    asked = Query.read(words, filters=FILTERS, states=STATES, prefix=api.prefix, now=api.clock())
     if after is None and asked.since is not None:
         after = 0
     limit = asked.limit if "limit" in words else None

@@ -56,6 +56,8 @@ class Noun:
     filters: Sequence[str] = FILTERS
     states: Sequence[str] = ()
     says: str = ""
+    #: Whether its rows are dated by the wall clock, as what the machine does is.
+    wall: bool = False
 
 
 _WHEN = "RFC 3339, or a span back from now such as 2h or 7d"
@@ -102,9 +104,12 @@ def described(names: Sequence[str], states: Sequence[str], *, feed: bool = False
     return WithParameters
 
 
-def read_query(request: AnyRequest, api: Api, filters: Sequence[str], states: Sequence[str] = ()) -> Query:
-    """The query of a list. Raises InvalidQuery and Problem."""
-    return Query.read(single(request), filters=filters, states=states, prefix=api.prefix, now=now_us())
+def read_query(
+    request: AnyRequest, api: Api, filters: Sequence[str], states: Sequence[str] = (), *, wall: bool = False
+) -> Query:
+    """The query of a list; ``wall``: of what is dated by the wall clock. Raises InvalidQuery and Problem."""
+    now = now_us() if wall else api.clock()
+    return Query.read(single(request), filters=filters, states=states, prefix=api.prefix, now=now)
 
 
 def single(request: AnyRequest) -> dict[str, str]:
@@ -141,7 +146,8 @@ def list_routes(api: Api) -> list[HTTPRouteHandler]:
 
 def _list(api: Api, noun: Noun) -> HTTPRouteHandler:
     def read(request: AnyRequest) -> dict[str, Any]:
-        found: dict[str, Any] = noun.all(api, request.user, read_query(request, api, noun.filters, noun.states))
+        query = read_query(request, api, noun.filters, noun.states, wall=noun.wall)
+        found: dict[str, Any] = noun.all(api, request.user, query)
         return found
 
     return get(
@@ -209,7 +215,7 @@ def _whole(rows: Sequence[Any], query: Query) -> Any:
 
 
 def _sources(api: Api) -> list[shapes.Source]:
-    return sources.list_sources(api.store, api.described(), now_us())
+    return sources.list_sources(api.store, api.described(), now=api.clock(), wall=now_us())
 
 
 def _channels(api: Api) -> list[shapes.Channel]:
@@ -266,6 +272,7 @@ NOUNS: tuple[Noun, ...] = (
         lambda api, _actor, key: handoffs.show_handoff(api.store, key),
         states=handoffs.STATES,
         says="Events given to seats, and where each stands.",
+        wall=True,
     ),
     Noun(
         "flags",
@@ -345,6 +352,7 @@ NOUNS: tuple[Noun, ...] = (
         replays.FILTERS,
         replays.STATES,
         "What is run again, below live traffic.",
+        wall=True,
     ),
     Noun(
         "seats",

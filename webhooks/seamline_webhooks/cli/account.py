@@ -17,8 +17,8 @@ from seamline_webhooks.cli.lists import (
     UntilOption,
     words,
 )
-from seamline_webhooks.cli.order import TokenOption, UrlOption, address, ordered
 from seamline_webhooks.cli.output import WANTING, document, fail, line, note, plain, table, whole
+from seamline_webhooks.cli.server import Server, address, to_server
 
 app = typer.Typer(help="One customer.", no_args_is_help=True)
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="An id, e-mail, phone, domain, or provider:kind:id.")]
@@ -37,14 +37,14 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """Show a customer and their timeline, oldest first."""
+    from seamline_workers.clock import business_clock
     from seamline_workers.store.reading.accounts import show_account
     from seamline_workers.store.reading.query import Query
     from seamline_workers.store.reading.timeline import FILTERS, timeline
-    from seamline_workers.store.store import now_us
 
     found = configuration(config)
     asked = words(type=type, seat=seat, since=since, until=until, limit=str(limit), cursor=cursor)
-    query = Query.read(asked, filters=FILTERS, prefix=found.company.event_prefix, now=now_us())
+    query = Query.read(asked, filters=FILTERS, prefix=found.company.event_prefix, now=business_clock()())
     with store_of(found) as store:
         try:
             account = show_account(store, key, unmasked=True)
@@ -65,6 +65,7 @@ def show(
 
 
 @app.command()
+@to_server
 def tell(
     key: KeyArgument,
     event: Annotated[str, typer.Argument(metavar="EVENT", help="The type of a fact, such as relationship.ended.")],
@@ -72,45 +73,41 @@ def tell(
         list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Its data; a value is JSON, else text.")
     ] = None,
     at: Annotated[str | None, typer.Option("--at", help="When it happened (RFC 3339); else now.")] = None,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
+    *,
+    server: Server,
 ) -> None:
     """State a fact about a customer, as the human behind the token."""
     body: dict[str, Any] = {"type": event, "data": dict(map(_field, fields or ()))}
     if at is not None:
         body["occurred_at"] = at
-    ordered(address("accounts", key, "events"), body, url, token, config, json)
+    server.carry_out(address("accounts", key, "events"), body)
 
 
 @app.command()
+@to_server
 def settle(
     key: KeyArgument,
     item: Annotated[str, typer.Argument(metavar="ITEM", help="Of an exit's checklist: pixel, campaign, invoice …")],
     reason: Annotated[str, typer.Option("--reason", help="Why: handed over, not ours, switched off by hand.")],
-    url: UrlOption = None,
-    token: TokenOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
+    *,
+    server: Server,
 ) -> None:
     """Settle an item of a leaving customer's checklist by hand."""
-    ordered(address("accounts", key, "exit", item), {"reason": reason}, url, token, config, json)
+    server.carry_out(address("accounts", key, "exit", item), {"reason": reason})
 
 
 @app.command()
+@to_server
 def grade(
     snapshot: Annotated[str, typer.Argument(metavar="SNAPSHOT", help="The id of a metrics.snapshot.")],
     grade: Annotated[str, typer.Argument(metavar="GRADE", help="trusted, provisional or untrusted.")],
     reason: Annotated[str, typer.Option("--reason", help="Why its figures can be trusted, or cannot.")],
-    url: UrlOption = None,
-    token: TokenOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
+    *,
+    server: Server,
 ) -> None:
     """Override how far a customer's figures can be trusted."""
     body = {"grade": grade, "reason": reason}
-    ordered(address("snapshots", snapshot, "grade"), body, url, token, config, json)
+    server.carry_out(address("snapshots", snapshot, "grade"), body)
 
 
 def _field(text: str) -> tuple[str, Any]:

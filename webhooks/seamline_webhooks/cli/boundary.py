@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration, store_of
-from seamline_webhooks.cli.order import TokenOption, UrlOption, order
 from seamline_webhooks.cli.output import WANTING, document, fail, line, plain
+from seamline_webhooks.cli.server import Server, to_server
 
 if TYPE_CHECKING:
     from seamline_workers.company.config import Config
@@ -66,18 +66,16 @@ def diff(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 @app.command()
+@to_server
 def confirm(
     sha256: Annotated[str | None, typer.Argument(help="The version that you saw; else it is shown now.")] = None,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
+    *,
+    server: Server,
 ) -> None:
     """Put the map that waits in force, as the COO."""
-    found = configuration(config)
-    version = sha256 or _seen(found, json)
-    told = order(url or found.company.public_url, token, "boundary/confirm", {"sha256": version})
-    if json:
+    version = sha256 or _seen(server.config, server.json)
+    told = server.order("boundary/confirm", {"sha256": version})
+    if server.json:
         document(told)
     else:
         line(f"version {plain(told['sha256'])} holds now, confirmed by {plain(told['confirmed_by'])}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seamline.errors import ConfigError
-from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration, store_of
+from seamline_webhooks.cli.company import store_of
 from seamline_webhooks.cli.lists import (
     AccountOption,
     Listed,
@@ -18,8 +18,8 @@ from seamline_webhooks.cli.lists import (
     make,
     words,
 )
-from seamline_webhooks.cli.order import TokenOption, UrlOption, address, order
 from seamline_webhooks.cli.output import DONE, WANTING, document, fail, line, note, plain, table, whole
+from seamline_webhooks.cli.server import Server, address, to_server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +59,7 @@ app = make(Listed("draft", _COLUMNS, _list, _one, _states, {}), "Texts that wait
 
 
 @app.command()
+@to_server
 def approve(
     key: Id,
     sha256: Annotated[str | None, typer.Option(help="Of the text that you saw; without it, it is shown now.")] = None,
@@ -67,83 +68,77 @@ def approve(
     pick: Annotated[list[str] | None, typer.Option(help="METRIC=VALUE: the number that holds.")] = None,
     now: Annotated[bool, typer.Option("--now", help="Do not wait for the time that its author named.")] = False,
     remark: Annotated[str | None, typer.Option("--note", help="Why.")] = None,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
+    *,
+    server: Server,
 ) -> None:
     """Approve exactly the text that was seen, for sending."""
-    found = configuration(config)
     confirm = [word for word, said in (("conflicts", yes_both), ("missing", missing)) if said]
     body: dict[str, Any] = {
-        "sha256": sha256 or _seen(found, key),
+        "sha256": sha256 or _seen(server.config, key),
         "confirm": confirm,
         "picks": dict(_pick(one) for one in pick or ()),
         "now": now,
     }
     body |= {} if remark is None else {"note": remark}
-    _decide(found, url, token, key, "approve", body, json)
+    _decide(server, key, "approve", body)
 
 
 @app.command()
+@to_server
 def edit(
     key: Id,
     subject: Annotated[str | None, typer.Option(help="Another subject.")] = None,
     body: Annotated[str | None, typer.Option(help="Another text; @FILE is a file, - standard input.")] = None,
     to: Annotated[list[str] | None, typer.Option(help="Another recipient; several times for several.")] = None,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
+    *,
+    server: Server,
 ) -> None:
     """Write a draft anew; without any change: it stands, having read what is new."""
     given = {"subject": subject, "body": None if body is None else _text(body), "recipients": to or None}
     wanted = {name: value for name, value in given.items() if value is not None}
-    _decide(configuration(config), url, token, key, "edit", wanted, json)
+    _decide(server, key, "edit", wanted)
 
 
 @app.command()
+@to_server
 def reject(
     key: Id,
     reason: Annotated[str, typer.Option(help="Why.")],
-    url: UrlOption = None,
-    token: TokenOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
+    *,
+    server: Server,
 ) -> None:
     """Decide that a draft is never sent."""
-    _decide(configuration(config), url, token, key, "reject", {"reason": reason}, json)
+    _decide(server, key, "reject", {"reason": reason})
 
 
 @app.command()
+@to_server
 def snooze(
     key: Id,
     until: Annotated[str, typer.Option(help="RFC 3339, such as 2026-11-22T09:00:00Z.")],
-    url: UrlOption = None,
-    token: TokenOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
+    *,
+    server: Server,
 ) -> None:
     """Put a draft aside until a time before it lapses."""
-    _decide(configuration(config), url, token, key, "snooze", {"until": until}, json)
+    _decide(server, key, "snooze", {"until": until})
 
 
 @app.command()
+@to_server
 def resolve(
     key: Id,
     result: Annotated[str, typer.Option(help="sent or failed.")],
     reason: Annotated[str, typer.Option(help="How you know.")],
-    url: UrlOption = None,
-    token: TokenOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
+    *,
+    server: Server,
 ) -> None:
     """Say what became of a sending that nobody knows the end of."""
     wanted = {"result": result, "reason": reason}
-    _decide(configuration(config), url, token, key, "resolve", wanted, json)
+    _decide(server, key, "resolve", wanted)
 
 
 @app.command("resolve-all")
+@to_server
 def resolve_all(
     result: Annotated[str, typer.Option(help="sent or failed.")],
     reason: Annotated[str, typer.Option(help="How you know.")],
@@ -153,14 +148,11 @@ def resolve_all(
     since: SinceOption = None,
     until: UntilOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not show them and ask.")] = False,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
+    *,
+    server: Server,
 ) -> None:
     """Say the same of all sendings that are unknown, such as those that an outage left."""
-    found = configuration(config)
-    chosen = _unknown(found, channel, words(account=account, seat=seat, since=since, until=until))
+    chosen = _unknown(server.config, channel, words(account=account, seat=seat, since=since, until=until))
     if chosen and not yes:
         if not sys.stdin.isatty():
             raise ConfigError("--yes: say that you saw them; `seamline drafts list --state unknown` shows them")
@@ -170,10 +162,10 @@ def resolve_all(
     ids, resolved, left = [one["id"] for one in chosen], list[str](), list[Any]()
     for n in range(0, len(ids), _MOST):
         body = {"ids": ids[n : n + _MOST], "result": result, "reason": reason}
-        told = order(url or found.company.public_url, token, "drafts/resolve", body)
+        told = server.order("drafts/resolve", body)
         resolved += told["resolved"]
         left += told["left"]
-    if json:
+    if server.json:
         document({"resolved": resolved, "left": left})
     else:
         line(f"{len(resolved)} are {plain(result)}")
@@ -185,14 +177,14 @@ def resolve_all(
 
 def _unknown(config: Config, channel: str | None, filters: dict[str, str]) -> list[Any]:
     """Every draft that is unknown, as it is listed."""
+    from seamline_workers.clock import business_clock
     from seamline_workers.store.reading.drafts import FILTERS
     from seamline_workers.store.reading.query import Query
-    from seamline_workers.store.store import now_us
 
     found, asked = list[Any](), {**filters, "state": "unknown", "limit": "1000"}
     with store_of(config) as store:
         while True:
-            query = Query.read(asked, filters=FILTERS, states=_states(), prefix="", now=now_us())
+            query = Query.read(asked, filters=FILTERS, states=_states(), prefix="", now=business_clock()())
             page = _list(store, query, "")
             found += [one for one in page["items"] if channel in (None, one["channel"])]
             if page["next"] is None:
@@ -200,12 +192,10 @@ def _unknown(config: Config, channel: str | None, filters: dict[str, str]) -> li
             asked["cursor"] = page["next"]
 
 
-def _decide(
-    config: Config, url: str | None, token: str | None, key: str, action: str, body: dict[str, Any], as_json: bool
-) -> None:
+def _decide(server: Server, key: str, action: str, body: dict[str, Any]) -> None:
     """Order it at the server, and say how the draft stands afterwards."""
-    draft = order(url or config.company.public_url, token, address("drafts", key, action), body)
-    if as_json:
+    draft = server.order(address("drafts", key, action), body)
+    if server.json:
         document(draft)
     else:
         line(f"draft {plain(draft.get('id'))} is {plain(draft.get('state'))}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -41,6 +41,8 @@ class Listed:
     states: Callable[[], Sequence[str]]
     fixed: Mapping[str, str]
     filters: Sequence[str] = ("source", "type", "account", "seat", "state", "since", "until")
+    #: Whether its rows are dated by the wall clock, as what the machine does is.
+    wall: bool = False
 
 
 def _deliveries(store: Store, query: Query, _prefix: str) -> Any:
@@ -115,8 +117,8 @@ DELIVERIES = Listed(
 EVENTS = Listed(
     "event", ("sequence", "time", "type", "subject", "source", "trust", "id"), _events, _event, _handoff_states, {}
 )
-HANDOFFS = Listed("handoff", _HANDOFF_COLUMNS, _handoffs, _handoff, _handoff_states, {})
-DEAD = Listed("dead handoff", _HANDOFF_COLUMNS, _handoffs, _handoff, _handoff_states, {"state": "dead"})
+HANDOFFS = Listed("handoff", _HANDOFF_COLUMNS, _handoffs, _handoff, _handoff_states, {}, wall=True)
+DEAD = replace(HANDOFFS, noun="dead handoff", fixed={"state": "dead"})
 RECORD = Listed(
     "recorded entry", ("seq", "at", "by", "action", "subject", "decision", "map_row", "cause"), _record, _entry,
     lambda: (), {},
@@ -141,6 +143,7 @@ def make(listed: Listed, text: str) -> typer.Typer:
         json: JsonOption = False,
     ) -> None:
         """List them, newest first."""
+        from seamline_workers.clock import business_clock
         from seamline_workers.store.reading.query import Query
         from seamline_workers.store.store import now_us
 
@@ -150,7 +153,8 @@ def make(listed: Listed, text: str) -> typer.Typer:
             limit=str(limit), cursor=cursor,
         ) | dict(listed.fixed)  # fmt: skip
         prefix = found.company.event_prefix
-        query = Query.read(asked, filters=listed.filters, states=listed.states(), prefix=prefix, now=now_us())
+        now = now_us() if listed.wall else business_clock()()
+        query = Query.read(asked, filters=listed.filters, states=listed.states(), prefix=prefix, now=now)
         with store_of(found) as store:
             _with_types(found, listed)
             page = listed.read(store, query, prefix)
@@ -207,6 +211,7 @@ def cancel(
     json: JsonOption = False,
 ) -> None:
     """Call a handoff off: what waits, fails or is put aside is over, and those behind it go on."""
+    from seamline_workers.clock import business_clock
     from seamline_workers.handoffs import cancel_handoff
     from seamline_workers.refusal import Conflict, NoSuch
     from seamline_workers.store.store import now_us
@@ -216,7 +221,8 @@ def cancel(
     with store_of(configuration(config)) as store:
         try:
             with store.begin() as connection:
-                cancel_handoff(connection, key, by=whoami(), now=now_us(), reason=reason.strip())
+                now, why = business_clock()(), reason.strip()
+                cancel_handoff(connection, key, by=whoami(), now=now, wall=now_us(), reason=why)
         except (Conflict, NoSuch) as error:
             fail(WANTING, str(error))
         shown(dict(_handoff(store, key, "")), json)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seamline_webhooks.cli.company import ConfigOption, JsonOption
 from seamline_webhooks.cli.lists import Listed, make
-from seamline_webhooks.cli.order import TokenOption, UrlOption, address, ordered
+from seamline_webhooks.cli.server import Server, address, to_server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,25 +83,23 @@ flags = make(
 
 
 @tasks.command()
+@to_server
 def done(
     key: IdArgument,
-    url: UrlOption = None,
-    token: TokenOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
+    *,
+    server: Server,
 ) -> None:
     """Mark a task as done, as the human behind the token."""
-    ordered(address("tasks", key, "done"), None, url, token, config, json)
+    server.carry_out(address("tasks", key, "done"))
 
 
 @flags.command()
+@to_server
 def clear(
     key: IdArgument,
     reason: Annotated[str, typer.Option("--reason", help="Why it no longer stands.")],
-    url: UrlOption = None,
-    token: TokenOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
+    *,
+    server: Server,
 ) -> None:
     """Clear a flag, with a reason; one that stands for a risk clears the risk."""
-    ordered(address("flags", key, "clear"), {"reason": reason}, url, token, config, json)
+    server.carry_out(address("flags", key, "clear"), {"reason": reason})

@@ -48,6 +48,7 @@ def replay(
 
     Without --state: dead handoffs, quarantined deliveries. A worker runs it.
     """
+    from seamline_workers.clock import business_clock
     from seamline_workers.store.reading.replays import Selector, plan
     from seamline_workers.store.store import now_us
 
@@ -57,7 +58,8 @@ def replay(
         if "." in what:
             _one(store, what, filters, dry_run, json)
             return
-        selector = Selector.read(what, filters, prefix=found.company.event_prefix, now=now_us())
+        asked_at = now_us() if what == "handoffs" else business_clock()()
+        selector = Selector.read(what, filters, prefix=found.company.event_prefix, now=asked_at)
         if dry_run:
             counted = plan(store, selector)
             document(counted) if json else _counts(dict(counted))

@@ -5,28 +5,24 @@ from __future__ import annotations
 import json as jsons
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import ProxyHandler, Request, build_opener
 
 import typer
 
 from seamline.errors import ConfigError, PayloadError
 from seamline_webhooks.cli.company import ConfigOption, JsonOption, configuration
-from seamline_webhooks.cli.output import NOT_REACHABLE, WANTING, document, fail, line, plain
+from seamline_webhooks.cli.output import WANTING, document, line, plain
+from seamline_webhooks.cli.server import UrlOption, exchange
 
 if TYPE_CHECKING:
     from seamline import delivery
     from seamline_workers.company.config import Config
 
-#: Longest wait for the answer, in seconds.
-PATIENCE_S = 15
-
 
 def send(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The name of a source.")],
     sample: Annotated[str, typer.Argument(metavar="SAMPLE", help="As `seamline adapters samples` lists them.")],
-    url: Annotated[str | None, typer.Option(help="Where the server is; else company.public_url.")] = None,
+    url: UrlOption = None,
     token: Annotated[str | None, typer.Option(help="Taken, as by all that speak to a server, and not sent.")] = None,  # noqa: ARG001
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -38,8 +34,11 @@ def send(
     """
     found = configuration(config)
     request = signed(found, source, sample)
-    base = (url or found.company.public_url).rstrip("/")
-    status, body = _post(request, base)
+    signed_for = urlsplit(request.url)
+    target = "/webhooks/" + signed_for.path.rsplit("/webhooks/", 1)[1]
+    target += f"?{signed_for.query}" if signed_for.query else ""
+    base = url or found.company.public_url
+    status, body = exchange(base, target, request.body or None, request.headers, request.method)
     answer = _answer(status, body)
     if json:
         document(answer)
@@ -73,26 +72,6 @@ def signed(config: Config, source: str, wanted: str) -> delivery.Request:
         return Signer(adapter, section.secrets)(request, datetime.now(UTC))
     except PayloadError as error:
         raise ConfigError(f"the sample {wanted!r} cannot be signed: {error}") from None
-
-
-def _post(request: delivery.Request, base: str) -> tuple[int, bytes]:
-    signed_for = urlsplit(request.url)
-    path = "/webhooks/" + signed_for.path.rsplit("/webhooks/", 1)[1]
-    if urlsplit(base).scheme not in ("http", "https"):
-        raise ConfigError("--url: write http://host:port or https://host")
-    target = base + path + (f"?{signed_for.query}" if signed_for.query else "")
-    asked = Request(target, request.body or None, dict(request.headers), method=request.method)  # noqa: S310
-    # No proxy: what is sent is signed, and goes where it was told to go.
-    opener = build_opener(ProxyHandler({}))
-    try:
-        with opener.open(asked, timeout=PATIENCE_S) as answer:
-            return answer.status, answer.read(65_536)
-    except HTTPError as error:
-        with error:
-            return error.code, error.read(65_536)
-    except (URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        fail(NOT_REACHABLE, f"nobody answers at {base} ({reason}); start it with: seamline serve")
 
 
 def _answer(status: int, body: bytes) -> dict[str, Any]:

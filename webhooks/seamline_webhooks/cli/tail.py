@@ -34,13 +34,14 @@ def tail(
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Follow events and handoffs until interrupted."""
+    from seamline_workers.clock import business_clock
     from seamline_workers.store.reading.events import Wire, head
     from seamline_workers.store.reading.query import Query
-    from seamline_workers.store.store import now_us
 
     found = configuration(config)
     prefix = found.company.event_prefix
-    query = Query.read(words(source=source, type=type, account=account, limit="500"), prefix=prefix, now=now_us())
+    asked = words(source=source, type=type, account=account, limit="500")
+    query = Query.read(asked, prefix=prefix, now=business_clock()())
     with store_of(found) as store:
         import_seats(found)
         after = head(store) if since is None else since

@@ -16,6 +16,7 @@ from seamline.events.base import STAGES, Stage
 from seamline.gate import gate_for
 from seamline.map import gate_of
 from seamline.mapping import BoundaryMap, Facing, GateRow, RunRow
+from seamline_workers.clock import business_clock
 from seamline_workers.company.config import Config
 from seamline_workers.company.process import Process
 from seamline_workers.outbound.boundary_reading import list_versions, map_now
@@ -23,7 +24,7 @@ from seamline_workers.store.desk_schema import drafts
 from seamline_workers.store.drafts import OPEN
 from seamline_workers.store.reading import record, seats, timeline
 from seamline_workers.store.reading.query import Query
-from seamline_workers.store.store import Store, now_us
+from seamline_workers.store.store import Store
 
 
 class Unknown(SeamlineError):
@@ -174,7 +175,7 @@ class View:
         return {name: one[name] for one in found for name in ("waiting", "dead", "last_event_at")}
 
     def _query(self, words: dict[str, str]) -> Query:
-        return Query.read(words, prefix=self.config.company.event_prefix, now=now_us())
+        return Query.read(words, prefix=self.config.company.event_prefix, now=business_clock()())
 
 
 def slug_of(name: str) -> str:

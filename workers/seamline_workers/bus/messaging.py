@@ -30,7 +30,6 @@ from seamline_workers.store.ledger import Locked
 from seamline_workers.store.messages import Known, Prepared, delivered, find_message, readers
 from seamline_workers.store.outcome import EffectRow
 from seamline_workers.store.schema import DEAD
-from seamline_workers.store.store import now_us
 
 #: Exchanges on one matter between seats; the next one is a human's.
 MOST_EXCHANGES = 3
@@ -102,7 +101,7 @@ class Messaging:
         if prepared.answers is None or prepared.message.kind != "RESPONSE":
             return []
         because = Cause(cause, prepared.correlation, prepared.hops)
-        return replying.answered(connection, prepared.answers.id, because, now, now_us())
+        return replying.answered(connection, prepared.answers.id, because, now)
 
     def _said(self, row: EffectRow, prepared: Prepared) -> list[Entry]:
         message, answers = prepared.message, prepared.answers

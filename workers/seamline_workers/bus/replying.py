@@ -47,7 +47,7 @@ def wait(connection: Connection, prepared: Prepared, cause: bytes, now: int) -> 
     deadlines.add(connection, row)
 
 
-def answered(connection: Connection, message: int, cause: Cause, now: int, wall: int) -> list[Entry]:
+def answered(connection: Connection, message: int, cause: Cause, now: int) -> list[Entry]:
     """End the waiting for a message's answer; one that comes late takes back the human's task. Returns what is said."""
     row = deadlines.by_key(connection, [key_of(message)]).get(key_of(message))
     if row is None or row.state not in ("armed", "fired"):
@@ -55,7 +55,7 @@ def answered(connection: Connection, message: int, cause: Cause, now: int, wall:
     after = row._replace(state="cancelled" if row.state == "armed" else "resolved")
     deadlines.write(connection, [after])
     if row.event is not None:
-        binds = {"now": wall, "account": row.account_id, "cause": str(UUID(bytes=row.event))}
+        binds = {"now": now, "account": row.account_id, "cause": str(UUID(bytes=row.event))}
         connection.execute(_TASK_DONE, binds)
     return [said("deadline.cancelled", told_of(after), after.key, account_id=row.account_id, cause=cause, now=now)]
 
@@ -66,9 +66,7 @@ def message_of(connection: Connection, row: Deadline) -> Any:
     return found if found is not None and found.state == "delivered" else None
 
 
-def late(
-    connection: Connection, roster: Roster, row: Deadline, message: Any, fired: Entry, now: int, wall: int
-) -> Entry:
+def late(connection: Connection, roster: Roster, row: Deadline, message: Any, fired: Entry, now: int) -> Entry:
     """Give an unanswered message to a human. Returns what is said of it."""
     connection.execute(_DEAD, {"id": message.id})
     human = roster.human_above(row.seat) or roster.human_above(message.from_seat)
@@ -80,7 +78,7 @@ def late(
     )
     give_task(
         connection, task, kind="task", account_id=row.account_id, seat=message.to_seat,
-        cause=str(UUID(bytes=fired.id)), now=wall,
+        cause=str(UUID(bytes=fired.id)), now=now,
     )  # fmt: skip
     fields = {
         "message_id": str(message.id),

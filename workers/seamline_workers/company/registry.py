@@ -18,6 +18,7 @@ from seamline.errors import ConfigError
 from seamline.seat import Seat
 from seamline.signature.choice import check
 from seamline.signature.standard_webhooks import StandardWebhooks
+from seamline_workers.clock import Clock, business_clock
 from seamline_workers.company.config import Config, SourceSection, live_from_us
 from seamline_workers.store.sources import SourceRow, register_source
 from seamline_workers.store.store import Store
@@ -108,9 +109,12 @@ def _build(name: str, section: SourceSection) -> Adapter:
     return adapter
 
 
-def register_sources(store: Store, config: Config) -> dict[str, Source]:
-    """Check the configured sources and enter them in the store. Raises ConfigError. Returns them by name."""
-    adapters = build_adapters(config)
+def register_sources(store: Store, config: Config, clock: Clock | None = None) -> dict[str, Source]:
+    """Check the configured sources and enter them in the store. Raises ConfigError. Returns them by name.
+
+    ``clock``: the one of business time; else the process's.
+    """
+    adapters, now = build_adapters(config), (clock or business_clock())()
     with store.begin() as connection:
         rows = {
             # Renamed ones first: a new source may take the name that they leave.
@@ -120,6 +124,7 @@ def register_sources(store: Store, config: Config) -> dict[str, Source]:
                 section.adapter,
                 live_from=None if section.live_from is None else live_from_us(section.live_from),
                 formerly=section.formerly,
+                now=now,
             )
             for name, section in sorted(config.sources.items(), key=lambda item: (item[1].formerly is None, item[0]))
         }

@@ -88,7 +88,7 @@ def note_refusal(connection: Connection, outbound: Outbound, refused: Refused) -
     if held is not None:
         now = outbound.clock()
         entries = refusals(connection, held.row, refused.refusal, now)
-        ledger.append(connection, entries, outbound.plan, held.locked, now)
+        ledger.append(connection, entries, outbound.plan, held.locked, now_us())
 
 
 # --- the orders -----------------------------------------------------------------------------------------------------
@@ -123,6 +123,7 @@ def approve(connection: Connection, outbound: Outbound, id: str, approval: Appro
         "confirmed": json.dumps(confirmed),
         "wake_at": waits if row.expires_at is None else min(waits, row.expires_at),
         "attempts": 0,
+        "again_at": None,
     }
     return _done(connection, outbound, held, values, [decided], now)
 
@@ -315,8 +316,8 @@ def _done(
     if not change(connection, row, **values):
         raise Conflict(f"somebody else has just decided about draft {row.id}; read it again")
     if not asked:
-        end_reminders(connection, json.loads(row.reminders), values.get("decided_by") or "", now_us())
-    ledger.append(connection, list(entries), outbound.plan, held.locked, now)
+        end_reminders(connection, json.loads(row.reminders), values.get("decided_by") or "", now)
+    ledger.append(connection, list(entries), outbound.plan, held.locked, now_us())
     ring(connection)
     return f"drafts/{row.id}"
 

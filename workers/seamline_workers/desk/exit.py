@@ -15,6 +15,7 @@ from seamline_workers.refusal import Conflict
 from seamline_workers.rules.plan import Plan
 from seamline_workers.store import checks, ledger
 from seamline_workers.store.entry import ENGINE, Entry
+from seamline_workers.store.store import now_us
 
 
 def settle_item(connection: Connection, plan: Plan, key: str, item: str, *, by: str, reason: str, now: int) -> str:
@@ -41,6 +42,6 @@ def settle_item(connection: Connection, plan: Plan, key: str, item: str, *, by: 
         cause=None if ended is None else bytes.fromhex(ended[1]),
     )
     checks.settle_by_hand(connection, group.id, item)
-    ledger.append(connection, [entry], plan, locked, now)
+    ledger.append(connection, [entry], plan, locked, now_us())
     ring(connection)
     return f"events/{UUID(bytes=entry.id)}"

@@ -22,6 +22,7 @@ from seamline_workers.store import ledger
 from seamline_workers.store.ledger import Entry
 from seamline_workers.store.reading import moment
 from seamline_workers.store.reading.query import InvalidQuery, TypeGlob
+from seamline_workers.store.store import now_us
 
 
 def read_fact(type: str, data: Mapping[str, Any], occurred_at: str | None, *, prefix: str) -> Event:
@@ -74,7 +75,7 @@ def state_fact(
     account = one_account(connection, key)
     entry = _entry(event, account, by, name, now)
     locked = ledger.lock(connection, [account])
-    ledger.append(connection, [entry], plan, locked, now)
+    ledger.append(connection, [entry], plan, locked, now_us())
     ring(connection)
     return f"events/{UUID(bytes=entry.id)}"
 

@@ -17,6 +17,7 @@ from seamline_workers.store.desk_schema import flags
 from seamline_workers.store.entry import ENGINE, Entry
 from seamline_workers.store.reading.query import row_id
 from seamline_workers.store.schema import events
+from seamline_workers.store.store import now_us
 
 
 def clear_flag(connection: Connection, plan: Plan, id: str, *, by: str, reason: str, now: int) -> str:
@@ -40,7 +41,7 @@ def clear_flag(connection: Connection, plan: Plan, id: str, *, by: str, reason: 
     if not cleared.rowcount:
         raise Conflict(f"flag {id} is cleared already")
     if row.key in locked[account].projection.risks:
-        ledger.append(connection, [_risk_cleared(number, account, row.key, by, reason, now)], plan, locked, now)
+        ledger.append(connection, [_risk_cleared(number, account, row.key, by, reason, now)], plan, locked, now_us())
         ring(connection)
     return f"flags/{number}"
 

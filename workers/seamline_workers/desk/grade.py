@@ -16,6 +16,7 @@ from seamline_workers.rules.plan import Plan
 from seamline_workers.store import ledger
 from seamline_workers.store.entry import ENGINE, Entry
 from seamline_workers.store.schema import events
+from seamline_workers.store.store import now_us
 
 
 def override_grade(
@@ -45,7 +46,7 @@ def override_grade(
         cause=cause,
     )
     locked = ledger.lock(connection, [row.account_id])
-    ledger.append(connection, [entry], plan, locked, now)
+    ledger.append(connection, [entry], plan, locked, now_us())
     ring(connection)
     return f"events/{UUID(bytes=entry.id)}"
 

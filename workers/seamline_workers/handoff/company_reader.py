@@ -99,7 +99,7 @@ class CompanyReader:
                 None if one["last_delivery_at"] is None else datetime.fromisoformat(one["last_delivery_at"]),
                 (fails[one["name"]] or "its poll does not get through") if one["name"] in fails else None,
             )
-            for one in list_sources(self._store, {}, now_us())
+            for one in list_sources(self._store, {}, now=now_us(), wall=now_us())
         ]
 
     def names(self, accounts_: Iterable[str]) -> dict[str, str]:

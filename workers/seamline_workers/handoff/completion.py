@@ -141,7 +141,7 @@ class Completer:
     def _append(self, connection: Connection, results: Sequence[Result], locked: Locked, now: int) -> None:
         entries = [entry for result in results for entry in result.entries]
         entries += [*self._drafting.requested(results), *self._messaging.said(connection, results)]
-        entries += self._timed(connection, results, now)
+        entries += self._timed(connection, results, self.clock())
         ledger.append(connection, entries, self.plan, locked, now)
         waits = [r.outcome for r in results if r.outcome.state == PARKED and r.outcome.awaits]
         lanes.reopen(connection, already_told(connection, waits, locked))
@@ -151,7 +151,7 @@ class Completer:
         """What the engine says of deadlines that were set, and of stages that were taken over."""
         ended = [r.outcome for r in results if r.outcome.state == DONE]
         rows = [row for outcome in ended for row in outcome.effects if row.kind == DEADLINE]
-        said = [entry for row in rows if (entry := was_set(connection, row, self.clock())) is not None]
+        said = [entry for row in rows if (entry := was_set(connection, row, now)) is not None]
         self.plan.listen(event.event_type for row in rows for event in row.what.unless)
         handed = [(r.outcome.seat, str(UUID(bytes=r.took))) for r in results if r.took and r.outcome.state == DONE]
         return said + (taken(connection, handed, now) if handed else [])

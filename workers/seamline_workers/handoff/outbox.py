@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -17,6 +18,7 @@ from seamline.errors import NeedsHuman, PayloadError, RetryLater
 from seamline.inbox import DEAD, NEW, Claimed, Inbox
 from seamline.remote import read_effects
 from seamline.seat import Seat
+from seamline_workers.clock import Clock, business_clock
 from seamline_workers.crashpoint import reach
 from seamline_workers.handoff.elsewhere import inboxes
 from seamline_workers.handoffs import replay_handoff
@@ -45,6 +47,7 @@ class Outbox:
     store: Store
     seats: Sequence[Seat]
     folder: Path
+    clock: Clock = field(default_factory=business_clock)
     _swept: float = field(default=0.0, init=False)
 
     def due(self, connection: Connection) -> bool:
@@ -116,7 +119,8 @@ class Outbox:
             with self.store.begin() as connection:
                 where = inbox.path(DEAD, name)
                 task = Task(f"A file of {seat.name} is dead: {name}", f"{reason}. It lies at {where}.")
-                give_task(connection, task, kind="incident", account_id=None, seat=seat.name, cause=None, now=now_us())
+                about: dict[str, Any] = {"account_id": None, "seat": seat.name, "cause": None}
+                give_task(connection, task, kind="incident", now=self.clock(), **about)
             inbox.told(name)
 
 

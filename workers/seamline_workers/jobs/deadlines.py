@@ -192,7 +192,7 @@ class Deadlines:
             task = Task(f"{row.seat} could not say {expected.otherwise.event_type}", type(error).__name__)
             give_task(
                 connection, task, kind="needs_human", account_id=row.account_id, seat=row.seat,
-                cause=str(UUID(bytes=fired.id)), now=now_us(),
+                cause=str(UUID(bytes=fired.id)), now=now,
             )  # fmt: skip
             return None
         source = f"/seats/{row.seat}"
@@ -278,7 +278,7 @@ class Deadlines:
                 continue
             event = self._said("deadline.fired", row, _cause(row, causes.get(row.cause)), locked, now, late=True)
             deadlines.write(connection, [row._replace(state="fired", fired_at=now, event=event.id)])
-            self.plan.taking.late(connection, row, event, now_us())
+            self.plan.taking.late(connection, row, event, now)
             found.append(event)
         return found
 
@@ -294,7 +294,7 @@ class Deadlines:
                 continue
             event = self._said("deadline.fired", row, _cause(row, causes.get(row.cause)), locked, now, to=(), late=True)
             deadlines.write(connection, [row._replace(state="fired", fired_at=now, event=event.id)])
-            found += [event, replying.late(connection, self.plan.roster, row, message, event, now, now_us())]
+            found += [event, replying.late(connection, self.plan.roster, row, message, event, now)]
         return found
 
     # --- saying it ----------------------------------------------------------------------------------------------------

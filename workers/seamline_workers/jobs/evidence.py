@@ -45,7 +45,7 @@ class Examiner:
     transport: Transport = field(default_factory=Transport)
 
     def due(self, connection: Connection) -> bool:
-        return checks.any_due(connection, self.clock())
+        return checks.any_due(connection, self.clock(), now_us())
 
     def some(self, token: int = 0) -> bool:
         """Ask about one item. Returns whether there was one."""
@@ -81,7 +81,7 @@ class Examiner:
 
     def _failed(self, look: Look, until: int, reason: str, wait: float, *, human: bool = False) -> None:
         with self.store.begin() as connection:
-            checks.failed(connection, look, until, reason, self.clock() + int(wait * 1_000_000))
+            checks.failed(connection, look, until, reason, now_us() + int(wait * 1_000_000))
             if human:
                 about: dict[str, Any] = {"account_id": look.account_id, "seat": None, "cause": look.exit}
                 task = Task(f"Exit: {look.item} cannot be looked at", reason, rule="R58")

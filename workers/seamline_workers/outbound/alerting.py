@@ -84,7 +84,7 @@ class Alerting:
             alert = alerts.take(connection, self._kinds, token, now)
             if alert is None:
                 return False
-            many = alerts.count(connection, alert.kind, now, self.outbound.clock())
+            many = alerts.count(connection, alert.kind, self.outbound.clock(), now)
             if many <= alert.told:
                 alerts.end(connection, alert, token, many, now + LOOK_US)
                 return True

@@ -17,6 +17,7 @@ from seamline.events import BoundaryChanged
 from seamline.events.base import event_id
 from seamline.gate import Gate, gate_for
 from seamline.map import BoundaryMap, boundary_map, gate_of
+from seamline_workers.clock import Clock, business_clock
 from seamline_workers.company.process import Process
 from seamline_workers.refusal import Conflict, NoSuch
 from seamline_workers.rules.plan import Plan
@@ -72,11 +73,14 @@ WHERE id = (SELECT min(id) FROM boundary_maps) AND NOT EXISTS (SELECT 1 FROM bou
 _CONFIRM = text("UPDATE boundary_maps SET confirmed_at = :now, confirmed_by = :by WHERE sha256 = :sha256")
 
 
-def propose(store: Store, process: Process) -> str | None:
-    """Propose the map of the process that starts; None: it is broken, and nobody could confirm that."""
+def propose(store: Store, process: Process, clock: Clock | None = None) -> str | None:
+    """Propose the map of the process that starts; None: it is broken, and nobody could confirm that.
+
+    ``clock``: the one of business time, as confirming has it; else the process's.
+    """
     if process.broken:
         return None
-    proposed, now = boundary_map(process.roster), now_us()
+    proposed, now = boundary_map(process.roster), (clock or business_clock())()
     with store.begin() as connection:
         if connection.execute(_PROPOSED).scalar() != proposed.version:
             row = {"sha256": proposed.version, "map": proposed.canonical, "now": now}
@@ -120,14 +124,14 @@ def confirm(connection: Connection, sha256: str, plan: Plan, *, by: str, now: in
 
     Raises NoSuch, and Conflict where another map was proposed since: nobody confirms what they have not seen.
     """
-    locked = ledger.lock(connection, [account := company_account(connection)])
+    locked = ledger.lock(connection, [account := company_account(connection, now)])
     if connection.execute(select(boundary_maps.c.id).where(boundary_maps.c.sha256 == sha256)).first() is None:
         raise NoSuch(f"no boundary map has the version {sha256[:64]}")
     if connection.execute(_PROPOSED).scalar() != sha256:
         raise Conflict("another map was proposed since; look at it, and confirm that one: GET /api/v1/boundary")
     if connection.execute(_IN_FORCE).scalar() != sha256:
         connection.execute(_CONFIRM, {"sha256": sha256, "now": now, "by": by})
-        ledger.append(connection, [_changed(sha256, account, by, now)], plan, locked, now)
+        ledger.append(connection, [_changed(sha256, account, by, now)], plan, locked, now_us())
     return f"boundary/{sha256}"
 
 

@@ -19,7 +19,6 @@ from seamline.transport import Transport
 from seamline_workers.backoff import wait_s
 from seamline_workers.company.channel import Channel
 from seamline_workers.crashpoint import reach
-from seamline_workers.outbound.noticing import ask
 from seamline_workers.outbound.outbound import Outbound
 from seamline_workers.outbound.reviewing import against, dispatch_of, refusals, unapproved, unsendable
 from seamline_workers.outbound.sending import Sent, Settling, kept
@@ -32,15 +31,18 @@ from seamline_workers.translation.translate import again
 #: Drafts of one channel that a job looks at.
 SOME = 8
 
-# What has lapsed is looked at although its channel is paused: it is never sent, and is given back in time.
-_FREE = f"(channel NOT IN ({BLOCKED}) OR expires_at <= :now)"
+# What has lapsed is looked at although it waits for its next try, or for its channel: it is never sent, and is given
+# back in time.
+_FREE = f"""
+((channel NOT IN ({BLOCKED}) AND (again_at IS NULL OR again_at <= :wall)) OR expires_at <= :now)
+"""
 _DUE = f"""
 SELECT id FROM drafts WHERE state = 'approved' AND wake_at <= :now AND {{which}} AND {_FREE}
 ORDER BY wake_at, id LIMIT :n
 """
 _OF_CHANNEL = text(_DUE.format(which="channel = :channel"))
 _OF_NONE = text(_DUE.format(which="channel NOT IN :channels")).bindparams(bindparam("channels", expanding=True))
-# What waits for a channel that is paused holds up no other of the account.
+# What waits for its next try, or for a channel that is paused, holds up no other of the account.
 _FIRST = text(f"""
 SELECT id FROM drafts WHERE account_id IN (SELECT id FROM accounts WHERE id = :group OR group_id = :group)
 AND (state = 'dispatching' OR (state = 'approved' AND wake_at <= :now AND {_FREE}))
@@ -154,7 +156,8 @@ class Dispatcher:
                 return None
             channel = self.outbound.channels[row.channel]
             dispatch = dispatch_of(row, self.outbound, channel, row.decided_by)
-            change(connection, row, state="dispatching", lease=lease, wake_at=now, attempts=row.attempts + 1)
+            begun = {"state": "dispatching", "lease": lease, "wake_at": now, "again_at": None}
+            change(connection, row, **begun, attempts=row.attempts + 1)
             return Taken(row.id, channel, dispatch, row.attempts + 1)
 
     def _back(self, connection: Connection, held: Held, refusal: Refusal, now: int) -> None:
@@ -169,11 +172,9 @@ class Dispatcher:
         else:
             values |= {"state": "pending", "wake_at": row.expires_at, "reason": f"{refusal.code}: {refusal.reason}"}
         change(connection, row, **values)
-        ledger.append(connection, entries, self.outbound.plan, held.locked, now)
+        ledger.append(connection, entries, self.outbound.plan, held.locked, now_us())
         if values["state"] == "pending":
-            stage = held.group.projection.stage
-            gate = self.outbound.gate(connection, row.seat, row.channel, row.audience, stage)
-            ask(connection, self.outbound, gate, row.id, f"It was approved and not sent. {refusal.reason}")
+            Settling(self.outbound).shown(connection, held, f"It was approved and not sent: {refusal.reason}")
 
     # --- the call ---------------------------------------------------------------------------------------------------
 
@@ -223,6 +224,6 @@ class Dispatcher:
     def _note(self, connection: Connection, channel: str, sent: Sent) -> None:
         """Count how the channel goes. What the provider itself puts off says nothing about it."""
         if sent.result == "sent":
-            channels.well(connection, channel, now_us())
+            channels.well(connection, channel, self.outbound.clock())
         elif sent.result != "later":
-            channels.ill(connection, channel, kept(sent.reason), now_us())
+            channels.ill(connection, channel, kept(sent.reason), self.outbound.clock(), now_us())

@@ -76,7 +76,7 @@ class Lapsing:
             gate = self._gate(connection, held)
             left, why = row.remind_at, "A text that was put aside waits again."
             if row.remind_at is not None and row.remind_at <= now:
-                asked = [give_task(connection, *one, **_about(row)) for one in self._reminders(row, gate)]
+                asked = [give_task(connection, *one, **_about(row, now)) for one in self._reminders(row, gate)]
                 values["reminders"] = json.dumps([*json.loads(row.reminders), *asked])
                 values["remind_at"] = left = None
                 why = "A text still waits for a decision."
@@ -92,9 +92,9 @@ class Lapsing:
     def _lapse(self, connection: Connection, held: Held, now: int) -> None:
         """Nobody decided in time: it is never sent."""
         row = held.row
-        end_reminders(connection, json.loads(row.reminders), "engine", now_us())
+        end_reminders(connection, json.loads(row.reminders), "engine", now)
         change(connection, row, state="expired", wake_at=None, reason="nobody decided in time")
-        ledger.append(connection, [Settling(self.outbound).lapsed(row, now)], self.outbound.plan, held.locked, now)
+        ledger.append(connection, [Settling(self.outbound).lapsed(row, now)], self.outbound.plan, held.locked, now_us())
 
     def _reminders(self, row: Row[Any], gate: Gate | None) -> Iterator[tuple[Task]]:
         """Ask the approver, and whom the gate escalates to."""
@@ -121,5 +121,5 @@ class Lapsing:
                 Settling(self.outbound).settle(connection, held, Sent("unknown", reason=DIED), self.outbound.clock())
 
 
-def _about(row: Row[Any]) -> dict[str, Any]:
-    return {"kind": "task", "account_id": row.account_id, "seat": row.seat, "cause": row.cause, "now": now_us()}
+def _about(row: Row[Any], now: int) -> dict[str, Any]:
+    return {"kind": "task", "account_id": row.account_id, "seat": row.seat, "cause": row.cause, "now": now}

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, text
 from seamline.context import Task
 from seamline.events.base import catalogue, event_id
 from seamline.sendable import DISPATCHED
+from seamline_workers.outbound.noticing import ask
 from seamline_workers.outbound.outbound import Outbound
 from seamline_workers.store import ledger
 from seamline_workers.store.drafts import Held, change, end_reminders, say
@@ -69,12 +70,11 @@ class Settling:
             }
             entries = [self._dispatched(row, sent, reason, now, by), *self._fact(connection, held, sent, now, by)]
         elif sent.result == "later":
-            wake = now + sent.wait if row.expires_at is None else min(now + sent.wait, row.expires_at)
-            values = {"state": "approved", "lease": None, "wake_at": wake, "reason": reason}
+            values = {"state": "approved", "lease": None, "again_at": now_us() + sent.wait, "reason": reason}
         elif sent.result == "held":
             values = {"state": "pending", "lease": None, "wake_at": row.expires_at, "reason": reason}
             values |= {"decided_by": None, "decided_at": None, "approval": None, "confirmed": "{}"}
-            self._task(connection, row, "task", f"The channel {row.channel} needs a human", reason)
+            self._task(connection, row, "task", f"The channel {row.channel} needs a human", reason, now)
         else:
             values = {"state": sent.result, "reason": reason, "wake_at": None}
             entries = [self._dispatched(row, sent, reason, now, by)]
@@ -82,12 +82,20 @@ class Settling:
             if sent.result == "unknown":
                 title, kind = "Was this text sent? Look there, and say so: seamline drafts resolve", "unknown_send"
             if by is None:
-                asked = self._task(connection, row, kind, f"{title} (draft {row.id})", reason)
+                asked = self._task(connection, row, kind, f"{title} (draft {row.id})", reason, now)
                 values["reminders"] = json.dumps([*json.loads(row.reminders), asked])
         if sent.result == "sent" or by is not None:
-            end_reminders(connection, json.loads(row.reminders), by or "engine", now_us())
+            end_reminders(connection, json.loads(row.reminders), by or "engine", now)
         change(connection, row, **values)
-        ledger.append(connection, entries, self.outbound.plan, held.locked, now)
+        ledger.append(connection, entries, self.outbound.plan, held.locked, now_us())
+        if sent.result == "held":
+            self.shown(connection, held, f"It was approved and not sent: {reason}")
+
+    def shown(self, connection: Connection, held: Held, why: str) -> None:
+        """Show a draft that was given back to those who decide about it; last in its transaction."""
+        row, stage = held.row, held.group.projection.stage
+        gate = self.outbound.gate(connection, row.seat, row.channel, row.audience, stage)
+        ask(connection, self.outbound, gate, row.id, why)
 
     def lapsed(self, row: Row[Any], now: int) -> Entry:
         """What says that nobody decided in time."""
@@ -161,8 +169,7 @@ class Settling:
                 return int(max(0, now - at) // 1_000_000)
         return None
 
-    def _task(self, connection: Connection, row: Row[Any], kind: str, title: str, reason: str | None) -> int:
-        task, account, cause = Task(title, reason or "", assignee=row.decided_by), row.account_id, row.cause
-        return give_task(
-            connection, task, kind=kind, account_id=account, seat=row.seat, cause=cause, now=now_us(), once=True
-        )
+    def _task(self, connection: Connection, row: Row[Any], kind: str, title: str, reason: str | None, now: int) -> int:
+        task = Task(title, reason or "", assignee=row.decided_by)
+        about: dict[str, Any] = {"account_id": row.account_id, "seat": row.seat, "cause": row.cause}
+        return give_task(connection, task, kind=kind, now=now, once=True, **about)

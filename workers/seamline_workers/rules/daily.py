@@ -99,7 +99,7 @@ class Dailies:
         about_all = [daily for daily in self._all() if daily.after is None]
         if not about_all:
             return
-        account = company_account(connection)
+        account = company_account(connection, now)
         armed = {(row.seat, row.name): row for _, row in deadlines.armed_of(connection, [account], KIND)}
         for daily in about_all:
             wanted, row = self.next(daily, account, b"", now), armed.get((daily.seat, daily.name))

@@ -93,7 +93,7 @@ class Expecting:
         for judged in self._judged(connection, touched, new, locked):
             begun = fresh.get(judged.start.id.bytes)
             if judged.row is not None:
-                found += _moved(connection, judged, last[judged.group])
+                found += _moved(connection, judged, last[judged.group], now)
             elif begun is not None and not begun.history:
                 found += _begun(connection, judged, begun, now)
         return found
@@ -211,7 +211,7 @@ def _begun(connection: Connection, judged: Judged, cause: Entry, now: int) -> li
     return [] if row is None or row.state != "armed" else [control("deadline.armed", told_of(row), cause, row.key)]
 
 
-def _moved(connection: Connection, judged: Judged, cause: Entry) -> list[Entry]:
+def _moved(connection: Connection, judged: Judged, cause: Entry, now: int) -> list[Entry]:
     """Write what has changed of a row, and say it."""
     before = judged.row
     assert before is not None
@@ -224,7 +224,7 @@ def _moved(connection: Connection, judged: Judged, cause: Entry) -> list[Entry]:
     if after.state == "armed":
         return [control("deadline.armed", told_of(after), cause, after.key)]
     if before.state == "fired":
-        resolve(connection, after, judged.group, in_time=not judged.verdict.missed, reason=_reason(judged))
+        resolve(connection, after, judged.group, in_time=not judged.verdict.missed, reason=_reason(judged), now=now)
     return [control("deadline.cancelled", told_of(after), cause, after.key)]
 
 
@@ -268,18 +268,19 @@ AND seat = :seat AND cause = :said
 _SEQ = text("SELECT seq FROM events WHERE id = :id")
 
 
-def resolve(connection: Connection, row: Deadline, group: int, *, in_time: bool, reason: str) -> None:
+def resolve(connection: Connection, row: Deadline, group: int, *, in_time: bool, reason: str, now: int) -> None:
     """Clear the flags and tasks that rest on what was said when a row fired.
 
-    ``in_time``: it should not have been said, and who has not heard of it need not.
+    ``in_time``: it should not have been said, and who has not heard of it need not. ``now`` is business time.
     """
     if row.event is None:
         return
-    said, now = str(UUID(bytes=row.event)), now_us()
+    said = str(UUID(bytes=row.event))
     binds = {"now": now, "reason": reason, "seat": row.seat, "group": group, "evidence": f'%"{said}"%'}
     connection.execute(_CLEAR, binds)
     connection.execute(_DISMISS, {"now": now, "seat": row.seat, "group": group, "said": said})
     seq = connection.execute(_SEQ, {"id": row.event}).scalar()
     if in_time and seq is not None:
         with contextlib.suppress(Conflict, NoSuch):  # it has been handled
-            cancel_handoff(connection, handoff_id(seq, row.seat), by="the engine, for it had come in time", now=now)
+            by = "the engine, for it had come in time"
+            cancel_handoff(connection, handoff_id(seq, row.seat), by=by, now=now, wall=now_us())

@@ -25,7 +25,6 @@ from seamline_workers.store.folding import Group, Locked
 from seamline_workers.store.messages import Prepared, delivered, readers, write_message
 from seamline_workers.store.outcome import EffectRow
 from seamline_workers.store.schema import DONE
-from seamline_workers.store.store import now_us
 
 KIND = "handoff"
 STAGE_CHANGED = "stage.changed"
@@ -65,7 +64,7 @@ class Taking:
         facts = {name: known[0] for name, known in group.projection.types.items()}
         known = knowledge.of_group(connection, group.id, facts, row.required)
         cause = str(UUID(bytes=entry.id))
-        told = self._tell(connection, entry, row, packet(row, known), cause)
+        told = self._tell(connection, entry, row, packet(row, known), cause, now)
         due = now + row.take_within // _US
         key, name = key_of(row.to_seat, cause), row.stage
         wanted = Deadline(
@@ -74,7 +73,7 @@ class Taking:
         deadlines.add(connection, wanted)
         return told
 
-    def _tell(self, connection: Connection, entry: Entry, row: StageRow, body: str, cause: str) -> Entry:
+    def _tell(self, connection: Connection, entry: Entry, row: StageRow, body: str, cause: str, now: int) -> Entry:
         """Write the message; a human has no second task of it, for the handoff itself is one."""
         message = Message(row.to_seat, f"stage.{row.stage}", body, key=row.stage)
         prepared = Prepared(
@@ -87,7 +86,7 @@ class Taking:
             hops=entry.hops,
         )
         written = EffectRow(0, SENDER, MESSAGE, row.stage, entry.account_id, cause, prepared)
-        write_message(connection, written, now_us())
+        write_message(connection, written, now)
         told = control(MessageDelivered.event_type, delivered(SENDER, prepared), entry, row.stage)
         told.to = readers(self.roster, message)
         return told

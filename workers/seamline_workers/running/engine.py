@@ -91,9 +91,8 @@ class Engine:
         secrets = {name: seat.secret for name, seat in config.seats.items() if seat.secret is not None}
         self.elsewhere = Elsewhere(store, config.folder, secrets, transport, config.company.event_prefix)
         outside = Outside(self.outbound, transport)
-        self.translator = Translator(
-            store, self.plan, config.company.public_url.rstrip("/"), frozenset(config.company.domains), outside.decide
-        )
+        url, ours = config.company.public_url.rstrip("/"), frozenset(config.company.domains)
+        self.translator = Translator(store, self.plan, url, ours, outside.decide, self.clock)
         self.runner = Runner(
             store,
             roster,
@@ -105,7 +104,7 @@ class Engine:
         self.completer = Completer(store, roster, self.plan, config.worker.max_attempts, self.clock, self.outbound)
         self.dispatcher = Dispatcher(store, self.outbound, transport)
         self.fetcher = fetch.Fetcher(self.translator, self.sources, transport)
-        self.poller = poll.Poller(store, self.sources, transport)
+        self.poller = poll.Poller(store, self.sources, transport, self.clock)
         self.deadlines = Deadlines(store, self.plan, self.clock)
         self.jobs: dict[str, Job] = {
             "fetch": self.fetcher,
@@ -114,7 +113,7 @@ class Engine:
             "check": Examiner(store, self.plan, self.sources, self.clock, transport),
             "deadline": self.deadlines,
             "drafts": Lapsing(store, self.outbound),
-            "outbox": Outbox(store, roster.seats, config.folder),
+            "outbox": Outbox(store, roster.seats, config.folder, self.clock),
             **self._mirror(),
             "answers": outside,
             "notice": Noticing(store, self.outbound, transport),
@@ -143,8 +142,9 @@ class Engine:
     ) -> Engine:
         """An engine of a configuration: its roster imported, its sources entered. ``transport`` is its network."""
         process = load_process(config)
-        boundary.propose(store, process)
-        return cls(store, config, process.roster, register_sources(store, config), transport, clock, process=process)
+        boundary.propose(store, process, clock)
+        sources = register_sources(store, config, clock)
+        return cls(store, config, process.roster, sources, transport, clock, process=process)
 
     def _served(self, sources: Mapping[str, Source]) -> dict[int, Source]:
         """The sources that are translated: none while nobody could say whom events are handed to."""
@@ -171,7 +171,7 @@ class Engine:
 
         One that is not named any more is served until the process ends: what it was acknowledged is not left behind.
         """
-        fresh = register_sources(self.store, config)
+        fresh = register_sources(self.store, config, self.clock)
         self.sources.update(self._served(fresh))
         self.poller.arm()
         return sorted(fresh)

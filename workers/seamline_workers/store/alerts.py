@@ -21,7 +21,7 @@ _COUNTS = {
     "refused": "SELECT sum(n) FROM tallies WHERE outcome LIKE 'refused%'",
     "overdue": "SELECT count(*) FROM deadlines WHERE state = 'armed' AND due_at < :overdue",
     "silent": """
-    SELECT count(*) FROM sources s WHERE s.state = 'active' AND s.created_at < :silent AND NOT EXISTS
+    SELECT count(*) FROM sources s WHERE s.state = 'active' AND s.created_at < :since AND NOT EXISTS
     (SELECT 1 FROM tallies t WHERE t.source = s.name AND t.outcome = 'accepted' AND t.hour > :silent)
     """,
     "paused": "SELECT count(*) FROM channels WHERE paused_at IS NOT NULL",
@@ -67,9 +67,10 @@ def take(connection: Connection, kinds: Collection[str], token: int, now: int) -
     return None if row is None else Alert(*row)
 
 
-def count(connection: Connection, kind: str, now: int, business: int) -> int:
-    """How many there are of a kind: now, or of what is only counted, ever."""
-    binds = {"overdue": {"overdue": business - OVERDUE_US}, "silent": {"silent": now - SILENT_US}}.get(kind, {})
+def count(connection: Connection, kind: str, now: int, wall: int) -> int:
+    """How many there are of a kind: now, or of what is only counted, ever. ``now`` is business time."""
+    silent = {"since": now - SILENT_US, "silent": wall - SILENT_US}
+    binds = {"overdue": {"overdue": now - OVERDUE_US}, "silent": silent}.get(kind, {})
     return int(connection.execute(text(_COUNTS[kind]), binds).scalar() or 0)
 
 

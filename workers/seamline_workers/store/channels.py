@@ -1,7 +1,7 @@
 """Channels: rows that say how sending by each goes, so that one whose provider is away is left alone for a while.
 
-A channel's row is locked after the account's and before the ledger's head. All times are the wall clock's, in
-microseconds.
+A channel's row is locked after the account's and before the ledger's head. All times are the wall clock's, but for
+those of the task that tells of a pause; in microseconds.
 """
 
 from __future__ import annotations
@@ -77,15 +77,15 @@ def admit(connection: Connection, name: str, wall: int) -> bool:
     return connection.execute(_TRY, {"name": name, "wall": wall}).rowcount == 1
 
 
-def well(connection: Connection, name: str, wall: int) -> None:
-    """A text went out. What paused by itself is open again."""
+def well(connection: Connection, name: str, now: int) -> None:
+    """A text went out. What paused by itself is open again. ``now`` is business time."""
     task = connection.execute(_WELL, {"name": name}).scalar()
     if task is not None:
-        end_reminders(connection, [task], "engine", wall)
+        end_reminders(connection, [task], "engine", now)
 
 
-def ill(connection: Connection, name: str, reason: str | None, wall: int) -> None:
-    """A sending went wrong, or nobody knows. After a few the channel pauses, and one task says so."""
+def ill(connection: Connection, name: str, reason: str | None, now: int, wall: int) -> None:
+    """A sending went wrong, or nobody knows. After a few the channel pauses, and one task says so, in business time."""
     connection.execute(_ENTER, {"name": name})
     row = connection.execute(_MORE, {"name": name, "reason": reason}).one()
     if row.paused_at is not None or row.failures < MOST_FAILURES:
@@ -95,7 +95,7 @@ def ill(connection: Connection, name: str, reason: str | None, wall: int) -> Non
         f"then, and the rest follows once it went out. To try at once: seamline channels resume {name}"
     )
     task = Task(f"The channel {name} is paused", words)
-    number = give_task(connection, task, kind="incident", account_id=None, seat=None, cause=None, now=wall)
+    number = give_task(connection, task, kind="incident", account_id=None, seat=None, cause=None, now=now)
     connection.execute(_PAUSE, {"name": name, "wall": wall, "task": number})
 
 

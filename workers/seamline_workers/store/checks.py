@@ -59,17 +59,20 @@ def write_check(connection: Connection, row: EffectRow, now: int) -> int:
     return int(connection.execute(_KNOWN, binds).scalar_one() if added is None else added)
 
 
-_DUE = text("SELECT 1 FROM checks WHERE due_at IS NOT NULL AND due_at <= :now LIMIT 1")
-_NEXT = """
+_READY = """
+due_at IS NOT NULL AND due_at <= :now AND (again_at IS NULL OR again_at <= :wall) AND (lease IS NULL OR lease <= :wall)
+"""
+_DUE = text(f"SELECT 1 FROM checks WHERE {_READY} LIMIT 1")
+_NEXT = f"""
 SELECT id, account_id, exit, item, key, source, ref, state, round, attempts FROM checks
-WHERE due_at IS NOT NULL AND due_at <= :now AND (lease IS NULL OR lease <= :wall) ORDER BY due_at LIMIT 1
+WHERE {_READY} ORDER BY due_at LIMIT 1
 """
 _TAKE = text("UPDATE checks SET lease = :until, attempts = attempts + 1 WHERE id = :id")
 
 
-def any_due(connection: Connection, now: int) -> bool:
-    """Whether something is to be asked about. ``now`` is business time."""
-    return connection.execute(_DUE, {"now": now}).first() is not None
+def any_due(connection: Connection, now: int, wall: int) -> bool:
+    """Whether something is to be asked about. ``now`` is business time, ``wall`` the leases' and the back-off's."""
+    return connection.execute(_DUE, {"now": now, "wall": wall}).first() is not None
 
 
 def take(connection: Connection, now: int, wall: int) -> tuple[Look, int] | None:
@@ -85,11 +88,11 @@ def take(connection: Connection, now: int, wall: int) -> tuple[Look, int] | None
 
 
 _SEEN = text("""
-UPDATE checks SET state = :state, round = :round, due_at = :due, lease = NULL, attempts = 0, evidence = :evidence,
-    reason = NULL
+UPDATE checks SET state = :state, round = :round, due_at = :due, again_at = NULL, lease = NULL, attempts = 0,
+    evidence = :evidence, reason = NULL
 WHERE id = :id AND lease = :until
 """)
-_FAILED = text("UPDATE checks SET due_at = :due, lease = NULL, reason = :reason WHERE id = :id AND lease = :until")
+_FAILED = text("UPDATE checks SET again_at = :again, lease = NULL, reason = :reason WHERE id = :id AND lease = :until")
 
 
 def seen(connection: Connection, look: Look, until: int, evidence: dict[str, Any], settled: bool, now: int) -> bool:
@@ -104,9 +107,9 @@ def seen(connection: Connection, look: Look, until: int, evidence: dict[str, Any
     return connection.execute(_SEEN, binds).rowcount == 1
 
 
-def failed(connection: Connection, look: Look, until: int, reason: str, due: int) -> None:
-    """Ask again at ``due``; ``reason`` is shown meanwhile."""
-    connection.execute(_FAILED, {"id": look.id, "until": until, "reason": reason[:500], "due": due})
+def failed(connection: Connection, look: Look, until: int, reason: str, again: int) -> None:
+    """Ask again at ``again``, of the wall clock; ``reason`` is shown meanwhile."""
+    connection.execute(_FAILED, {"id": look.id, "until": until, "reason": reason[:500], "again": again})
 
 
 _ITEM = text("SELECT state FROM checks WHERE exit = :exit AND item = :item")
@@ -120,8 +123,9 @@ def item_settled(connection: Connection, exit: str, item: str) -> bool:
 
 _GROUP = "(SELECT id FROM accounts WHERE id = :group OR group_id = :group)"
 _HURRY = text(f"""
-UPDATE checks SET due_at = :now
-WHERE account_id IN {_GROUP} AND item = :item AND ref IS NOT NULL AND (due_at IS NULL OR due_at > :now)
+UPDATE checks SET due_at = :now, again_at = NULL
+WHERE account_id IN {_GROUP} AND item = :item AND ref IS NOT NULL
+AND (due_at IS NULL OR due_at > :now OR again_at IS NOT NULL)
 """)
 _SETTLE = text(f"UPDATE checks SET state = 'settled', due_at = NULL WHERE account_id IN {_GROUP} AND item = :item")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, insert, select, text
 
 from seamline_workers.store.schema import accounts, identities
-from seamline_workers.store.store import now_us
 
 #: Its identity: a reference that no provider's can be, and by which the store keeps it one.
 KEY = ("ref", "seamline\n\ncompany\n1")
@@ -20,12 +19,15 @@ INSERT INTO identities (kind, value, account_id) VALUES (:kind, :value, :id) ON 
 IS_CUSTOMER = accounts.c.id.not_in(COMPANY)
 
 
-def company_account(connection: Connection) -> int:
-    """The id of the company's account, made where there is none yet; in the caller's transaction."""
+def company_account(connection: Connection, now: int) -> int:
+    """The id of the company's account, made where there is none yet; in the caller's transaction.
+
+    ``now`` is business time.
+    """
     known = connection.execute(COMPANY).scalar()
     if known is not None:
         return int(known)
-    made = connection.execute(insert(accounts).values(created_at=now_us()).returning(accounts.c.id)).scalar_one()
+    made = connection.execute(insert(accounts).values(created_at=now).returning(accounts.c.id)).scalar_one()
     if connection.execute(_CLAIM, {"kind": KEY[0], "value": KEY[1], "id": made}).rowcount:
         return int(made)
     # Another transaction made it a moment earlier, and has committed: ours is taken back.

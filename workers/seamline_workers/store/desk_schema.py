@@ -184,11 +184,12 @@ drafts = table(
     col("cause", Text),  # the event's id
     col("correlation", LargeBinary, null=True),
     col("hops", SmallInteger, 0),
-    col("created_at", BigInteger),  # business time, as all below
+    col("created_at", BigInteger),  # business time, as all below but again_at
     col("due_at", BigInteger, null=True),
     col("expires_at", BigInteger, null=True),
     col("not_before", BigInteger, null=True),
     col("wake_at", BigInteger, null=True),  # when somebody must look next: remind, expire, end of a snooze, send
+    col("again_at", BigInteger, null=True),  # wall clock: a sending that was put off is not tried before
     col("remind_at", BigInteger, null=True),  # null: was done
     col("reminders", Text, "[]"),  # JSON list of the tasks that ask for a decision
     col("decided_by", Text, null=True),
@@ -302,7 +303,8 @@ checks = table(
     col("ref", Text, null=True),  # JSON of what is asked about
     col("state", Text, "open"),  # open, settled, reopened
     col("round", SmallInteger, 0),  # 0 until it is settled, then 1 and 2: the looks after 24 hours and 30 days
-    col("due_at", BigInteger, null=True),
+    col("due_at", BigInteger, null=True),  # business time
+    col("again_at", BigInteger, null=True),  # wall clock: after a look that failed none is had before
     col("lease", BigInteger, null=True),
     col("attempts", SmallInteger, 0),
     col("evidence", Text, null=True),  # JSON: what was last seen

@@ -84,10 +84,11 @@ def _projection(stored: str | None) -> Projection:
     return Projection() if stored is None else Projection.from_json(stored)
 
 
-def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked: Locked, now: int) -> list[Entry]:
+def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked: Locked, wall: int) -> list[Entry]:
     """Append what is new of ``entries``; fold it, hand it off, release what waited for it.
 
-    The accounts of ``entries`` are ``locked`` by the caller. Returns what was appended, with its numbers.
+    The accounts of ``entries`` are ``locked`` by the caller. ``wall``: what is handed off is planned at that time of
+    the wall clock; the events bring their own. Returns what was appended, with its numbers.
     """
     new = fold_in(connection, _unknown(connection, entries), locked, plan.mover)
     if not new:
@@ -105,7 +106,7 @@ def append(connection: Connection, entries: Sequence[Entry], plan: Plan, locked:
     released = release(connection, told)
     _insert_events(connection, new)
     record.append(connection, new, chain)
-    lanes.add(connection, _insert_handoffs(connection, new, plan, locked, now))
+    lanes.add(connection, _insert_handoffs(connection, new, plan, locked, wall))
     lanes.reopen(connection, released)
     for group in locked.values():
         group.pending.clear()
@@ -302,7 +303,7 @@ _LITE_HANDOFFS = "INSERT INTO handoffs (event_seq, seat, account_id, owner, crea
 
 
 def _insert_handoffs(
-    connection: Connection, new: Sequence[Entry], plan: Plan, locked: Locked, now: int
+    connection: Connection, new: Sequence[Entry], plan: Plan, locked: Locked, wall: int
 ) -> list[tuple[int, str, int]]:
     """Plan who is handed what. History wakes nobody. Returns what to tell the lanes."""
     rows = [
@@ -315,10 +316,10 @@ def _insert_handoffs(
         return []
     if connection.dialect.name == "postgresql":
         seqs, seats, accounts, owners = (array(column) for column in zip(*rows, strict=True))
-        binds = {"seqs": seqs, "seats": seats, "accounts": accounts, "owners": owners, "now": now}
+        binds = {"seqs": seqs, "seats": seats, "accounts": accounts, "owners": owners, "now": wall}
         connection.execute(_PG_HANDOFFS, binds)
     else:
-        raw(connection).executemany(_LITE_HANDOFFS, [(*row, now) for row in rows])
+        raw(connection).executemany(_LITE_HANDOFFS, [(*row, wall) for row in rows])
     return [(account, seat, seq) for seq, seat, account, _ in rows]
 
 

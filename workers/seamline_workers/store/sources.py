@@ -7,7 +7,6 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from seamline_workers.store.source_lanes import add_source
-from seamline_workers.store.store import now_us
 
 _PLAIN_COLUMNS = "id, stable, name, adapter, state, live_from"
 
@@ -24,17 +23,17 @@ class SourceRow(NamedTuple):
 
 
 def register_source(
-    connection: Connection, name: str, adapter: str, *, live_from: int | None, formerly: str | None
+    connection: Connection, name: str, adapter: str, *, live_from: int | None, formerly: str | None, now: int
 ) -> SourceRow:
     """Enter a source, or bring its row up to date; one that was renamed keeps its row and its stable id.
 
-    Without ``live_from`` a source is live from its first start on.
+    Without ``live_from`` a source is live from its first start on: ``now``, in business time, as its facts are dated.
     """
     row = _by_name(connection, name)
     if row is None and formerly is not None and (row := _by_name(connection, formerly)) is not None:
         connection.execute(text("UPDATE sources SET name = :name WHERE id = :id"), {"name": name, "id": row.id})
     if row is None:
-        _insert(connection, name, adapter, live_from)
+        _insert(connection, name, adapter, live_from, now)
     else:
         binds = {"id": row.id, "adapter": adapter, "live": row.live_from if live_from is None else live_from}
         connection.execute(text("UPDATE sources SET adapter = :adapter, live_from = :live WHERE id = :id"), binds)
@@ -50,13 +49,12 @@ def _by_name(connection: Connection, name: str) -> SourceRow | None:
     return None if row is None else SourceRow._make(row)
 
 
-def _insert(connection: Connection, name: str, adapter: str, live_from: int | None) -> None:
+def _insert(connection: Connection, name: str, adapter: str, live_from: int | None, now: int) -> None:
     taken = set(connection.execute(text("SELECT stable FROM sources")).scalars())
     stable, n = name, 1
     while stable in taken:  # an old source was first called so and has another name now
         n += 1
         stable = f"{name}-{n}"
-    now = now_us()
     binds = {"stable": stable, "name": name, "adapter": adapter, "now": now}
     # Another process may start at the same moment: the second finds the row of the first.
     connection.execute(

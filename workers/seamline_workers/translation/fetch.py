@@ -78,9 +78,12 @@ class Fetcher:
             told.item = replace(told.item, before=json.loads(item.before))
         told.item = replace(told.item, answers=interpret.unpack_answers(item.answers))
         send, answers = self.transport.sender(source.adapter, source.secrets), dict(told.item.answers)
+        newest: list[str] = []
 
         def keeping(call: Call) -> Answer:
+            newest.clear()
             answers[call.name] = answer = send(call)
+            newest.append(call.name)
             return answer
 
         try:
@@ -92,6 +95,8 @@ class Fetcher:
             else:
                 self._to_human(item, token, source, error.reason)
         except RetryLater as error:
+            for name in newest:  # it said so itself: what it answers next time is another answer
+                del answers[name]
             self._later(item, token, error, answers)
         except NeedsHuman as error:
             self._to_human(item, token, source, error.reason)
@@ -112,7 +117,7 @@ class Fetcher:
         def record() -> None:
             with self.translator.store.begin() as connection:
                 if deliveries.end_item(connection, item, token, told.state, reason=told.reason, answers=packed):
-                    append_told(connection, self.translator.plan, [told], now := now_us())
+                    append_told(connection, self.translator.plan, [told], now := self.translator.clock())
                     self.translator.judge(connection, source, row, told, now)
                     deliveries.settle(connection, item.delivery_id)
                 reach("fetch.commit")
@@ -134,7 +139,7 @@ class Fetcher:
             if deliveries.end_item(connection, item, token, NEEDS_PERSON, reason=f"fetch: {reason}"):
                 task = Task(f"The source {source.name} needs a human", reason)
                 about: dict[str, Any] = {"account_id": None, "seat": None, "cause": None}
-                give_task(connection, task, kind="needs_human", now=now_us(), once=True, **about)
+                give_task(connection, task, kind="needs_human", now=self.translator.clock(), once=True, **about)
                 deliveries.settle(connection, item.delivery_id)
 
     def _end(self, item: Waiting, token: int, state: int, reason: str) -> None:

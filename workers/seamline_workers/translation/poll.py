@@ -15,6 +15,7 @@ from seamline.context import Task
 from seamline.errors import NeedsHuman, RetryLater, SeamlineError
 from seamline.transport import Transport
 from seamline_workers.backoff import wait_s
+from seamline_workers.clock import Clock, business_clock
 from seamline_workers.company.registry import Source
 from seamline_workers.crashpoint import reach
 from seamline_workers.store.arrival import storable_key
@@ -83,6 +84,7 @@ class Poller:
     store: Store
     sources: Mapping[int, Source]
     transport: Transport = field(default_factory=Transport)
+    clock: Clock = field(default_factory=business_clock)
 
     def arm(self) -> None:
         """Enter the polls of every source; not where it does without the API: its secret is optional and not there."""
@@ -135,7 +137,7 @@ class Poller:
             with self.store.begin() as connection:
                 task = Task(f"The source {source.name} needs a human", error.reason)
                 about: dict[str, Any] = {"account_id": None, "seat": None, "cause": None}
-                give_task(connection, task, kind="needs_human", now=now_us(), once=True, **about)
+                give_task(connection, task, kind="needs_human", now=self.clock(), once=True, **about)
         except SeamlineError as error:
             self._failed(key, str(error), LONGEST_PAUSE_S)
         except BaseException as error:  # also what would end the thread
@@ -155,7 +157,7 @@ class Poller:
         self, source: Source, due: Due, key: dict[str, object], pages: list[tuple[Call, Answer]], cursor: str
     ) -> None:
         """Store the pages as deliveries and move the cursor, in one transaction."""
-        now = now_us()
+        now, received = now_us(), self.clock()
         every = source.adapter.polls.get(due.poll)
         with self.store.begin() as connection:
             for call, answer in pages:
@@ -167,7 +169,7 @@ class Poller:
                     "headers": json.dumps({"content-type": answer.headers.get("content-type", "")}),
                     "body": answer.body,
                     "size": len(answer.body),
-                    "now": now,
+                    "now": received,
                     "baseline": due.baseline,
                 }
                 connection.execute(_STORE, key | binds)

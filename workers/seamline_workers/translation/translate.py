@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from seamline.delivery import Decision, Nudge
+from seamline_workers.clock import Clock, business_clock
 from seamline_workers.company.registry import Source
 from seamline_workers.crashpoint import reach
 from seamline_workers.store import deliveries, ledger, source_lanes
@@ -33,7 +34,7 @@ from seamline_workers.translation.interpret import Reading, Told
 
 T = TypeVar("T")
 
-#: Acts on a human's decision that came from outside, in the transaction that writes its item; ``now`` in microseconds.
+#: Acts on a human's decision that came from outside, in the transaction that writes its item; ``now`` is business time.
 #: Returns why nothing came of it, as shown on the item; None: it counts. A press told again must change nothing.
 Decide = Callable[[Connection, Source, Decision, int], str | None]
 
@@ -56,6 +57,7 @@ class Translator:
     public_url: str
     own_domains: Collection[str] = field(default_factory=frozenset)
     decide: Decide | None = None
+    clock: Clock = field(default_factory=business_clock)
 
     def batch(self, source: Source, token: int, limit: int = BATCH) -> int:
         """Translate the next deliveries of a leased source. Returns how many; raises Fenced."""
@@ -132,7 +134,7 @@ class Translator:
             tally(connection, {(source.name, "quarantined"): 1}, now_us())
 
     def _record(self, source: Source, token: int, readings: Sequence[Reading]) -> None:
-        now = now_us()
+        now, wall = self.clock(), now_us()
         with self.store.begin() as connection:
             if not source_lanes.fence_source(connection, source.id, token):
                 raise Fenced
@@ -150,8 +152,8 @@ class Translator:
             deliveries.finish(connection, [_end(connection, reading, new) for reading in readings])
             for reading in readings:
                 for nudge in reading.nudges:
-                    nudge_poll(connection, source.id, nudge, now)
-            _count(connection, source, readings, new, now)
+                    nudge_poll(connection, source.id, nudge, wall)
+            _count(connection, source, readings, new, wall)
             reach("translate.commit")
         reach("translate.committed")
 
@@ -224,7 +226,7 @@ def append_told(connection: Connection, plan: Plan, told: Sequence[Told], now: i
     """Find whom the entries are about, and append them.
 
     All accounts that the rest of the transaction changes are locked at once, in one order: whoever holds the ledger's
-    head locks no other. Those of the drafts that are decided about are among them.
+    head locks no other. Those of the drafts that are decided about are among them. ``now`` is business time.
     """
     pairs: list[tuple[Entry, Subject]] = [pair for one in told for pair in one.entries]
     decided = accounts_of(connection, filter(None, (row_id(one.request_id) for item in told for one in item.decisions)))
@@ -244,7 +246,7 @@ def append_told(connection: Connection, plan: Plan, told: Sequence[Told], now: i
     if resolved.links or resolved.conflicts:
         entries += settle_identities(connection, resolved, entries, now)
         locked = ledger.lock(connection, [d.account_id for d in entries])
-    return ledger.append(connection, entries, plan, locked, now)
+    return ledger.append(connection, entries, plan, locked, now_us())
 
 
 def _item_row(source: Source, reading: Reading, told: Told) -> ItemRow:
@@ -284,7 +286,7 @@ def _end(connection: Connection, reading: Reading, new: set[tuple[int, int]]) ->
 
 
 def _count(
-    connection: Connection, source: Source, readings: Sequence[Reading], new: set[tuple[int, int]], now: int
+    connection: Connection, source: Source, readings: Sequence[Reading], new: set[tuple[int, int]], wall: int
 ) -> None:
     counts = {(source.name, "quarantined"): 0, (source.name, "ignored"): 0}
     for reading in readings:
@@ -294,7 +296,7 @@ def _count(
             if (reading.row.id, told.n) in new:
                 counts[source.name, "quarantined"] += told.state == QUARANTINED
                 counts[source.name, "ignored"] += told.state == IGNORED
-    tally(connection, counts, now)
+    tally(connection, counts, wall)
 
 
 _NUDGE = text("""
@@ -303,6 +305,6 @@ ON CONFLICT (source_id, poll, scope) DO UPDATE SET due = CASE WHEN polls.due < :
 """)
 
 
-def nudge_poll(connection: Connection, source_id: int, nudge: Nudge, now: int) -> None:
-    """Make a poll due now; many nudges are one poll."""
-    connection.execute(_NUDGE, {"source": source_id, "poll": nudge.poll, "scope": nudge.scope, "now": now})
+def nudge_poll(connection: Connection, source_id: int, nudge: Nudge, wall: int) -> None:
+    """Make a poll due now, by the wall clock; many nudges are one poll."""
+    connection.execute(_NUDGE, {"source": source_id, "poll": nudge.poll, "scope": nudge.scope, "now": wall})

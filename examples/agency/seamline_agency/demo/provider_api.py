@@ -14,12 +14,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 from seamline_agency.demo.books import Books
 
-#: After how many seconds one that takes nothing asks to be asked again.
-LATER_S = 3600
 #: Whose addresses are secrets themselves.
 _OPEN = ("hooks.slack.com",)
 #: Where a provider wants its token, if not as a bearer token.
 _HEADERS = {"api.postmarkapp.com": "X-Postmark-Server-Token"}
+
+
+def _host(target: str) -> str:
+    """The provider whom a request is for."""
+    return urlsplit(target).path.lstrip("/").partition("/")[0]
 
 
 class _Server(ThreadingHTTPServer):
@@ -36,12 +39,13 @@ class ProviderApi:
     """A server on a free port of this machine; a context manager. Paths begin with the provider's host.
 
     ``tokens`` by host. ``limited``: HubSpot's limit is reached at the first call; whoever asks again a second later
-    gets the answer. ``down`` are the hosts that take nothing at present.
+    gets the answer. ``down`` are the hosts that take nothing at present, each with the seconds after which it
+    asks to be asked again: of the wall clock, as an API's are.
     """
 
     def __init__(self, tokens: Mapping[str, Collection[str]], books: Books, *, limited: bool = False) -> None:
         self.calls: list[str] = []
-        self.down: set[str] = set()
+        self.down: dict[str, int] = {}
         self._tokens, self._books, self._limited, self._lock = tokens, books, limited, Lock()
         api = self
 
@@ -54,8 +58,8 @@ class ProviderApi:
                 told = json.dumps(value).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
-                if status == 429 and api.down:
-                    self.send_header("Retry-After", str(LATER_S))
+                if status == 429 and (later := api.down.get(_host(self.path))):
+                    self.send_header("Retry-After", str(later))
                 self.send_header("Content-Length", str(len(told)))
                 self.end_headers()
                 self.wfile.write(told)
@@ -89,7 +93,7 @@ class ProviderApi:
     def _answer(self, method: str, target: str, headers: Any, body: bytes) -> tuple[int, Any]:
         asked = urlsplit(target)
         path = asked.path.lstrip("/")
-        host = path.partition("/")[0]
+        host = _host(target)
         with self._lock:
             if host in self.down:
                 return 429, {"message": "too many requests", "ErrorCode": 429}

@@ -30,6 +30,10 @@ class Waiting:
 _DRAFTS = dict.fromkeys(OPEN, "waiting") | {name: name for name in LEAVING}
 
 
+#: What waits by the wall clock; the rest waits in business time, handoffs since their events were received.
+WALL = frozenset({"replays"})
+
+
 def backlog(store: Store) -> dict[str, Waiting]:
     """What waits, by kind: deliveries, items, handoffs, retrying, parked, needs_human, dead, tasks, flags, replays."""
     with store.read() as connection:

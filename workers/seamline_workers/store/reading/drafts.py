@@ -211,7 +211,7 @@ def _dispatch(row: Row[Any], unmasked: bool) -> Dispatch:
         "state": row.state,
         "approved_by": row.decided_by,
         "approved_at": moment.written_or_none(row.decided_at),
-        "due_at": moment.written_or_none(row.wake_at),
+        "due_at": moment.written_or_none(row.again_at or row.wake_at),
         "attempts": row.attempts,
         "message_ref": row.message_ref,
         "sent_at": moment.written_or_none(row.sent_at),

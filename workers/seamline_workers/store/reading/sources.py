@@ -27,11 +27,11 @@ class Described:
     silent_us: int = 0
 
 
-def list_sources(store: Store, described: Mapping[str, Described], now: int) -> list[Source]:
-    """Every source that was ever started, by name."""
+def list_sources(store: Store, described: Mapping[str, Described], *, now: int, wall: int) -> list[Source]:
+    """Every source that was ever started, by name. It is silent in business time (``now``), and counted by the wall."""
     with store.read() as connection:
         rows = connection.execute(select(sources).order_by(sources.c.name)).all()
-        counted, hours, refused = _counts(connection, now), _hours(connection), _refused(connection)
+        counted, hours, refused = _counts(connection, wall), _hours(connection), _refused(connection)
         newest = {row.name: _newest(connection, row.id, hours.get(row.name, 0)) for row in rows}
     return [
         _shape(row, described.get(row.name), newest[row.name], counted.get(row.name), refused.get(row.name), now)
@@ -39,8 +39,8 @@ def list_sources(store: Store, described: Mapping[str, Described], now: int) -> 
     ]
 
 
-def _counts(connection: Connection, now: int) -> dict[str, Counts]:
-    since = (now - 24 * HOUR_US) // HOUR_US * HOUR_US
+def _counts(connection: Connection, wall: int) -> dict[str, Counts]:
+    since = (wall - 24 * HOUR_US) // HOUR_US * HOUR_US
     chosen = (
         select(tallies.c.source, tallies.c.outcome, func.sum(tallies.c.n))
         .where(tallies.c.hour >= since)

@@ -154,7 +154,7 @@ def _draft(connection: Connection, key: str) -> _Found:
     text += f"; expires {written(row.expires_at)}" if row.expires_at else ""
     text += f"; {row.reason}" if row.reason else ""
     if row.state == "approved" and row.attempts:
-        text += f"; tried {row.attempts} times, again at {written(row.wake_at)}"
+        text += f"; tried {row.attempts} times, again at {written(row.again_at or row.wake_at)}"
     if row.state == "approved" and (paused := standings(connection).get(row.channel)) and paused.paused_at:
         text += f"; its channel is paused since {written(paused.paused_at)}"
         text += f" by {paused.paused_by}" if paused.paused_by else f", the last: {paused.reason}"

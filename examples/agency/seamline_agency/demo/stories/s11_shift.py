@@ -23,7 +23,7 @@ def _play(scene: Scene) -> None:
     scene.send("chat", "Anna presses Approve", requests.pressed(COO, "approve", note, scene.now))
     scene.at(clock.next(1, 15))
     _calls(scene)
-    scene.world.providers.down.add("slack.com")
+    scene.world.providers.down["slack.com"] = 3_600
     scene.at(clock.next(2, 6, 1), "Wednesday; Slack is away")
     scene.at(clock.next(2, 7, 1))
     scene.at(clock.next(2, 8, 1), "the shift has begun, and nobody has approved")
