@@ -272,7 +272,7 @@ def _seatless(store: Store, config: Config) -> Iterator[Finding]:
             gone[seat] = gone.get(seat, 0) + count
     for seat, count in sorted(gone.items()):
         message = f"{count} wait for it, and there is no such seat any more"
-        fix = f"Put it back, or cancel each: seamline handoffs list --seat {seat}; POST /api/v1/handoffs/ID/cancel."
+        fix = f"Put it back, or call off each of: seamline handoffs list --seat {seat}; seamline handoffs cancel ID"
         yield Finding("error", "no-seat", f"seats.{seat}", message, fix)
 
 
