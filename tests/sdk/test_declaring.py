@@ -139,6 +139,13 @@ def test_a_daily_is_at_a_time_of_day() -> None:
         (lambda ctx: ctx.flag("odd", text="odd", evidence="abc"), "evidence is a list"),
         (lambda ctx: ctx.flag("odd", text="odd", severity="high"), "severity is one of"),
         (lambda ctx: ctx.message("boss", topic="x", body="y", kind="request"), "kind is one of"),
+        (lambda ctx: ctx.task("x", due_at="tomorrow"), "due_at is a datetime"),
+        (lambda ctx: ctx.facts.known("deal.won"), "takes an event type, such as DealWon, not 'deal.won'"),
+        (lambda ctx: ctx.timeline.count("deal.won"), "takes an event type"),
+        (lambda ctx: ctx.timeline.last("deal.won"), "takes an event type"),
+        (lambda ctx: ctx.timeline.all("deal.won"), "takes an event type"),
+        (lambda ctx: ctx.timeline.since(ctx.now, "deal.won"), "takes an event type"),
+        (lambda ctx: ctx.park("contract.signed", "waits"), "takes an event type"),
         (lambda ctx: ctx.deadline("x", at=datetime(2026, 1, 1)), "without an offset"),  # noqa: DTZ001
     ],
 )
