@@ -16,7 +16,7 @@ from seamline.boundary import Roster, TwoOwners
 from seamline.events.base import STAGES, catalogue
 from seamline.gate import Gate, StageRow
 from seamline.guard import guard_id
-from seamline.seat import FIELDS, Seat
+from seamline.seat import FIELDS
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _seats(roster: Roster) -> Iterator[Finding]:
             message = "does not say what is not its business"
             fix = "Name under `does_not_own` what others might expect of it."
             yield Finding("warning", "does-not-own", seat.name, message, fix)
-        if staffed and seat.kind == "agent" and _answers_to(seat, roster) is None:
+        if staffed and seat.kind == "agent" and roster.human_above(seat.name) is None:
             message = "answers to no human"
             yield Finding("warning", "no-human", seat.name, message, "Name a human seat under `reports_to`.")
 
@@ -115,18 +115,6 @@ def meant(name: str) -> str:
     known = [*catalogue(), *sorted({f"{one.partition('.')[0]}.*" for one in catalogue()})]
     near = get_close_matches(name, known, n=1)
     return f"Did you mean {near[0]}?" if near else "Write a type of docs/events.md, or of your own, or a glob."
-
-
-def _answers_to(seat: Seat, roster: Roster) -> Seat | None:
-    """The human whom an agent reports to, over however many agents."""
-    by_name, seen = {one.name: one for one in roster.seats}, set[str]()
-    at: Seat | None = seat
-    while at is not None and at.name not in seen:
-        if at.kind == "human":
-            return at
-        seen.add(at.name)
-        at = by_name.get(at.reports_to or "")
-    return None
 
 
 def _stages(roster: Roster) -> Iterator[Finding]:

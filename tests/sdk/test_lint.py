@@ -150,6 +150,13 @@ def test_an_agent_that_answers_to_no_human_is_a_warning() -> None:
     assert _found(Roster([alone, COO], stages=STAGED)) == {("warning", "no-human", "dirk")}
 
 
+def test_whoever_escalates_to_a_human_answers_to_one_over_however_many_agents() -> None:
+    alone = _agent(reports_to=None, escalates_to="coo")
+    assert _found(Roster([alone, COO], stages=STAGED)) == set()
+    below = Seat("pepper", reports_to="dirk", does_not_own=["deal.*"])
+    assert _found(Roster([alone, below, COO], stages=STAGED)) == set()
+
+
 def test_r82_a_seat_of_which_nobody_said_its_side_is_an_error() -> None:
     lost = Seat("team", kind="human", facing="unclassified", does_not_own=["deal.*"])
     assert _found(Roster([_agent(), COO, lost], stages=STAGED)) == {("error", "unclassified", "team")}

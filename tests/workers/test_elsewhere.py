@@ -25,7 +25,7 @@ from seamline.events import ProposalViewed
 from seamline.inbox import DEAD, DONE, NEW, Inbox, read_plain
 from seamline.remote import read_effects
 from seamline.signature.standard_webhooks import StandardWebhooks
-from seamline.ssrf import Guard
+from seamline.ssrf import Egress
 from seamline.transport import Limits, Transport
 from seamline_workers.bus.mirror import Mirror
 from seamline_workers.handoff.elsewhere import Elsewhere
@@ -338,8 +338,8 @@ def remote(works: MakeWorks, tmp_path: Path) -> Iterator[Remote]:
     with loopback(tls) as server:
         pulse = Seat("pulse", owns=["*"], endpoint=f"https://pulse.example.com:{server.port}/pulse")
         company = works(pulse)
-        guard = Guard(allow=["pulse.example.com"], resolve=lambda _host, _port: ["127.0.0.1"])
-        transport = Transport(guard, Limits(attempts=1), tls=ssl.create_default_context(cafile=str(trusted)))
+        egress = Egress(allow=["pulse.example.com"], resolve=lambda _host, _port: ["127.0.0.1"])
+        transport = Transport(egress, Limits(attempts=1), tls=ssl.create_default_context(cafile=str(trusted)))
         company.engine.runner.elsewhere = Elsewhere(company.store, tmp_path, {"pulse": SECRET}, transport)
         yield Remote(company, server)
         transport.close()
@@ -397,7 +397,7 @@ def test_what_an_answer_means(remote: Remote, status: int, body: Any, state: str
 
 def test_a_seat_s_address_may_not_lead_into_our_own_network(works: MakeWorks, tmp_path: Path) -> None:
     company = works(Seat("pulse", owns=["*"], endpoint="https://inside.example.com/pulse"))
-    transport = Transport(Guard(resolve=lambda _host, _port: ["10.0.0.7"]))
+    transport = Transport(Egress(resolve=lambda _host, _port: ["10.0.0.7"]))
     company.engine.runner.elsewhere = Elsewhere(company.store, tmp_path, {"pulse": SECRET}, transport)
     company.tell(viewed())
     company.work()
