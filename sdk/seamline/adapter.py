@@ -21,7 +21,10 @@ from seamline.reply import Replies, Reply
 from seamline.signature.base import Secrets, Signature
 
 #: What an author writes; none of it is ever awaited.
-_PLAIN = ("challenge", "refuse", "delivery_key", "reply", "split", "fetch", "normalize", "poll")
+_PLAIN = (
+    *("challenge", "refuse", "delivery_key", "reply", "split", "fetch", "normalize", "poll"),
+    *("subscribe", "sent", "status", "preflight", "send", "notice", "answer"),
+)
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,8 @@ class NoSettings(BaseModel):
 class Adapter(ABC):
     """One provider. Override ``normalize``, ``split`` for batches, and the rest where the provider is awkward.
 
-    KeyError, TypeError and ValueError in ``split`` and ``normalize`` are turned into PayloadError, so authors index
-    plainly. An unknown event type yields nothing; it is stored and counted as ignored.
+    KeyError, IndexError, TypeError and ValueError in ``split`` and ``normalize`` are turned into PayloadError, so
+    authors index plainly. An unknown event type yields nothing; it is stored and counted as ignored.
     """
 
     name: ClassVar[str]

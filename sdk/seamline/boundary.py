@@ -21,6 +21,19 @@ class TwoOwners(ConfigError):
         self.event_type = event_type
 
 
+#: What the lists of a roster hold, and how one is written.
+_LISTS: dict[str, tuple[type, str]] = {
+    "seats": (Seat, "[sales, boss]"),
+    "guards": (Guard, "[Requires(…)]"),
+    "gates": (Gate, "[Gate(…)]"),
+    "stages": (StageRow, "[StageRow(…)]"),
+}
+
+
+def _shown(value: object) -> str:
+    return value.__name__ if isinstance(value, type) else f"a {type(value).__name__}"
+
+
 @dataclass
 class Roster:
     """The seats of a company, its guards, gates and stages. Raises TwoOwners where two seats own a type equally."""
@@ -35,6 +48,13 @@ class Roster:
     _guarded: frozenset[str] = field(default=frozenset(), init=False, repr=False)
 
     def __post_init__(self) -> None:
+        for name, (kind, such) in _LISTS.items():
+            given = getattr(self, name)
+            if not isinstance(given, Sequence) or isinstance(given, str):
+                raise ConfigError(f"{name} of a Roster is a list, such as {such}; it is {_shown(given)}")
+            for one in given:
+                if not isinstance(one, kind):
+                    raise ConfigError(f"{name} of a Roster is a list, such as {such}; in it is {_shown(one)}")
         self._guarded = frozenset().union(*(guard.guards for guard in self.guards))
         names = [seat.name for seat in self.seats]
         twice = sorted({name for name in names if names.count(name) > 1})

@@ -35,6 +35,7 @@ from seamline.timeline import (
     SyncMessages,
     SyncTimeline,
     Timeline,
+    event_type,
 )
 
 
@@ -57,6 +58,8 @@ def _one_of(words: Any, name: str, given: str) -> None:
 
 
 def _aware(name: str, moment: datetime | None) -> datetime | None:
+    if moment is not None and not isinstance(moment, datetime):
+        raise TypeError(f"{name} is a datetime, such as ctx.now + timedelta(hours=2), not {moment!r}")
     if moment is not None and moment.tzinfo is None:
         raise TypeError(f"{name} is a time without an offset: begin with ctx.now, or name a time zone")
     return moment
@@ -245,7 +248,7 @@ class _Asking:
 
         Raises Park, for the engine to take.
         """
-        raise Park(until.event_type, reason)
+        raise Park(event_type(until), reason)
 
 
 class SyncContext(_Asking):

@@ -15,7 +15,7 @@ from typing import Any
 import httpcore
 
 from seamline.errors import EgressRefused
-from seamline.ssrf import Guard
+from seamline.ssrf import Egress
 
 #: Seconds that are left of the call under way.
 _LEFT: ContextVar[Callable[[], float] | None] = ContextVar("seamline_left", default=None)
@@ -67,10 +67,10 @@ class _Stream(httpcore.NetworkStream):
 
 
 class CheckedBackend(httpcore.NetworkBackend):
-    """Opens sockets only to addresses that the guard has passed."""
+    """Opens sockets only to addresses that the egress lets pass."""
 
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
         self._inner = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -82,7 +82,7 @@ class CheckedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         try:
-            addresses = self._guard.addresses(host, port)
+            addresses = self._egress.addresses(host, port)
         except OSError:
             raise httpcore.ConnectError("the host's name has no address") from None
         failed: httpcore.ConnectError | httpcore.ConnectTimeout | None = None

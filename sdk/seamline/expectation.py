@@ -49,7 +49,12 @@ class Expectation:
     fill: Callable[[Any, Known], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
-        for what in (self.fact, self.after, self.otherwise, *self.unless):
+        for name in ("each", "same", "unless"):
+            if not isinstance(getattr(self, name), (tuple, list)):
+                such = "(DealLost,)" if name == "unless" else "('deal_id',)"
+                raise ConfigError(f"seat {self.seat}: {name} is a tuple, such as {such}")
+        undone = () if self.undone is None else (self.undone,)
+        for what in (self.fact, self.after, self.otherwise, *undone, *self.unless):
             if not (isinstance(what, type) and issubclass(what, Event)):
                 raise ConfigError(f"seat {self.seat}: expect() takes event types, such as KickoffBooked, not {what!r}")
         if not isinstance(self.within, timedelta):

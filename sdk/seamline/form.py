@@ -17,7 +17,7 @@ MAX_FIELDS = 1000
 class Form:
     """Fields in the order sent; ``raw`` keeps the bytes of multipart parts."""
 
-    fields: tuple[tuple[str, str], ...]
+    fields: tuple[tuple[str, str], ...] = field(repr=False)
     parts: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
 
     def __getitem__(self, name: str) -> str:

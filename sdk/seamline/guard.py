@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from seamline.errors import ConfigError
 from seamline.events.base import Event
 from seamline.projection import Projection
 
@@ -57,6 +58,7 @@ class Asked:
         return (self.account, *self.near)
 
 
+@runtime_checkable
 class Guard(Protocol):
     """One rule about what may not happen. ``guards`` are the event types that it is asked about."""
 
@@ -74,6 +76,16 @@ class Guard(Protocol):
         ...
 
 
+def _check(guard: Guard, events: object, *others: object) -> None:
+    """Raise ConfigError where a guard is given what is no event type: it would be asked about nothing."""
+    name = type(guard).__name__
+    if not isinstance(events, (tuple, list)):
+        raise ConfigError(f"{name}: events is a tuple of event types, such as (OfferSent,)")
+    for one in (*events, *others):
+        if not (isinstance(one, type) and issubclass(one, Event) and one.event_type):
+            raise ConfigError(f"{name} takes event types, such as ContractSigned, not {one!r}")
+
+
 @dataclass(frozen=True)
 class Requires:
     """Nothing makes ``event`` before ``fact`` is known for the account; whoever asks is parked until it is.
@@ -87,6 +99,9 @@ class Requires:
     reason: str
     voided_by: type[Event] | None = None
     code: str = "NOT_YET"
+
+    def __post_init__(self) -> None:
+        _check(self, (self.event, self.fact), *(() if self.voided_by is None else (self.voided_by,)))
 
     @property
     def guards(self) -> frozenset[str]:
@@ -123,6 +138,9 @@ class Holds:
     rule: str = "R53"
     code: str = "PULSE_HOLD"
 
+    def __post_init__(self) -> None:
+        _check(self, self.events, self.look, *(() if self.blocked is None else (self.blocked,)))
+
     @property
     def guards(self) -> frozenset[str]:
         return frozenset(event.event_type for event in self.events)
@@ -157,6 +175,9 @@ class Settled:
     rule: str = "R58"
     code: str = "INCOMPLETE"
 
+    def __post_init__(self) -> None:
+        _check(self, (self.event,))
+
     @property
     def guards(self) -> frozenset[str]:
         return frozenset({self.event.event_type})
@@ -179,6 +200,9 @@ class Trusted:
     events: tuple[type[Event], ...]
     rule: str = "R40"
     code: str = "UNTRUSTED_FIGURE"
+
+    def __post_init__(self) -> None:
+        _check(self, self.events)
 
     @property
     def guards(self) -> frozenset[str]:

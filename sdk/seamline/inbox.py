@@ -90,11 +90,22 @@ class Inbox:
         return self.folder / self.seat / folder / name
 
     def make(self) -> Inbox:
-        """Make the folders that are not there yet, for nobody but their owner."""
+        """Make the folders that are not there yet, for nobody but their owner. Raises ConfigError for links."""
+        self._stay_inside()
         for name in FOLDERS:
             self.path(name).mkdir(mode=0o700, parents=True, exist_ok=True)
         os.chmod(self.folder / self.seat, 0o700)
         return self
+
+    def linked(self) -> Path | None:
+        """The folder of the inbox that is a symbolic link; None: none is, and what is written here stays here."""
+        own = (self.folder / self.seat, *(self.path(name) for name in FOLDERS))
+        return next((path for path in own if path.is_symlink()), None)
+
+    def _stay_inside(self) -> None:
+        """Raise ConfigError where a folder is a link: whoever lives here could have files written or deleted by us."""
+        if (link := self.linked()) is not None:
+            raise ConfigError(f"{link} is a symbolic link; the folders of an inbox are folders of its own")
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -103,6 +114,7 @@ class Inbox:
 
         Raises PayloadError for what its reader would not take.
         """
+        self._stay_inside()
         content = envelope.to_json()
         read_envelope(content, to=self.to or self.seat)
         mark = ulid(envelope.created_at, f"{envelope.sender}\n{envelope.id}")
@@ -127,7 +139,10 @@ class Inbox:
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def claim(self) -> Claimed | None:
-        """Take the oldest message; None: there is none. What is no envelope of this inbox goes to the dead."""
+        """Take the oldest message; None: there is none. What is no envelope of this inbox goes to the dead.
+
+        Raises ConfigError where a folder is a link, or not there.
+        """
         self.recover()
         for name in self._names(NEW):
             with contextlib.suppress(FileNotFoundError):
@@ -145,6 +160,7 @@ class Inbox:
 
     def recover(self) -> int:
         """Give back what outlived its lease. Returns how many that were."""
+        self._stay_inside()
         found = 0
         for name in self._names(CUR):
             with contextlib.suppress(FileNotFoundError):
@@ -162,6 +178,7 @@ class Inbox:
 
     def move(self, name: str, source: str, target: str, renamed: str | None = None) -> bool:
         """Move a message; False: it is not there any more."""
+        self._stay_inside()
         try:
             os.rename(self.path(source, name), self.path(target, renamed or name))
         except FileNotFoundError:
@@ -200,10 +217,12 @@ class Inbox:
 
     def told(self, name: str) -> None:
         """Note that somebody was told of a dead message."""
+        self._stay_inside()
         self.path(DEAD, f"{name}.told").touch()
 
     def prune(self, age: timedelta) -> int:
         """Delete what was done so long ago, and what writers left behind that died. Returns how many files."""
+        self._stay_inside()
         found = 0
         for folder, limit in ((DONE, age), (TMP, ABANDONED)):
             for name in self._names(folder):

@@ -6,8 +6,9 @@ An error means that seats must not run: they would run inside a broken process. 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -15,7 +16,7 @@ from seamline.boundary import Roster, TwoOwners
 from seamline.events.base import STAGES, catalogue
 from seamline.gate import Gate, StageRow
 from seamline.guard import guard_id
-from seamline.seat import FIELDS, Seat
+from seamline.seat import FIELDS
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def lint(roster: Roster, channels: Collection[str] = (), configured: Collection[
     found = [
         *_owners(roster),
         *_seats(roster),
+        *_named(roster),
         *_stages(roster),
         *_gates(roster),
         *_ways_out(roster, channels),
@@ -89,21 +91,30 @@ def _seats(roster: Roster) -> Iterator[Finding]:
             message = "does not say what is not its business"
             fix = "Name under `does_not_own` what others might expect of it."
             yield Finding("warning", "does-not-own", seat.name, message, fix)
-        if staffed and seat.kind == "agent" and _answers_to(seat, roster) is None:
+        if staffed and seat.kind == "agent" and roster.human_above(seat.name) is None:
             message = "answers to no human"
             yield Finding("warning", "no-human", seat.name, message, "Name a human seat under `reports_to`.")
 
 
-def _answers_to(seat: Seat, roster: Roster) -> Seat | None:
-    """The human whom an agent reports to, over however many agents."""
-    by_name, seen = {one.name: one for one in roster.seats}, set[str]()
-    at: Seat | None = seat
-    while at is not None and at.name not in seen:
-        if at.kind == "human":
-            return at
-        seen.add(at.name)
-        at = by_name.get(at.reports_to or "")
-    return None
+def _named(roster: Roster) -> Iterator[Finding]:
+    """Types that seats name and that there are not: what is misspelt is handed to nobody, and nothing else says so."""
+    for seat in roster.seats:
+        for word in ("owns", "informed", "makes"):
+            for name in misspelt(getattr(seat, word)):
+                message = f"{word} names {name}, and no event is named so"
+                yield Finding("warning", "no-event", seat.name, message, meant(name))
+
+
+def misspelt(names: Iterable[str]) -> list[str]:
+    """Those names of event types, or globs, that fit none."""
+    return [name for name in names if not any(fnmatchcase(one, name) for one in catalogue())]
+
+
+def meant(name: str) -> str:
+    """What to do about a name that fits no event type."""
+    known = [*catalogue(), *sorted({f"{one.partition('.')[0]}.*" for one in catalogue()})]
+    near = get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]}?" if near else "Write a type of docs/events.md, or of your own, or a glob."
 
 
 def _stages(roster: Roster) -> Iterator[Finding]:
@@ -195,4 +206,4 @@ def _guards(roster: Roster) -> Iterator[Finding]:
             yield Finding("error", "guard", name, "is declared twice", "Leave one of the guards out.")
 
 
-__all__ = ["Finding", "lint", "two_owners"]
+__all__ = ["Finding", "lint", "meant", "misspelt", "two_owners"]

@@ -102,7 +102,7 @@ def gate_of(row: GateRow) -> Gate:
 
 def _run(seat: Seat, roster: Roster) -> RunRow:
     makes = tuple(sorted(name for name, event in catalogue().items() if _makes(seat, name, event.nature, roster)))
-    can: list[Capability] = ["read", "flag"] if seat.handlers or seat.answers or seat.timers else []
+    can: list[Capability] = ["read", "flag"] if seat.coded else []
     if makes:
         can.append("judge")
     if any(fnmatchcase(seat.name, gate.seat) for gate in roster.gates):

@@ -68,6 +68,9 @@ class Seat:
                 raise ConfigError(f"seat {self.name}: {field_name} is a list, such as [{getattr(self, field_name)!r}]")
         if self.kind not in ("agent", "human"):
             raise ConfigError(f"seat {self.name}: kind is 'agent' or 'human', not {self.kind!r}")
+        if self.facing not in (None, "customer_facing", "internal_operations", "unclassified"):
+            known = "'customer_facing', 'internal_operations' or 'unclassified'"
+            raise ConfigError(f"seat {self.name}: facing is {known}, not {self.facing!r}")
         if self.inbox is not None and not self.inbox.startswith("dir:"):
             raise ConfigError(f"seat {self.name}: inbox is a folder such as 'dir:/srv/bus', not {self.inbox[:40]!r}")
         if self.endpoint is not None and not self.endpoint.startswith("https://"):
@@ -103,6 +106,7 @@ class Seat:
                 )
 
         def register(handler: H) -> H:
+            self._runs_here(handler)
             if event.event_type in self.handlers:
                 raise ConfigError(f"seat {self.name} handles {event.event_type} twice")
             _check_handler(self.name, event, handler)
@@ -158,6 +162,7 @@ class Seat:
 
     def _register(self, handlers: dict[str, Handler], name: str, what: str, event: type[Event]) -> Callable[[H], H]:
         def register(handler: H) -> H:
+            self._runs_here(handler)
             if name in handlers:
                 raise ConfigError(f"seat {self.name} handles {what} {name!r} twice")
             _check_handler(self.name, event, handler)
@@ -165,6 +170,16 @@ class Seat:
             return handler
 
         return register
+
+    def _runs_here(self, handler: Handler) -> None:
+        """Raise ConfigError where nothing would ever call a handler."""
+        if self.elsewhere:
+            where = "an inbox" if self.inbox else "an endpoint"
+            name = getattr(handler, "__qualname__", repr(handler))
+            raise ConfigError(
+                f"handler {name} of seat {self.name} would never run: declared with {where}, the seat lives elsewhere; "
+                f"take one of them away"
+            )
 
     def handler(self, event_type: str) -> Handler | None:
         return self.handlers.get(event_type)

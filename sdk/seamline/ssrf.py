@@ -70,7 +70,7 @@ def resolve_host(host: str, port: int) -> Sequence[str]:
 
 
 @dataclass(frozen=True)
-class Guard:
+class Egress:
     """What outgoing calls may reach.
 
     ``allow`` opens what is closed by default, for tests and intranets: networks (``10.20.0.0/16``), addresses, and

@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 from seamline.call import Answer, Submission
 from seamline.errors import CallRefused, EgressRefused, NeedsHuman, RetryLater, Uncertain
 from seamline.signature.base import Secrets, first_secret
-from seamline.ssrf import Guard, host_matches
+from seamline.ssrf import Egress, host_matches
 
 __all__ = ["PORTS", "Submitter"]
 
@@ -53,7 +53,7 @@ class Submitter:
     ``connect`` and ``read`` bound one wait each and ``budget`` all of a mail together, in seconds by ``clock``.
     """
 
-    guard: Guard
+    egress: Egress
     tls: ssl.SSLContext
     connect: float
     read: float
@@ -64,7 +64,7 @@ class Submitter:
     def submit(self, mail: Submission, *, hosts: Sequence[str], secrets: Secrets) -> Answer:
         """Hand a message over, to all its recipients or to none. Raises what the module's docstring names."""
         label = f"{mail.name}: SMTP {mail.host}"
-        self.guard.check("https", mail.host)
+        self.egress.check("https", mail.host)
         if not host_matches(mail.host, hosts):
             raise EgressRefused(f"{label} is none of the adapter's hosts")
         if any(not address.isprintable() for address in (mail.sender, *mail.recipients)):
@@ -172,7 +172,7 @@ class _Server(smtplib.SMTP):
             super().send(data[start : start + _PIECE])
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        ports = replace(self._by.guard, ports=PORTS)
+        ports = replace(self._by.egress, ports=PORTS)
         failed: OSError | None = None
         for address in ports.addresses(host, port):
             try:

@@ -52,6 +52,13 @@ class Reader(Protocol):
         ...
 
 
+def event_type(event: type[Event]) -> str:
+    """The name of an event type. Raises TypeError for what is none: a name is no type."""
+    if not (isinstance(event, type) and issubclass(event, Event)):
+        raise TypeError(f"this takes an event type, such as DealWon, not {event!r}")
+    return event.event_type
+
+
 def _stored(event: type[Event], where: dict[str, Any]) -> dict[str, Any]:
     """Values as the ledger holds them, without what is as by default. Raises TypeError for a field that it lacks."""
     stored = {}
@@ -75,21 +82,21 @@ class SyncTimeline:
 
     def count(self, event: type[Event], **where: Any) -> int:
         """How many events of a type there are, with these values in their data."""
-        return self._reader.count(event.event_type, _stored(event, where))
+        return self._reader.count(event_type(event), _stored(event, where))
 
     def last(self, event: type[E], **where: Any) -> E | None:
         """The newest by its place in the ledger; None: there is none."""
-        found = self._reader.events(event.event_type, _stored(event, where), 1)
+        found = self._reader.events(event_type(event), _stored(event, where), 1)
         return found[0] if found else None  # type: ignore[return-value]
 
     def all(self, event: type[E], **where: Any) -> list[E]:
         """Newest first."""
-        return self._reader.events(event.event_type, _stored(event, where), None)  # type: ignore[return-value]
+        return self._reader.events(event_type(event), _stored(event, where), None)  # type: ignore[return-value]
 
     def since(self, moment: datetime, event: type[E], **where: Any) -> list[E]:
         """Newest first, those that happened then or later: a long history need not be read to its beginning."""
-        stored = _stored(event, where)
-        return self._reader.events(event.event_type, stored, None, moment)  # type: ignore[return-value]
+        name, stored = event_type(event), _stored(event, where)
+        return self._reader.events(name, stored, None, moment)  # type: ignore[return-value]
 
 
 class Timeline:
@@ -123,7 +130,7 @@ class SyncFacts:
 
     def known(self, event: type[Event]) -> bool:
         """Whether any event of this type has been told of the account."""
-        return self._reader.account().facts.get(event.event_type, 0) > 0
+        return self._reader.account().facts.get(event_type(event), 0) > 0
 
 
 class Facts:

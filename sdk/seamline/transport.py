@@ -41,7 +41,7 @@ from seamline.errors import (
     Uncertain,
 )
 from seamline.signature.base import Secrets, first_secret
-from seamline.ssrf import Guard, host_matches
+from seamline.ssrf import Egress, host_matches
 from seamline.submission import Submitter
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class _Cut(Exception):
 class _Checked(httpx.HTTPTransport):
     """httpx's transport over a pool that opens sockets only to checked addresses."""
 
-    def __init__(self, guard: Guard, tls: ssl.SSLContext) -> None:
+    def __init__(self, egress: Egress, tls: ssl.SSLContext) -> None:
         super().__init__(verify=tls, trust_env=False)
         # httpx gives no way to hand in a network backend; a test proves that this pool is the one in use.
         self._pool = httpcore.ConnectionPool(
@@ -103,7 +103,7 @@ class _Checked(httpx.HTTPTransport):
             max_connections=100,
             max_keepalive_connections=20,
             keepalive_expiry=15,
-            network_backend=CheckedBackend(guard),
+            network_backend=CheckedBackend(egress),
         )
 
 
@@ -130,7 +130,7 @@ class Transport:
 
     def __init__(
         self,
-        guard: Guard | None = None,
+        egress: Egress | None = None,
         limits: Limits | None = None,
         *,
         tls: ssl.SSLContext | None = None,
@@ -140,7 +140,7 @@ class Transport:
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = randomlib.random,
     ) -> None:
-        self._guard = guard or Guard()
+        self._egress = egress or Egress()
         self._limits = limits or Limits()
         self._agent = agent
         self._now = now
@@ -148,9 +148,9 @@ class Transport:
         self._sleep = sleep
         self._random = random
         tls = tls or httpx.create_ssl_context()
-        self._http = _Checked(self._guard, tls)
+        self._http = _Checked(self._egress, tls)
         bounds = self._limits
-        self._mail = Submitter(self._guard, tls, bounds.connect, bounds.read, now, bounds.mail, clock)
+        self._mail = Submitter(self._egress, tls, bounds.connect, bounds.read, now, bounds.mail, clock)
 
     def close(self) -> None:
         self._http.close()
@@ -177,7 +177,7 @@ class Transport:
         """Send a call; gives the answer of a 2xx or an accepted status.
 
         ``hosts`` are the only ones that may be called (``api.example.com``, ``*.example.com``). None, for addresses
-        that a company configured itself: any host that the guard passes, but no secret goes there. Raises what the
+        that a company configured itself: any host that the egress lets pass, but no secret goes there. Raises what the
         module's docstring names.
         """
         limits = limits or self._limits
@@ -218,7 +218,7 @@ class Transport:
         limits = replace(self._limits, budget=budget, read=min(budget, self._limits.read), answer=_KEY_BYTES)
         try:
             parsed = httpx.URL(url)
-            if parsed.scheme != "https" and not self._guard.opens(parsed.host):
+            if parsed.scheme != "https" and not self._egress.opens(parsed.host):
                 raise EgressRefused("keys are fetched over https only")
             return self.send(Call("key", url), limits=limits).body
         except SeamlineError as error:
@@ -237,7 +237,7 @@ class Transport:
         except (httpx.InvalidURL, UnicodeError, TypeError):
             raise EgressRefused(f"{call.name}: the URL is not one") from None
         label = f"{call.name.partition('?')[0]}: {call.method} {host}"
-        self._guard.check(url.scheme, host)
+        self._egress.check(url.scheme, host)
         if url.userinfo:
             raise EgressRefused(f"{label}: credentials stand in the URL; name a secret instead")
         if hosts is not None and not host_matches(host, hosts):
@@ -248,7 +248,7 @@ class Transport:
         if call.secret is not None or call.json_secrets:
             if hosts is None:
                 raise EgressRefused(f"{label}: a secret goes only to hosts that an adapter names")
-            if url.scheme != "https" and not self._guard.opens(host):
+            if url.scheme != "https" and not self._egress.opens(host):
                 raise EgressRefused(f"{label}: a secret goes only over https")
         if call.secret is not None:
             _authorize(call.secret, auth, secrets, headers, query)

@@ -29,7 +29,7 @@ from seamline import (
     Uncertain,
 )
 from seamline.dispatch import content_sha256
-from seamline.ssrf import Guard
+from seamline.ssrf import Egress
 from seamline.testing import check_suite, load_suite
 from seamline.transport import Transport, drive
 from seamline_adapters import letter
@@ -313,7 +313,7 @@ def tls(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 
 def hand_over(trusted: ssl.SSLContext, port: int, **settings: Any) -> str:
-    there = Transport(Guard(allow=["127.0.0.1"], resolve=lambda *_: ["127.0.0.1"]), tls=trusted)
+    there = Transport(Egress(allow=["127.0.0.1"], resolve=lambda *_: ["127.0.0.1"]), tls=trusted)
     adapter = Smtp({"host": "smtp.example.com", "port": port, **OURS, **settings})
     try:
         return drive(adapter.send(dispatch()), there.sender(adapter, {"api": [f"{USER}:{PASSWORD}"]}))[0]

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
 
-from seamline import Gate, Seat, SyncContext
+from seamline import Gate, Holds, Requires, Roster, Seat, Settled, SyncContext, Trusted
 from seamline.errors import ConfigError
-from seamline.events import DealWon, FollowupMissed, KickoffBooked, KickoffOverdue, LeadReceived
+from seamline.events import (
+    ContractSigned,
+    DealLost,
+    DealWon,
+    FollowupMissed,
+    KickoffBooked,
+    KickoffOverdue,
+    LeadReceived,
+    OfferSent,
+    OnboardingStarted,
+    RiskFlagged,
+)
 from seamline.testing import run_handler
 
 
@@ -33,6 +45,9 @@ def test_a_gate_that_would_never_fit_is_refused(wrong: dict[str, Any], said: str
         ({"same": ("deel_id",)}, "DealWon has no field 'deel_id'"),
         ({"otherwise": "kickoff.overdue"}, "takes event types"),
         ({"started": "won_at"}, "DealWon has no field 'won_at'"),
+        ({"each": "deal_id"}, r"each is a tuple, such as \('deal_id',\)"),
+        ({"unless": DealLost}, r"unless is a tuple, such as \(DealLost,\)"),
+        ({"undone": "kickoff.cancelled"}, "takes event types"),
         ({"otherwise": FollowupMissed}, "nothing fills proposal_id, earliest, latest of FollowupMissed: DealWon"),
     ],
 )
@@ -40,6 +55,63 @@ def test_an_expectation_that_could_not_be_judged_is_refused(wrong: dict[str, Any
     given: dict[str, Any] = {"after": DealWon, "within": timedelta(hours=48), "otherwise": KickoffOverdue}
     with pytest.raises(ConfigError, match=said):
         Seat("crystal").expect(KickoffBooked, **(given | wrong))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda: Requires(_any("onboarding.started"), ContractSigned, "r", "waits"), "not 'onboarding.started'"),
+        (lambda: Requires(OnboardingStarted, ContractSigned, "r", "waits", voided_by=_any("x")), "not 'x'"),
+        (lambda: Holds(_any(OfferSent), "pulse", RiskFlagged), "events is a tuple of event types"),
+        (lambda: Holds((OfferSent,), "pulse", _any("look")), "not 'look'"),
+        (lambda: Settled(_any("exit.completed"), ("billing",)), "Settled takes event types"),
+        (lambda: Trusted(_any(OfferSent)), "Trusted: events is a tuple"),
+    ],
+)
+def test_a_guard_of_what_is_no_event_type_is_refused(wrong: Callable[[], object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        wrong()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"seats": Seat("sales")}, r"seats of a Roster is a list, such as \[sales, boss\]; it is a Seat"),
+        ({"seats": ["sales"]}, "in it is a str"),
+        ({"gates": Gate("g", ("boss",))}, "gates of a Roster is a list"),
+        ({"guards": [OfferSent]}, "in it is OfferSent"),
+        ({"stages": [Gate("g", ("boss",))]}, "in it is a Gate"),
+    ],
+)
+def test_a_roster_is_made_of_lists_of_its_own_things(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Roster(**({"seats": [Seat("boss", kind="human")]} | wrong))
+
+
+def test_a_seat_faces_one_of_two_sides() -> None:
+    with pytest.raises(ConfigError, match="facing is 'customer_facing', 'internal_operations'"):
+        Seat("boss", kind="human", facing=_any("customer"))
+
+
+@pytest.mark.parametrize("where", [{"inbox": "dir:bus"}, {"endpoint": "https://pulse.example.com/"}])
+def test_a_seat_that_lives_elsewhere_has_no_handler_that_would_never_run(where: dict[str, Any]) -> None:
+    pulse = Seat("pulse", owns=["lead.*"], **where)
+
+    def handler(_event: Any, _ctx: Any) -> None: ...
+
+    for register in (
+        pulse.on(LeadReceived),
+        pulse.on_message("price"),
+        pulse.due("look"),
+        pulse.daily("d", at=time(8)),
+    ):
+        with pytest.raises(ConfigError, match="handler of seat pulse would never run"):
+            register(handler)
+
+
+def _any(value: Any) -> Any:
+    """What a type checker would not let pass."""
+    return value
 
 
 def test_what_fills_the_rest_makes_an_expectation_whole() -> None:
@@ -67,6 +139,13 @@ def test_a_daily_is_at_a_time_of_day() -> None:
         (lambda ctx: ctx.flag("odd", text="odd", evidence="abc"), "evidence is a list"),
         (lambda ctx: ctx.flag("odd", text="odd", severity="high"), "severity is one of"),
         (lambda ctx: ctx.message("boss", topic="x", body="y", kind="request"), "kind is one of"),
+        (lambda ctx: ctx.task("x", due_at="tomorrow"), "due_at is a datetime"),
+        (lambda ctx: ctx.facts.known("deal.won"), "takes an event type, such as DealWon, not 'deal.won'"),
+        (lambda ctx: ctx.timeline.count("deal.won"), "takes an event type"),
+        (lambda ctx: ctx.timeline.last("deal.won"), "takes an event type"),
+        (lambda ctx: ctx.timeline.all("deal.won"), "takes an event type"),
+        (lambda ctx: ctx.timeline.since(ctx.now, "deal.won"), "takes an event type"),
+        (lambda ctx: ctx.park("contract.signed", "waits"), "takes an event type"),
         (lambda ctx: ctx.deadline("x", at=datetime(2026, 1, 1)), "without an offset"),  # noqa: DTZ001
     ],
 )

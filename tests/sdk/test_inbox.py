@@ -15,7 +15,7 @@ import pytest
 
 from seamline.envelope import read_envelope, ulid
 from seamline.errors import ConfigError, PayloadError
-from seamline.inbox import CUR, DEAD, DONE, NEW, TMP, Inbox
+from seamline.inbox import CUR, DEAD, DONE, FOLDERS, NEW, TMP, Inbox
 from support.bus_process import SEAT, envelope
 
 PATIENCE_S = 60
@@ -194,3 +194,32 @@ def test_names_are_in_the_order_of_time_and_the_same_for_the_same_message() -> N
     early, late = envelope("m1"), envelope("m1", created_at="2026-11-20T12:00:00.001Z")
     assert ulid(early.created_at, "k") == ulid(early.created_at, "k") < ulid(late.created_at, "k")
     assert len(ulid(early.created_at, "k")) == 26
+
+
+@pytest.mark.parametrize("linked", ["", "new", "cur", "tmp", "done", "dead"])
+def test_an_inbox_with_a_folder_that_is_a_link_is_refused_and_nothing_is_written_outside(
+    tmp_path: Path, linked: str
+) -> None:
+    outside = tmp_path / "outside"
+    for name in ("", *FOLDERS):
+        (outside / name).mkdir()
+    inbox = Inbox(tmp_path / "bus", SEAT).make()
+    inbox.put(envelope("s1-1"))
+    place = inbox.folder / inbox.seat / linked
+    kept = place.rename(tmp_path / "kept")
+    place.symlink_to(outside / linked, target_is_directory=True)
+    said = "is a symbolic link; the folders of an inbox are folders of its own"
+    for work in (
+        inbox.make,
+        lambda: inbox.put(envelope("s1-2")),
+        inbox.claim,
+        inbox.recover,
+        lambda: inbox.prune(timedelta(0)),
+        lambda: inbox.told("x.json"),
+        lambda: inbox.bury("x.json", NEW, "no"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            work()
+    assert [path for path in outside.rglob("*") if not path.is_dir()] == []
+    assert kept.exists()
+    assert Inbox(tmp_path / "other", SEAT).make().linked() is None

@@ -112,6 +112,21 @@ def test_a_gate_for_a_channel_that_is_none_is_a_warning() -> None:
     assert "there are: mail, slack" in found.fix
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ({"owns": ["deal.*", "laed.*"]}, ("owns names laed.*", "Did you mean lead.*?")),
+        ({"informed": ["meeting.bookd"]}, ("informed names meeting.bookd", "Did you mean meeting.booked?")),
+        ({"makes": ["zzz"]}, ("makes names zzz", "Write a type of docs/events.md")),
+    ],
+)
+def test_an_event_that_a_seat_misspells_is_a_warning(names: dict[str, list[str]], said: tuple[str, str]) -> None:
+    [found] = lint(Roster([_agent(**names), COO], stages=STAGED))
+    assert (found.level, found.code, found.subject) == ("warning", "no-event", "dirk")
+    assert found.message.startswith(said[0])
+    assert found.fix.startswith(said[1])
+
+
 def test_two_gates_and_two_guards_of_one_id_are_errors() -> None:
     gate = Gate("mail", ("coo",))
     guard = Requires(OnboardingStarted, ContractSigned, rule="R4", reason="waiting")
@@ -133,6 +148,13 @@ def test_r12_an_expectation_that_nobody_receives_is_a_warning() -> None:
 def test_an_agent_that_answers_to_no_human_is_a_warning() -> None:
     alone = _agent(reports_to=None)
     assert _found(Roster([alone, COO], stages=STAGED)) == {("warning", "no-human", "dirk")}
+
+
+def test_whoever_escalates_to_a_human_answers_to_one_over_however_many_agents() -> None:
+    alone = _agent(reports_to=None, escalates_to="coo")
+    assert _found(Roster([alone, COO], stages=STAGED)) == set()
+    below = Seat("pepper", reports_to="dirk", does_not_own=["deal.*"])
+    assert _found(Roster([alone, below, COO], stages=STAGED)) == set()
 
 
 def test_r82_a_seat_of_which_nobody_said_its_side_is_an_error() -> None:

@@ -150,12 +150,13 @@ def test_a_poll_that_would_never_rest_is_refused(every: Any) -> None:
         type("Odd", (_Mild,), {"polls": {"changes": every}})
 
 
-def test_an_adapter_that_awaits_is_refused() -> None:
-    async def normalize(self: Any, item: Item) -> list[Event]:
+@pytest.mark.parametrize("method", ["normalize", "send", "status", "preflight", "notice"])
+def test_an_adapter_that_awaits_is_refused(method: str) -> None:
+    async def awaits(self: Any, item: Any) -> list[Event]:
         return []
 
-    with pytest.raises(ConfigError, match=r"normalize\(\) is a plain def"):
-        type("Odd", (_Mild,), {"normalize": normalize})
+    with pytest.raises(ConfigError, match=rf"{method}\(\) is a plain def"):
+        type("Odd", (_Mild,), {method: awaits})
 
 
 def test_settings_that_are_no_model_are_refused() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from seamline.call import Answer, Call
 from seamline.errors import ConfigError, EgressRefused, RetryLater
-from seamline.ssrf import Guard, host_matches, refusal
+from seamline.ssrf import Egress, host_matches, refusal
 from seamline.transport import CallRefused, Limits, Transport, Uncertain
 from support.certificate import certificate
 from support.loopback import Loopback, loopback
@@ -43,8 +43,8 @@ class Names:
 
 
 @contextmanager
-def sending(guard: Guard, **kw: object) -> Iterator[Transport]:
-    transport = Transport(guard, Limits(attempts=1), **kw)  # type: ignore[arg-type]
+def sending(egress: Egress, **kw: object) -> Iterator[Transport]:
+    transport = Transport(egress, Limits(attempts=1), **kw)  # type: ignore[arg-type]
     try:
         yield transport
     finally:
@@ -81,12 +81,12 @@ def test_an_address_that_is_not_public_is_refused(address: str) -> None:
 )
 def test_a_public_address_is_allowed(address: str) -> None:
     assert refusal(ip_address(address)) is None
-    assert Guard(resolve=lambda *_: [address]).addresses(NAME, 443) == [address]
+    assert Egress(resolve=lambda *_: [address]).addresses(NAME, 443) == [address]
 
 
 def test_one_bad_address_among_good_ones_refuses_the_host() -> None:
     with pytest.raises(EgressRefused, match="loopback"):
-        Guard(resolve=lambda *_: ["8.8.8.8", "127.0.0.1"]).addresses(NAME, 443)
+        Egress(resolve=lambda *_: ["8.8.8.8", "127.0.0.1"]).addresses(NAME, 443)
 
 
 @pytest.mark.parametrize("port", [22, 25, 6379, 8080])
@@ -95,16 +95,16 @@ def test_an_odd_port_is_refused_unless_the_host_is_allowed(port: int) -> None:
         return ["8.8.8.8"]
 
     with pytest.raises(EgressRefused, match=f"port {port}"):
-        Guard(resolve=resolve).addresses(NAME, port)
-    assert Guard(allow=[NAME], resolve=resolve).addresses(NAME, port) == ["8.8.8.8"]
+        Egress(resolve=resolve).addresses(NAME, port)
+    assert Egress(allow=[NAME], resolve=resolve).addresses(NAME, port) == ["8.8.8.8"]
 
 
 def test_what_is_allowed_is_open_and_nothing_beside_it() -> None:
-    guard = Guard(allow=["10.20.0.0/16", "*.corp.example"], resolve=Names({"crm.corp.example": ["192.168.0.9"]}))
-    assert guard.addresses("crm.corp.example", 8443) == ["192.168.0.9"]
-    inside = Guard(allow=["10.20.0.0/16"], resolve=lambda *_: ["10.20.1.1"])
+    egress = Egress(allow=["10.20.0.0/16", "*.corp.example"], resolve=Names({"crm.corp.example": ["192.168.0.9"]}))
+    assert egress.addresses("crm.corp.example", 8443) == ["192.168.0.9"]
+    inside = Egress(allow=["10.20.0.0/16"], resolve=lambda *_: ["10.20.1.1"])
     assert inside.addresses("anything.example", 8080) == ["10.20.1.1"]
-    outside = Guard(allow=["10.20.0.0/16"], resolve=lambda *_: ["10.21.1.1"])
+    outside = Egress(allow=["10.20.0.0/16"], resolve=lambda *_: ["10.21.1.1"])
     with pytest.raises(EgressRefused):
         outside.addresses("anything.example", 443)
 
@@ -112,7 +112,7 @@ def test_what_is_allowed_is_open_and_nothing_beside_it() -> None:
 @pytest.mark.parametrize("entry", ["10.20.1.1/16", "10.0.0.0/99", "", "*."])
 def test_a_wrong_allow_entry_is_told_at_the_start(entry: str) -> None:
     with pytest.raises(ConfigError, match="allow"):
-        Guard(allow=[entry])
+        Egress(allow=[entry])
 
 
 def test_host_patterns_are_exact_or_a_suffix_with_a_dot() -> None:
@@ -129,7 +129,7 @@ def test_host_patterns_are_exact_or_a_suffix_with_a_dot() -> None:
 )
 def test_no_spelling_of_the_loopback_reaches_it(host: str, server: Loopback) -> None:
     with (
-        sending(Guard(ports=(80, 443, server.port))) as transport,
+        sending(Egress(ports=(80, 443, server.port))) as transport,
         pytest.raises((EgressRefused, RetryLater)) as caught,
     ):
         get(transport, f"http://{host}:{server.port}/")
@@ -140,12 +140,12 @@ def test_no_spelling_of_the_loopback_reaches_it(host: str, server: Loopback) -> 
 
 @pytest.mark.parametrize("url", ["ftp://example.com/", "unix:///tmp/x", "http://exa%6dple.com/", "http://a b/", "/x"])
 def test_what_is_no_web_address_is_refused(url: str) -> None:
-    with sending(Guard()) as transport, pytest.raises(EgressRefused):
+    with sending(Egress()) as transport, pytest.raises(EgressRefused):
         get(transport, url)
 
 
 def test_an_allowed_address_is_reached_with_the_name_in_the_host_header(server: Loopback) -> None:
-    with sending(Guard(allow=["127.0.0.1"], resolve=Names(TO_LOOPBACK))) as transport:  # type: ignore[arg-type]
+    with sending(Egress(allow=["127.0.0.1"], resolve=Names(TO_LOOPBACK))) as transport:  # type: ignore[arg-type]
         assert get(transport, f"http://{NAME}:{server.port}/a?b=1").status == 200
     path, headers = server.seen[0]
     assert path == "/a?b=1"
@@ -155,7 +155,7 @@ def test_an_allowed_address_is_reached_with_the_name_in_the_host_header(server: 
 def test_the_socket_goes_to_the_checked_address_though_the_name_moves_meanwhile(server: Loopback) -> None:
     # A rebinding name: allowed when it is checked, somewhere else at any later look-up.
     names = Names({NAME: [["127.0.0.1"], ["127.0.0.2"]]})
-    with sending(Guard(allow=["127.0.0.1"], resolve=names)) as transport:
+    with sending(Egress(allow=["127.0.0.1"], resolve=names)) as transport:
         assert get(transport, f"http://{NAME}:{server.port}/").status == 200
     assert names.asked == [NAME]
 
@@ -163,7 +163,7 @@ def test_the_socket_goes_to_the_checked_address_though_the_name_moves_meanwhile(
 def test_a_name_that_moves_inside_is_refused_on_the_next_connection(server: Loopback) -> None:
     names = Names({NAME: [["127.0.0.1"], ["127.0.0.2"]]})
     server.answers["/"] = (200, {"Connection": "close"}, b"{}")
-    with sending(Guard(allow=["127.0.0.1"], resolve=names)) as transport:
+    with sending(Egress(allow=["127.0.0.1"], resolve=names)) as transport:
         get(transport, f"http://{NAME}:{server.port}/")
         with pytest.raises(EgressRefused, match="loopback"):
             get(transport, f"http://{NAME}:{server.port}/")
@@ -173,7 +173,7 @@ def test_a_name_that_moves_inside_is_refused_on_the_next_connection(server: Loop
 def test_a_redirect_to_the_inside_is_not_followed(server: Loopback) -> None:
     server.answers["/"] = (302, {"Location": f"http://127.0.0.1:{server.port}/inside"}, b"")
     with (
-        sending(Guard(allow=[NAME], resolve=Names(TO_LOOPBACK))) as transport,  # type: ignore[arg-type]
+        sending(Egress(allow=[NAME], resolve=Names(TO_LOOPBACK))) as transport,  # type: ignore[arg-type]
         pytest.raises(CallRefused, match="redirect"),
     ):
         get(transport, f"http://{NAME}:{server.port}/")
@@ -181,7 +181,7 @@ def test_a_redirect_to_the_inside_is_not_followed(server: Loopback) -> None:
 
 
 def test_a_name_without_an_address_is_tried_again_later() -> None:
-    with sending(Guard(resolve=Names({}))) as transport, pytest.raises(RetryLater, match="cannot be reached"):
+    with sending(Egress(resolve=Names({}))) as transport, pytest.raises(RetryLater, match="cannot be reached"):
         get(transport, "https://gone.example.com/")
 
 
@@ -189,21 +189,21 @@ def test_the_next_address_is_tried_where_the_first_does_not_answer(server: Loopb
     names = Names({NAME: ["127.0.0.99", "127.0.0.1"]})
     with socket.socket() as taken:
         taken.bind(("127.0.0.99", 0))
-        with sending(Guard(allow=["127.0.0.0/8"], resolve=names)) as transport:
+        with sending(Egress(allow=["127.0.0.0/8"], resolve=names)) as transport:
             assert get(transport, f"http://{NAME}:{server.port}/").status == 200
 
 
 def test_environment_proxies_are_not_used(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    with sending(Guard(allow=[NAME], resolve=Names(TO_LOOPBACK))) as transport:  # type: ignore[arg-type]
+    with sending(Egress(allow=[NAME], resolve=Names(TO_LOOPBACK))) as transport:  # type: ignore[arg-type]
         assert get(transport, f"http://{NAME}:{server.port}/").status == 200
 
 
 def test_an_answer_above_the_cap_is_cut_off(server: Loopback) -> None:
     server.answers["/"] = (200, {}, b"x" * 5_000_000)
     with (
-        sending(Guard(allow=["127.0.0.1"])) as transport,
+        sending(Egress(allow=["127.0.0.1"])) as transport,
         pytest.raises(CallRefused, match="more than 5000 bytes"),
     ):
         get(transport, f"http://127.0.0.1:{server.port}/", Limits(answer=5000))
@@ -219,7 +219,7 @@ def test_a_packed_answer_is_unpacked_only_up_to_the_cap(server: Loopback) -> Non
     server.answers["/cut"] = (200, packed, gzip.compress(b"a" * 9000)[:-9])
     server.answers["/other"] = (200, {"Content-Encoding": "br"}, b"x")
     limits = Limits(answer=5000, attempts=1)
-    with sending(Guard(allow=["127.0.0.1"])) as transport:
+    with sending(Egress(allow=["127.0.0.1"])) as transport:
         base = f"http://127.0.0.1:{server.port}"
         assert get(transport, base + "/two", limits).body == b"ab"
         for path, told in (
@@ -253,7 +253,7 @@ def test_a_peer_that_drips_bytes_cannot_hold_the_thread_beyond_the_budget() -> N
         thread.start()
         limits = Limits(budget=0.2, read=5.0, attempts=1)
         call = Call("page", f"http://127.0.0.1:{listener.getsockname()[1]}/", method="POST", json={})
-        with sending(Guard(allow=["127.0.0.1"])) as transport, pytest.raises(Uncertain):
+        with sending(Egress(allow=["127.0.0.1"])) as transport, pytest.raises(Uncertain):
             transport.send(call, limits=limits)
         ended.set()
         thread.join(5)
@@ -268,7 +268,7 @@ def test_the_certificate_is_checked_against_the_name_and_not_the_address(tmp_pat
     names = Names({NAME: ["127.0.0.1"], "other.example.com": ["127.0.0.1"]})
     with (
         loopback(serving) as server,
-        sending(Guard(allow=["127.0.0.1"], resolve=names), tls=trusting) as transport,
+        sending(Egress(allow=["127.0.0.1"], resolve=names), tls=trusting) as transport,
     ):
         assert get(transport, f"https://{NAME}:{server.port}/").status == 200
         assert server.server_names == [NAME]

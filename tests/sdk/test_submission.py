@@ -15,7 +15,7 @@ import pytest
 
 from seamline.call import Answer, Submission
 from seamline.errors import CallRefused, EgressRefused, NeedsHuman, RetryLater, SecretMissing, Uncertain
-from seamline.ssrf import Guard
+from seamline.ssrf import Egress
 from seamline.submission import PORTS, Submitter
 from support.certificate import certificate
 from support.mailserver import PASSWORD, USER, Mailbox, hanging_up, mail_server, talking
@@ -49,9 +49,9 @@ def submitter(served: tuple[ssl.SSLContext, ssl.SSLContext]) -> Submitter:
     return Submitter(local(), served[1], connect=5, read=5, now=lambda: NOW)
 
 
-def local() -> Guard:
-    """A guard that opens this machine, where every name is."""
-    return Guard(allow=["127.0.0.1"], resolve=lambda *_: ["127.0.0.1"])
+def local() -> Egress:
+    """A egress that opens this machine, where every name is."""
+    return Egress(allow=["127.0.0.1"], resolve=lambda *_: ["127.0.0.1"])
 
 
 def mail(box: Mailbox, **other: Any) -> Submission:
@@ -230,7 +230,7 @@ def test_a_server_that_is_not_there_is_tried_again(submitter: Submitter, server:
 def test_this_machine_is_reached_only_where_the_guard_opens_it(
     server: Mailbox, served: tuple[ssl.SSLContext, ssl.SSLContext]
 ) -> None:
-    closed = Submitter(Guard(resolve=lambda *_: ["127.0.0.1"]), served[1], 5, 5, lambda: NOW)
+    closed = Submitter(Egress(resolve=lambda *_: ["127.0.0.1"]), served[1], 5, 5, lambda: NOW)
     with pytest.raises(EgressRefused, match="loopback"):
         submit(closed, mail(server))
     assert server.greeted == []
@@ -238,7 +238,7 @@ def test_this_machine_is_reached_only_where_the_guard_opens_it(
 
 @pytest.mark.parametrize("port", [22, 25, 80, 443])
 def test_only_ports_for_mail_are_dialled(served: tuple[ssl.SSLContext, ssl.SSLContext], port: int) -> None:
-    public = Submitter(Guard(resolve=lambda *_: ["93.184.215.14"]), served[1], 5, 5, lambda: NOW)
+    public = Submitter(Egress(resolve=lambda *_: ["93.184.215.14"]), served[1], 5, 5, lambda: NOW)
     with pytest.raises(EgressRefused, match=f"port {port}"):
         submit(public, mail(Mailbox(port=port)))
     assert PORTS == (465, 587, 2525)

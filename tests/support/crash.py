@@ -60,7 +60,7 @@ class Company:
         self, folder: Path, store: Store, store_url: str, *, sources: str = RELAY, network: str | None = None
     ) -> None:
         self.store = store
-        self.config = folder / "seamline.toml"
+        self.config, self.log = folder / "seamline.toml", folder / "workers.log"
         self.config.write_text(CONFIG.format(url=store_url, sources=sources))
         shutil.copy(Path(__file__).with_name("crash_roster.py"), folder / "company.py")
         self.sources = register_sources(store, load_config(self.config))
@@ -110,7 +110,8 @@ class Company:
         command = [sys.executable, "-m", module, "--config", str(self.config)]
         if self._network is not None:
             command[2:] = ["seamline_agency.demo.detour", str(self.config), self._network]
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(command, env=environment, stderr=log)
         self._running.append(process)
         return process
 

@@ -20,7 +20,7 @@ from seamline.errors import PayloadError
 from seamline.events import Event, catalogue
 from seamline.gate import Gate, StageRow
 from seamline.guard import Guard
-from seamline.ssrf import Guard as Egress
+from seamline.ssrf import Egress
 from seamline.transport import Transport
 from seamline_workers.clock import Clock
 from seamline_workers.company.channel import Channel

@@ -285,16 +285,16 @@ def test_a_secret_is_rotated_on_sighup_and_a_broken_configuration_changes_nothin
     written = company.read_text()
     company.write_text(written + "\n[sources.more]\nadapter = 'no such'\n")
     server.send_signal(signal.SIGHUP)
-    assert "sources.more.adapter" in server.wait_log("sources not read again")["reason"]
+    assert "sources.more.adapter" in server.wait_log("sources_not_read_again")["reason"]
     assert (post(SECRET), post("new secret")) == (202, 401)
     company.write_text(written.replace('["file:signing"]', f'["file:signing", "literal:{SECRET}"]'))
     server.send_signal(signal.SIGHUP)
-    server.wait_log("sources read again")
+    server.wait_log("sources_read_again")
     assert (post(SECRET), post("new secret"), post("guess")) == (202, 202, 401)
     assert SECRET not in server.log()
     company.write_text(written)
     server.send_signal(signal.SIGHUP)
-    server.wait_log("sources read again", count=2)
+    server.wait_log("sources_read_again", count=2)
     assert (post(SECRET), post("new secret")) == (401, 202)
 
 

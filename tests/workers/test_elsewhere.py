@@ -22,10 +22,10 @@ from seamline.effect import Log
 from seamline.envelope import ENGINE, Envelope, read_envelope
 from seamline.errors import ConfigError
 from seamline.events import ProposalViewed
-from seamline.inbox import DEAD, DONE, NEW, Inbox
+from seamline.inbox import DEAD, DONE, NEW, Inbox, read_plain
 from seamline.remote import read_effects
 from seamline.signature.standard_webhooks import StandardWebhooks
-from seamline.ssrf import Guard
+from seamline.ssrf import Egress
 from seamline.transport import Limits, Transport
 from seamline_workers.bus.mirror import Mirror
 from seamline_workers.handoff.elsewhere import Elsewhere
@@ -338,8 +338,8 @@ def remote(works: MakeWorks, tmp_path: Path) -> Iterator[Remote]:
     with loopback(tls) as server:
         pulse = Seat("pulse", owns=["*"], endpoint=f"https://pulse.example.com:{server.port}/pulse")
         company = works(pulse)
-        guard = Guard(allow=["pulse.example.com"], resolve=lambda _host, _port: ["127.0.0.1"])
-        transport = Transport(guard, Limits(attempts=1), tls=ssl.create_default_context(cafile=str(trusted)))
+        egress = Egress(allow=["pulse.example.com"], resolve=lambda _host, _port: ["127.0.0.1"])
+        transport = Transport(egress, Limits(attempts=1), tls=ssl.create_default_context(cafile=str(trusted)))
         company.engine.runner.elsewhere = Elsewhere(company.store, tmp_path, {"pulse": SECRET}, transport)
         yield Remote(company, server)
         transport.close()
@@ -397,7 +397,7 @@ def test_what_an_answer_means(remote: Remote, status: int, body: Any, state: str
 
 def test_a_seat_s_address_may_not_lead_into_our_own_network(works: MakeWorks, tmp_path: Path) -> None:
     company = works(Seat("pulse", owns=["*"], endpoint="https://inside.example.com/pulse"))
-    transport = Transport(Guard(resolve=lambda _host, _port: ["10.0.0.7"]))
+    transport = Transport(Egress(resolve=lambda _host, _port: ["10.0.0.7"]))
     company.engine.runner.elsewhere = Elsewhere(company.store, tmp_path, {"pulse": SECRET}, transport)
     company.tell(viewed())
     company.work()
@@ -491,6 +491,59 @@ def test_a_folder_that_cannot_be_written_holds_nothing_up_and_is_tried_again_lat
     elsewhere = Elsewhere(company.store, tmp_path, {}, Transport())
     with pytest.raises(ConfigError, match=r"seats\.pulse\.inbox: .* cannot be made"):
         elsewhere.make({"pulse": Seat("pulse", inbox="dir:bus")})
+
+
+def test_an_inbox_whose_folder_is_a_link_is_refused_at_the_start_and_holds_the_mirror_up_for_a_while(
+    works: MakeWorks, tmp_path: Path
+) -> None:
+    company, outside = works(Seat("dirk")), tmp_path / "outside"
+    outside.mkdir()
+    for seat in ("dirk", "pulse"):
+        (tmp_path / "bus" / seat).parent.mkdir(exist_ok=True)
+        (tmp_path / "bus" / seat).symlink_to(outside, target_is_directory=True)
+    elsewhere = Elsewhere(company.store, tmp_path, {}, Transport())
+    with pytest.raises(ConfigError, match=r"seats\.pulse\.inbox: .*bus/pulse is a symbolic link"):
+        elsewhere.make({"pulse": Seat("pulse", inbox="dir:bus")})
+    mirror = Mirror(company.store, company.roster.seats, tmp_path / "bus")
+    assert not mirror.some()
+    with company.store.read() as connection:
+        assert not mirror.due(connection)
+    assert list(outside.iterdir()) == []
+
+
+def test_a_mirror_reads_each_file_once_however_often_it_looks_and_waits_for_no_pipe(
+    works: MakeWorks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pepper = Seat("pepper", owns=["proposal.*"])
+
+    @pepper.on(ProposalViewed)
+    def tell(seen: ProposalViewed, ctx: SyncContext) -> None:
+        ctx.message("dirk", topic="price", body=f"They read {seen.proposal_id}")
+
+    read: list[str] = []
+
+    def reading(path: Path) -> bytes:
+        read.append(path.name)
+        return read_plain(path)
+
+    monkeypatch.setattr("seamline_workers.bus.mirror.read_plain", reading)
+    dirk = Seat("dirk")
+    dirk.on_message()(lambda _, ctx: ctx.log("heard"))
+    company = works(pepper, dirk)
+    company.tell(viewed(1), viewed(2))
+    company.engine.do(_pepper())
+    mirror, inbox = Mirror(company.store, company.roster.seats, tmp_path / "bus"), Inbox(tmp_path / "bus", "dirk")
+    mirror.some()
+    os.mkfifo(inbox.path(NEW, "pipe.json"))
+    for _ in range(3):
+        mirror._tidied = 0.0
+        mirror.some()
+    names = sorted(path.name for path in inbox.path(NEW).iterdir())
+    assert (sorted(read), len(names)) == (names, 3)
+    company.work()
+    mirror._tidied = 0.0
+    mirror.some()
+    assert [path.name for path in inbox.path(NEW).iterdir()] == ["pipe.json"]
 
 
 def _pepper() -> Any:

@@ -13,7 +13,7 @@ import pytest
 from seamline.adapter import Adapter
 from seamline.call import Answer, Call, Calls
 from seamline.delivery import Decision, Delivery, Item, Nudge
-from seamline.errors import CallRefused, NeedsHuman, PayloadError, RetryLater
+from seamline.errors import CallRefused, NeedsHuman, PayloadError, RetryLater, SecretMissing
 from seamline.events import Event
 from seamline_workers.desk.replay import plan_replay
 from seamline_workers.handoff.run import Run, Work
@@ -289,6 +289,23 @@ def test_a_fetch_that_fails_half_way_goes_on_there_with_the_answers_that_it_has(
         # What is put aside keeps none: translated again, it is asked for whole.
         assert (network.asked, items(company)) == (["thing", "more", "more"], ["quarantined"])
         assert company.one("SELECT answers FROM items") is None
+
+
+def test_a_fetch_that_lacks_an_optional_secret_half_way_is_told_with_the_answers_that_it_has(works: MakeWorks) -> None:
+    def give(call: Call) -> Answer:
+        if call.name == "more":
+            raise SecretMissing("extra")
+        return answering("the first")
+
+    company = works()
+    company.source("crm", fetch=asks_twice, optional_secrets=("extra",))
+    plug(company, give)
+    told_by = company.tell(declined(1))
+    fetch(company)
+    assert told(company) == [("P1", "the first")]
+    assert state(company, told_by)[0] == "translated"
+    assert company.one("SELECT reason FROM items") == "fetch skipped: the source has no secret 'extra'"
+    assert set(json.loads(company.one("SELECT answers FROM items"))) == {"thing"}
 
 
 def test_an_answer_in_which_a_provider_says_later_is_not_kept(works: MakeWorks) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import time
@@ -124,6 +125,18 @@ def test_a_key_that_looks_like_an_ordinal_takes_no_other_effect_s_place(works: M
     assert company.one("SELECT count(*) FROM tasks") == 4
     assert company.types().count("buying_signal.detected") == 2
     assert company.one("SELECT count(*) FROM flags") == 2
+
+
+def test_what_a_handler_calls_wrongly_is_told_by_the_handlers_own_line(works: MakeWorks) -> None:
+    def handle(event: ProposalViewed, ctx: SyncContext) -> None:
+        ctx.deadline("x", at=datetime(2026, 1, 1))  # noqa: DTZ001
+
+    company = works(dirk(handle))
+    company.tell(viewed(1))
+    company.work()
+    line = handle.__code__.co_firstlineno + 1
+    reason = company.one("SELECT reason FROM handoffs")
+    assert re.fullmatch(rf"TypeError at handle:{line} \(in _aware:\d+\)", reason)
 
 
 def test_r89_a_handler_that_raises_is_tried_again_with_full_jitter_and_then_dead(works: MakeWorks) -> None:

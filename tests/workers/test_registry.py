@@ -99,6 +99,13 @@ def test_a_roster_module_that_raises_or_cannot_be_read_says_where(tmp_path: Path
     for name, text, said in (
         ("third_company", "1 / 0\n", r"importing third_company raised ZeroDivisionError: .* at .*third_company\.py:1"),
         ("fourth_company", "x = = 1\n", r"importing fourth_company raised SyntaxError: .* at .*fourth_company\.py:1"),
+        (
+            "fifth_company",
+            "import no_such_module\n",
+            r"raised ModuleNotFoundError: .*no_such_module.*fifth_company\.py:1",
+        ),
+        ("sixth_company", "import os\nos.nothing\n", r"raised AttributeError: .* at .*sixth_company\.py:2"),
+        ("seventh_company", "import json\njson.loads('x')\n", r"raised JSONDecodeError: .* at .*seventh_company\.py:2"),
     ):
         (tmp_path / f"{name}.py").write_text(text)
         with pytest.raises(ConfigError, match=said):
@@ -110,8 +117,12 @@ def test_a_roster_module_that_raises_or_cannot_be_read_says_where(tmp_path: Path
     [
         ("second_company:roster", '[seats.drik]\nkind = "human"', "seats.drik: there is no such seat; there are: dirk"),
         ("second_company:other", "", "is a int, not a seamline Roster"),
-        ("second_company:missing", "", "company.seats: second_company:missing cannot be imported"),
-        ("no_company:roster", "", "company.seats: no_company:roster cannot be imported"),
+        (
+            "second_company:missing",
+            "",
+            "second_company has no 'missing'; its rosters are: roster; write module:attribute",
+        ),
+        ("no_company:roster", "", "company.seats: there is no module no_company in .*; write module:attribute"),
     ],
 )
 def test_a_roster_that_is_not_one_refuses_to_start(tmp_path: Path, seats: str, more: str, said: str) -> None:

@@ -105,7 +105,7 @@ async def _log_fault(error: Exception, scope: Scope) -> None:
         return
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    log.error("request failed", path=scope["path"], error=type(error).__name__, where=where)
+    log.error("request_failed", path=scope["path"], error=type(error).__name__, where=where)
 
 
 @contextlib.asynccontextmanager
@@ -170,13 +170,13 @@ def _reload(app: Litestar, config: Config, store: Store, front_door: FrontDoor) 
         fresh = load_config(config.path)
         sources = register_sources(store, fresh)
     except Exception as error:
-        log.error("sources not read again", error=type(error).__name__, reason=str(error))
+        log.error("sources_not_read_again", error=type(error).__name__, reason=str(error))
         return
     front_door.open(sources.values(), config.company.public_url)
     app.state.sources = sources
     if (reread_workers := app.state.get("reread_workers")) is not None:
         reread_workers()
-    log.info("sources read again", sources=sorted(sources))
+    log.info("sources_read_again", sources=sorted(sources))
 
 
 def _on_hangup(action: Callable[[], None], *, missed: bool) -> Callable[[], None]:

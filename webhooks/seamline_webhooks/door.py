@@ -158,12 +158,12 @@ class Door:
         return "{" + ", ".join(kept) + "}"
 
     def _broken(self, error: Exception) -> SignatureError:
-        log.error("signature scheme broke", source=self.name, error=type(error).__name__)
+        log.error("signature_scheme_broke", source=self.name, error=type(error).__name__)
         return SignatureError(f"the scheme broke: {type(error).__name__}")
 
     def _odd(self, step: str, error: Exception) -> None:
         # Bodies may be hostile or just odd; the type says enough, and the text might hold a part of them.
-        log.debug("adapter stumbled", source=self.name, step=step, error=type(error).__name__)
+        log.debug("adapter_stumbled", source=self.name, step=step, error=type(error).__name__)
 
 
 def _meaning(reply: Reply, usual: Answer, *, busy: bool = False) -> Answer:

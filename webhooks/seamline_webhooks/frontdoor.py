@@ -94,7 +94,7 @@ class FrontDoor:
             except Gone:
                 return
             except Exception as error:
-                log.error("request not taken", source=door.name, error=type(error).__name__, where=_where(error))
+                log.error("request_not_taken", source=door.name, error=type(error).__name__, where=_where(error))
                 reply = self._refused(door.name, door.busy, "our own fault; see the log", scope)
             finally:
                 self._waiting -= 1

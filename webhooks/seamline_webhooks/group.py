@@ -99,7 +99,7 @@ class _Queue(ABC):
         self._quiet_until = now + QUIET_S
         # What a store says of itself; other errors' texts may hold values.
         reason = str(error) if isinstance(error, StoreBusy) else None
-        log.error("deliveries not taken", error=type(error).__name__, reason=reason)
+        log.error("deliveries_not_taken", error=type(error).__name__, reason=reason)
 
     def _take(self) -> list[Waiting]:
         batch: list[Waiting] = []

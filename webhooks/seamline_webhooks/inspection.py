@@ -16,6 +16,7 @@ from seamline.events.base import catalogue
 from seamline.lint import Finding
 from seamline.map import difference
 from seamline_webhooks.brokerlook import broker_fault
+from seamline_webhooks.misnaming import misnamed
 from seamline_webhooks.trouble import troubles, unusable
 from seamline_workers.clock import business_clock
 from seamline_workers.company.channel import build_channels
@@ -137,6 +138,7 @@ def _routing(config: Config) -> Iterator[Finding]:
         return
     yield from process.findings
     yield from unusable(process.roster.seats, config.folder)
+    yield from misnamed(config, process.roster)
     told = set().union(*(_tells(config, name) for name in config.sources))
     roster = process.roster
     unowned = [name for name in catalogue() if name in told and roster.seats and roster.owner(name) is None]
@@ -270,7 +272,7 @@ def _seatless(store: Store, config: Config) -> Iterator[Finding]:
             gone[seat] = gone.get(seat, 0) + count
     for seat, count in sorted(gone.items()):
         message = f"{count} wait for it, and there is no such seat any more"
-        fix = f"Put it back, or cancel each: seamline handoffs list --seat {seat}; POST /api/v1/handoffs/ID/cancel."
+        fix = f"Put it back, or call off each of: seamline handoffs list --seat {seat}; seamline handoffs cancel ID"
         yield Finding("error", "no-seat", f"seats.{seat}", message, fix)
 
 

@@ -74,7 +74,7 @@ class Refusals:
         try:
             await asyncio.to_thread(self._write, counts, samples)
         except Exception as error:
-            log.warning("refusals not written yet", **fault(error))
+            log.warning("refusals_not_written", **fault(error))
             for key, n in counts.items():
                 self._counts[key] = self._counts.get(key, 0) + n
             self._samples = (samples + self._samples)[:MOST_WAITING]

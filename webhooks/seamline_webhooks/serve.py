@@ -92,7 +92,7 @@ def _workers(config: Config, command: Sequence[str] | None) -> Workers:
         try:
             declare_dead(config, pid)
         except Exception as error:  # its leases run out by themselves
-            log.warning("dead worker not entered", pid=pid, error=type(error).__name__)
+            log.warning("dead_worker_not_entered", pid=pid, error=type(error).__name__)
 
     return Workers(command or worker_command(config.path), config.worker.processes, bury)
 

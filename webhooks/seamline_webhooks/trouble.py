@@ -61,7 +61,9 @@ def unusable(seats: Sequence[Seat], folder: Path) -> Iterator[Finding]:
             continue
         made = [inbox for inbox in inboxes(seat, folder) if (inbox.folder / inbox.seat).exists()]  # by the first worker
         boxes = [inbox.path(name) for inbox in made for name in FOLDERS]
-        fault = next((f"{path} cannot be used" for path in boxes if not _usable(path)), None)
+        links = [link for inbox in made if (link := inbox.linked()) is not None]
+        fault = next((f"{link} is a symbolic link: nothing is written through it" for link in links), None)
+        fault = fault or next((f"{path} cannot be used" for path in boxes if not _usable(path)), None)
         fault = fault or next((f"too little space is free at {path}" for path in boxes if want_of_room(path)), None)
         if fault is not None:
             fix = "Mend the folder, or make room; what waits for this seat is tried again by itself."

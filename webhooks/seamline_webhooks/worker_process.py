@@ -58,7 +58,7 @@ class _Child:
         if not self.again_at:
             self.crashes = self.crashes + 1 if now - self.started_at < LONGEST_PAUSE_S * 4 else 1
             pause = min(LONGEST_PAUSE_S, 0.25 * 2**self.crashes)
-            log.error("worker ended", pid=self.process.pid, code=code, again_in_s=pause)
+            log.error("worker_ended", pid=self.process.pid, status=code, again_in_s=pause)
             bury(self.process.pid)
             self.again_at = now + pause
         elif now >= self.again_at:
@@ -119,7 +119,7 @@ class Workers:
             try:
                 process.wait(max(0.0, end - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log.warning("worker killed", pid=process.pid, waited_s=patience_s)
+                log.warning("worker_killed", pid=process.pid, waited_s=patience_s)
                 process.kill()
                 process.wait()
 

@@ -74,7 +74,7 @@ class EmailReceived(Event, type="email.received", stage="inquiry"):
 
 
 class EmailSent(Event, type="email.sent", stage="inquiry"):
-    """A human sent mail outside Seamline, as a connected mailbox or CRM tells."""
+    """A human sent mail: outside Seamline, as a mailbox or CRM tells, or a draft that was approved."""
 
     message_id: Id
     thread_id: Id | None = None
@@ -135,7 +135,7 @@ class ChatReceived(Event, type="chat.received", stage="inquiry"):
 
 
 class ChatSent(Event, type="chat.sent", stage="inquiry"):
-    """A human sent a text or chat message outside Seamline."""
+    """A human sent a text or chat message: outside Seamline, or a draft that was approved."""
 
     message_id: Id
     thread_id: Id | None = None
@@ -176,7 +176,7 @@ class ContactMerged(Event, type="contact.merged", stage="inquiry"):
 
 
 class ContactErased(Event, type="contact.erased", stage="inquiry"):
-    """The provider was asked to forget a person; starts the erase job."""
+    """The provider was asked to forget a person, and has. By this event nothing is erased here."""
 
     external_id: Id
     reason: str | None = None

@@ -154,7 +154,7 @@ def reading() -> Iterator[None]:
     """Turn what plain indexing raises into PayloadError, as the engine does."""
     try:
         yield
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise PayloadError(f"{type(error).__name__} while reading") from error
 
 

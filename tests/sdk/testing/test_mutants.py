@@ -150,6 +150,18 @@ def test_a_good_adapter_breaks_nothing(root: Path) -> None:
     assert adapter_contract(Acme, root, STORIES) > 150
 
 
+class Plainly(Acme):
+    """A list that is too short is a field that is not there."""
+
+    def normalize(self, item: Item) -> Iterator[Event]:
+        assert str(item.data["at"]).split("T")[1]
+        yield from super().normalize(item)
+
+
+def test_plain_indexing_breaks_nothing(root: Path) -> None:
+    assert broken(Plainly, root) == set()
+
+
 # --- the proof -----------------------------------------------------------------------------------------------------
 
 

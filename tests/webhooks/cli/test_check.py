@@ -106,6 +106,35 @@ def test_a_gate_whose_channel_is_misspelt_is_found(run: Run, company: Path) -> N
     assert [one["code"] for one in found if one["subject"] == "gates.mail"] == ["gate"]
 
 
+def test_an_event_that_a_source_misspells_is_found(run: Run, company: Path) -> None:
+    edit(company, 'allow = ["lead.*"', 'allow = ["laed.*"')
+    [found] = [one for one in run("check", "--json").json["findings"] if one["code"] == "no-event"]
+    assert (found["subject"], found["level"]) == ("sources.demo", "warning")
+    assert found["fix"] == "Did you mean lead.*?"
+
+
+@pytest.mark.parametrize(
+    ("assignee", "found"),
+    [
+        ("ana@example.com", True),
+        ("anna@example.com", False),
+        ("anna", False),
+        ("viewer@example.com", True),
+        ("ben", False),
+    ],
+)
+def test_a_gate_whose_approver_is_nobody_is_found(run: Run, company: Path, assignee: str, found: bool) -> None:
+    gate = 'Gate("any", ("coo",))'
+    text = f'from seamline.gate import Gate\nroster = Roster([Seat("coo", kind="human")], gates=[{gate}])\n'
+    seats(company, text)
+    people = (
+        '[people.anna]\nemail = "anna@example.com"\nrole = "approver"\n[people.eva]\nemail = "viewer@example.com"\n'
+    )
+    edit(company, "[store]", f'{people}[seats.coo]\nassignee = "{assignee}"\n[store]')
+    edit(company, 'tokens = ["file:secrets/token"', 'tokens = ["literal:ben:approver:0123456789abcdef"')
+    assert (("warning", "no-decider") in codes(run("check", "--json"))) is found
+
+
 def test_alerts_that_reach_nobody_are_found(run: Run, company: Path) -> None:
     edit(company, "[company]", '[alerts]\non = ["dead"]\n[company]')
     told = run("check", "--json")

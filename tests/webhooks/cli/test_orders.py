@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from seamline_webhooks.cli.company import whoami
 from seamline_workers.store.schema import PARKED
@@ -61,6 +62,8 @@ def test_a_fact_is_told_about_a_customer(run: Run, seed: Seed, server: Serving, 
     )
     assert wrong.code == 1
     assert "data.colour is no field of this event" in wrong.err
+    early = run(*words, "--at", "yesterday", "--token", token)
+    assert early.err == "seamline: occurred_at: write a time as 2026-11-22T09:00:00Z [invalid]\n"
 
 
 def test_nobody_decides_without_a_token_and_nobody_answers_where_nobody_serves(
@@ -135,3 +138,26 @@ def test_a_handoff_that_waits_without_end_is_called_off_with_a_reason_and_nobody
 def test_a_sample_needs_no_token_and_takes_one(run: Run, seed: Seed, server: Serving, token: str) -> None:
     told = run("send", "demo", "one", "--url", server.url, "--token", token, "--json")
     assert (told.code, told.json["status"]) == (0, 202), told.err
+
+
+def test_a_misspelt_fact_is_refused_with_the_one_that_is_near(
+    run: Run, seed: Seed, server: Serving, token: str
+) -> None:
+    words = ("account", "tell", str(seed.account()), "deal.wonn", "deal_id=D1", "--url", server.url, "--token", token)
+    told = run(*words)
+    assert (told.code, told.out) == (1, "")
+    assert told.err == "seamline: type is no event of the catalogue; did you mean deal.won? [invalid]\n"
+
+
+def test_a_file_of_one_s_own_is_signed_and_sent_as_a_sample_is(
+    run: Run, seed: Seed, server: Serving, tmp_path: Path
+) -> None:
+    body = b'{"type": "deal.won", "id": "d-1", "data": {"deal_id": "D1"}}'
+    (tmp_path / "deal.json").write_bytes(body)
+    told = run("send", "demo", str(tmp_path / "deal.json"), "--url", server.url, "--json")
+    assert (told.code, told.json["status"]) == (0, 202), told.err
+    with seed.store.read() as connection:
+        assert connection.execute(text("SELECT body FROM deliveries")).scalar_one() == body
+    missing = run("send", "demo", str(tmp_path / "del.json"), "--url", server.url)
+    assert missing.code == 2
+    assert "there is no such file; there are: batch" in missing.err

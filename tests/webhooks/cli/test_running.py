@@ -152,7 +152,7 @@ def test_a_source_that_a_hangup_brought_is_translated_by_the_worker_that_runs(
     config = company / "seamline.toml"
     config.write_text(config.read_text() + SECOND)
     server.process.send_signal(signal.SIGHUP)
-    server.until(lambda said: said["event"] == "sources read again" and "pid" in said)
+    server.until(lambda said: said["event"] == "sources_read_again" and "pid" in said)
     assert run("send", "second", "one", "--url", f"http://127.0.0.1:{port}").code == 0
     tail = Running(company, "tail", "--json", "--since", "0", stream="stdout")
     assert tail.until(lambda told: told["kind"] == "event")["source"] == "/sources/second"
@@ -165,7 +165,7 @@ def test_a_hangup_ends_none_of_several_workers_and_a_broken_configuration_change
     (company / "seamline.toml").write_text("[company")
     worker.process.send_signal(signal.SIGHUP)
     for _ in started:
-        worker.until(lambda said: said["event"] == "sources not read again")
+        worker.until(lambda said: said["event"] == "sources_not_read_again")
     worker.process.send_signal(signal.SIGTERM)
     assert {worker.until(lambda said: said["event"] == "worker_stopped")["pid"] for _ in started} == started
     assert worker.end() == 0

@@ -141,6 +141,10 @@ def test_an_inbox_folder_that_is_broken_or_full_is_named(
     [told] = found(run, "inbox")
     assert (told["subject"], told["message"]) == ("seats.pulse", f"{broken} cannot be used")
     broken.unlink()
+    broken.symlink_to(company, target_is_directory=True)
+    [told] = found(run, "inbox")
+    assert told["message"] == f"{broken} is a symbolic link: nothing is written through it"
+    broken.unlink()
     broken.mkdir()
     monkeypatch.setattr(intake_sqlite, "MIN_FREE", 2**62)
     assert "too little space" in found(run, "inbox")[0]["message"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsons
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
@@ -16,18 +17,21 @@ from seamline_webhooks.cli.server import UrlOption, exchange
 
 if TYPE_CHECKING:
     from seamline import delivery
+    from seamline.testing import Sample
     from seamline_workers.company.config import Config
 
 
 def send(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The name of a source.")],
-    sample: Annotated[str, typer.Argument(metavar="SAMPLE", help="As `seamline adapters samples` lists them.")],
+    sample: Annotated[
+        str, typer.Argument(metavar="SAMPLE", help="As `seamline adapters samples` lists them, or a file of your own.")
+    ],
     url: UrlOption = None,
     token: Annotated[str | None, typer.Option(help="Taken, as by all that speak to a server, and not sent.")] = None,  # noqa: ARG001
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Send a sample, signed with the source's secret, to a running server.
+    """Send a sample, or a file, signed with the source's secret, to a running server.
 
     The signature alone proves it, as with a provider: it needs no token, and takes one only so that a script may give
     the same words to every command that speaks to a server.
@@ -52,26 +56,39 @@ def send(
 
 
 def signed(config: Config, source: str, wanted: str) -> delivery.Request:
-    """The request of a sample, signed as the provider would. Raises ConfigError."""
-    from seamline.testing import Signer, load_suite
-    from seamline_webhooks.cli.adapter import find_sample, sample_names
+    """The request of a sample, or of a file as its body, signed as the provider would. Raises ConfigError."""
+    from seamline.testing import Signer
     from seamline_workers.company.registry import build_adapters
 
     if source not in config.sources:
         raise ConfigError(f"there is no source {source!r}; there are: {', '.join(sorted(config.sources)) or 'none'}")
     section = config.sources[source]
     adapter = build_adapters(config)[source]
-    suite = load_suite(section.adapter)
-    sample = find_sample(suite, wanted)
-    if sample is None:
-        raise ConfigError(f"{section.adapter} has no sample {wanted!r}; there are: {', '.join(sample_names(suite))}")
+    sample, root = _found(section.adapter, wanted)
     # Signed for the public address, wherever it is sent: that is what the server verifies.
     address = f"{config.company.public_url.rstrip('/')}/webhooks/{source}"
-    request = sample.request(suite.root, address)
+    request = sample.request(root, address)
     try:
         return Signer(adapter, section.secrets)(request, datetime.now(UTC))
     except PayloadError as error:
         raise ConfigError(f"the sample {wanted!r} cannot be signed: {error}") from None
+
+
+def _found(adapter: str, wanted: str) -> tuple[Sample, Path]:
+    """A sample of an adapter and the folder that it stands in; a path that is a file means that file."""
+    from seamline.testing import Sample, load_suite
+    from seamline.testing.suite import suite_names
+    from seamline_webhooks.cli.adapter import find_sample, sample_names
+
+    suite = load_suite(adapter) if adapter in suite_names() else None
+    sample = None if suite is None else find_sample(suite, wanted)
+    if suite is not None and sample is not None:
+        return sample, suite.root
+    file = Path(wanted)
+    if file.is_file():
+        return Sample(file.name), file.parent
+    known = ", ".join(sample_names(suite)) if suite is not None else "none"
+    raise ConfigError(f"{adapter} has no sample {wanted!r}, and there is no such file; there are: {known}")
 
 
 def _answer(status: int, body: bytes) -> dict[str, Any]:

@@ -134,6 +134,11 @@ def _refused(status: int, content: bytes) -> None:
         fail(WANTING, f"the server answered {status}")
     told = problem if isinstance(problem, dict) else {}
     # Which words are wrong says more than the detail, which points at them.
-    wrong = "; ".join(f"{one['path']} {one['message']}" for one in told.get("errors") or ())
+    wrong = "; ".join(_wrong(str(one["path"]), str(one["message"])) for one in told.get("errors") or ())
     text = wrong or told.get("detail", f"the server answered {status}")
     fail(WANTING, f"{plain(text)} [{plain(told.get('code', status))}]")
+
+
+def _wrong(word: str, why: str) -> str:
+    """Which word is wrong, and why: "reason is blank", or "until: write a time"."""
+    return f"{word} {why}" if why.startswith("is ") else f"{word}: {why}"

@@ -114,5 +114,5 @@ def _told(look: Callable[[], T]) -> T:
     except SeamlineError as error:
         raise ToolError(str(error)) from None
     except Exception as error:  # its text would reach the client, with statements and values of the store
-        log.error("mcp tool failed", **fault(error))
+        log.error("mcp_tool_failed", **fault(error))
         raise ToolError("this could not be looked up; the server's log says why") from None

@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -21,9 +21,9 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, bindparam, text
 
 from seamline.envelope import Envelope, read_envelope, sender
-from seamline.errors import PayloadError
+from seamline.errors import ConfigError, PayloadError
 from seamline.events import MessageDelivered
-from seamline.inbox import DONE, NEW, Inbox
+from seamline.inbox import DONE, NEW, Inbox, read_plain
 from seamline.remote import MESSAGE
 from seamline.seat import Seat
 from seamline_workers.log import log
@@ -57,6 +57,8 @@ class Mirror:
     _known: int = field(default=0, init=False)
     _tidied: float = field(default=0.0, init=False)
     _not_before: float = field(default=0.0, init=False)
+    #: What the files that wait tell of, by seat and name; None: it is none of ours. Each is read once.
+    _read: dict[tuple[str, str], int | None] = field(default_factory=dict, init=False, repr=False)
 
     def due(self, connection: Connection) -> bool:
         if now_us() / 1e6 < self._not_before:
@@ -70,20 +72,22 @@ class Mirror:
         """
         try:
             return self._mirrored()
-        except OSError as error:
+        except (OSError, ConfigError) as error:
             self._not_before = now_us() / 1e6 + AGAIN_S
-            log.warning("mirror_unwritable", folder=str(self.folder), error=type(error).__name__, reason=error.strerror)
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            log.warning("mirror_unwritable", folder=str(self.folder), error=type(error).__name__, reason=reason)
             return False
 
     def _mirrored(self) -> bool:
         with self._alone() as mine:
             if not mine:
                 return False
+            inboxes = self._inboxes()
             if self._tidy_due():
                 self._tidied = now_us() / 1e6
-                for inbox in self._inboxes().values():
+                for inbox in inboxes.values():
                     self._tidy(inbox)
-            return self._write()
+            return self._write(inboxes)
 
     def _tidy_due(self) -> bool:
         return now_us() / 1e6 - self._tidied > TIDY_S
@@ -103,8 +107,8 @@ class Mirror:
         inside = [seat.name for seat in self.seats if seat.kind == "agent" and not seat.elsewhere]
         return {name: Inbox(self.folder, name).make() for name in inside}
 
-    def _write(self) -> bool:
-        inboxes, place = self._inboxes(), self.folder / ".mirrored"
+    def _write(self, inboxes: Mapping[str, Inbox]) -> bool:
+        place = self.folder / ".mirrored"
         after = int(place.read_text("ascii")) if place.exists() else 0
         with self.store.read() as connection:
             upto = int(connection.execute(_HEAD).scalar_one())
@@ -122,13 +126,23 @@ class Mirror:
         self._known = last
         return last < upto
 
+    def _waiting(self, inbox: Inbox) -> dict[int, str]:
+        """The files that wait in an inbox, by the ledger numbers of their messages."""
+        names = {path.name for path in inbox.path(NEW).glob("*.json")}
+        for key in [key for key in self._read if key[0] == inbox.seat and key[1] not in names]:
+            del self._read[key]
+        found: dict[int, str] = {}
+        for name in names:
+            key = inbox.seat, name
+            if key not in self._read:
+                self._read[key] = _event(inbox, name)
+            if (event := self._read[key]) is not None:
+                found[event] = name
+        return found
+
     def _tidy(self, inbox: Inbox) -> None:
         """Move to ``done`` what its seat has handled, and delete what is old."""
-        waiting: dict[int, str] = {}
-        for path in inbox.path(NEW).glob("*.json"):
-            # A file that is not ours is not ours to move.
-            with contextlib.suppress(FileNotFoundError, PayloadError, KeyError, ValueError):
-                waiting[int(read_envelope(path.read_bytes(), to=inbox.seat).body["event"])] = path.name
+        waiting = self._waiting(inbox)
         numbers = sorted(waiting)
         for start in range(0, len(numbers), BATCH):
             some = numbers[start : start + BATCH]
@@ -137,6 +151,13 @@ class Mirror:
             for seq in done:
                 inbox.move(waiting[seq], NEW, DONE)
         inbox.prune(KEPT)
+
+
+def _event(inbox: Inbox, name: str) -> int | None:
+    """The ledger number of the message in a file; None: it is not ours, and not ours to move."""
+    with contextlib.suppress(OSError, PayloadError, KeyError, ValueError):
+        return int(read_envelope(read_plain(inbox.path(NEW, name)), to=inbox.seat).body["event"])
+    return None
 
 
 def _put(inbox: Inbox, row: Row[Any], told: dict[str, Any]) -> None:

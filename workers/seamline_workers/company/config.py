@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -139,6 +140,14 @@ class Company(Section):
     event_prefix: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]{0,63}$")] = "seamline"
     public_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] = "http://localhost:8000"
     domains: tuple[str, ...] = ()
+
+    @field_validator("domains")
+    @classmethod
+    def _bare(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # "@northwind.example" would fit no address, and every colleague would be a customer.
+        if not all(re.fullmatch(r"[^\s@/:]+", one) for one in value):
+            raise ValueError('write domains as they stand after the @, such as ["northwind.example"]')
+        return value
 
 
 class StoreSection(Section):
@@ -331,6 +340,15 @@ def _value(variable: str, text: str) -> object:
         raise ConfigError(f"{variable} is not JSON; write lists and tables as JSON") from None
 
 
+#: What is written where a pattern alone would not say it.
+_SUCH: dict[tuple[str, ...], str] = {
+    ("company", "seats"): 'module:attribute, such as "company.seats:roster"',
+    ("company", "public_url"): 'the address that providers call, such as "https://hooks.example.com"',
+    ("store", "url"): '"sqlite:///FILE" or "postgresql://user@host/db"',
+    ("queue", "url"): '"store:", "redis://host:6379/0" or "amqp://host:5672"',
+}
+
+
 def _explain(error: Any, given: Mapping[tuple[str, ...], str]) -> str:
     """One line about one error: the key, what is wrong, what is allowed. Never the value: it may be a secret."""
     location = tuple(str(step) for step in error["loc"] if step != "[key]")
@@ -339,8 +357,14 @@ def _explain(error: Any, given: Mapping[tuple[str, ...], str]) -> str:
         message = f"there is no such key; allowed are: {', '.join(_allowed(location[:-1]))}"
     elif kind == "missing":
         message = "this key is required"
+    elif kind == "string_pattern_mismatch" and (such := _SUCH.get(location)):
+        message = f"write {such}"
     elif kind == "string_pattern_mismatch":
         message = f"must match {error['ctx']['pattern']}"
+    elif kind == "timezone_aware":
+        message = 'write a time with its offset, such as "2026-11-22T00:00:00Z"'
+    elif kind == "tuple_type":
+        message = 'write a list, such as ["one", "two"]'
     elif kind in ("model_type", "model_attributes_type", "dict_type"):
         message = "must be a table"
     variable = next((name for keys, name in given.items() if keys[: len(location)] == location[: len(keys)]), None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from traceback import extract_tb
 
 from seamline.adapter import Adapter
@@ -180,25 +181,32 @@ def _import_roster(config: Config) -> Roster:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"company.seats: {reference} cannot be imported from {folder}: {error}; write module:attribute"
-        ) from error
+        module = importlib.import_module(module_name)
     except ConfigError:
         raise
     except Exception as error:  # the module's own code, or what it imports
-        raise ConfigError(f"company.seats: importing {module_name} raised {_told(error)}") from error
+        if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+            raise ConfigError(f"company.seats: there is no module {error.name} in {folder}; {_WRITE}") from error
+        raise ConfigError(f"company.seats: importing {module_name} raised {_told(error, folder)}") from error
+    if not hasattr(module, attribute):
+        known = ", ".join(name for name, value in vars(module).items() if isinstance(value, Roster)) or "none"
+        raise ConfigError(f"company.seats: {module_name} has no {attribute!r}; its rosters are: {known}; {_WRITE}")
+    found = getattr(module, attribute)
     if not isinstance(found, Roster):
         raise ConfigError(f"company.seats: {reference} is a {type(found).__name__}, not a seamline Roster")
     return found
 
 
-def _told(error: Exception) -> str:
-    """An error of somebody else's module: what, and where."""
+_WRITE = 'write module:attribute, such as "company.seats:roster"'
+
+
+def _told(error: Exception, folder: str) -> str:
+    """An error of somebody else's module: what, and where: the last line of the company's own that led there."""
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} at {error.filename}:{error.lineno}"
-    frame = extract_tb(error.__traceback__)[-1]
+    frames = extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(folder)]
+    frame = (own or frames)[-1]
     return f"{type(error).__name__}: {error} at {frame.filename}:{frame.lineno}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -33,7 +34,10 @@ def read_fact(type: str, data: Mapping[str, Any], occurred_at: str | None, *, pr
         raise InvalidQuery([{"path": "type", "message": str(error)}]) from None
     model = next((m for (name, _), m in reversed(versions().items()) if name == asked.pattern), None)
     if model is None:
-        raise InvalidQuery([{"path": "type", "message": "is no event of the catalogue; GET /catalog lists them"}])
+        facts = [name for (name, _), one in versions().items() if one.nature == "fact"]
+        near = get_close_matches(asked.pattern, facts, n=1)
+        meant = f"; did you mean {near[0]}?" if near else "; GET /catalog lists them"
+        raise InvalidQuery([{"path": "type", "message": f"is no event of the catalogue{meant}"}])
     if model.nature != "fact":
         message = (
             f"is a {model.nature}: it is made by the {'engine' if model.nature == 'control' else 'seat that owns it'}"

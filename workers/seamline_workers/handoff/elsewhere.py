@@ -63,6 +63,8 @@ class Elsewhere:
                 for inbox in inboxes(seat, self.folder):
                     try:
                         inbox.make()
+                    except ConfigError as error:
+                        raise ConfigError(f"seats.{seat.name}.inbox: {error}") from None
                     except OSError as error:
                         where = inbox.folder / inbox.seat
                         raise ConfigError(

@@ -10,6 +10,8 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import lru_cache
+from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 from uuid import UUID
 
@@ -88,7 +90,7 @@ class Runner:
             return self._run(seat, handoff, started)
         except BaseException as error:
             # Names and places, not texts: an exception's text may hold what a customer wrote.
-            return self._retry(seat, handoff, where(error), None)
+            return self._retry(seat, handoff, where(error, seat), None)
 
     def timed_out(self, seat: Seat, handoff: Handoff, limit: timedelta) -> Result:
         """The outcome of a handoff whose handler did not return in time."""
@@ -253,14 +255,29 @@ def _speaks(result: Result) -> bool:
 _is_async = lru_cache(maxsize=1024)(inspect.iscoroutinefunction)
 
 
-def where(error: BaseException) -> str:
-    """An exception's type, the line that raised it, and the system's own word (a full disk, say) where it has one."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = "" if trace is None else f" at {trace.tb_frame.f_code.co_name}:{trace.tb_lineno}"
+def where(error: BaseException, seat: Seat | None = None) -> str:
+    """An exception's type, the line that raised it, and the system's own word (a full disk, say) where it has one.
+
+    Of what a ``seat``'s handler called, the last line of the seat's own code comes first: there it is mended.
+    """
+    frames = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
+    place = ""
+    if frames:
+        own = [frame for frame in frames if seat is not None and _beside(frame[0].co_filename, seat)]
+        at, deepest = (own or frames)[-1], frames[-1]
+        place = f" at {at[0].co_name}:{at[1]}"
+        place += f" (in {deepest[0].co_name}:{deepest[1]})" if deepest is not at else ""
     number = error.errno if isinstance(error, OSError) else None
     return f"{type(error).__name__}{place}" + (f": {os.strerror(number)}" if isinstance(number, int) else "")
+
+
+def _beside(filename: str, seat: Seat) -> bool:
+    """Whether code stands in a folder of the seat's handlers, and is no library that happens to be below it."""
+    handlers = (*seat.handlers.values(), *seat.answers.values(), *seat.timers.values())
+    codes = (getattr(inspect.unwrap(handler), "__code__", None) for handler in handlers)
+    folders = {Path(code.co_filename).parent for code in codes if code is not None}
+    found = (Path(filename).relative_to(one) for one in folders if Path(filename).is_relative_to(one))
+    return any("site-packages" not in below.parts for below in found)
 
 
 def _as_told(event: Event) -> str:

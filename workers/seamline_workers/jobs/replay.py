@@ -16,7 +16,7 @@ from seamline_workers.refusal import Conflict, NoSuch
 from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.reading.replays import Selector, counted, next_deliveries, next_handoffs
 from seamline_workers.store.schema import DELIVERY_STATES, QUARANTINED
-from seamline_workers.store.store import Store, now_us
+from seamline_workers.store.store import Store, now_us, unheld
 
 #: Seconds of a replay's work that one step does, at its rate.
 STEP_S = 0.25
@@ -63,10 +63,9 @@ class Replayer:
 
     def some(self, token: int = 0) -> bool:
         """Do one step of one replay. Returns whether there was one."""
-        skip = " FOR UPDATE SKIP LOCKED" if self.store.postgres else ""
         now = now_us()
         with self.store.begin() as connection:
-            row = connection.execute(text(_NEXT + skip), {"now": now}).first()
+            row = unheld(connection, _NEXT, {"now": now}).first()
             if row is None:
                 return False
             try:

@@ -104,7 +104,7 @@ class Outbound:
         if human.role != "approver":
             return f"this needs the role approver; {human.name} is a {human.role}"
         seats = self.approvers(gate)
-        if any(self._holds(human.name, seat) for seat in seats):
+        if any(self.holds(human.name, seat) for seat in seats):
             return None
         names = ", ".join(seat.name for seat in seats)
         return f"gate {gate.id} is {names}'s; {human.name} holds none of these seats"
@@ -114,7 +114,7 @@ class Outbound:
         agents = {seat.name for seat in self.roster.seats if seat.kind == "agent"}
         return any(one.strip().lower() in agents for one in self.names(name))
 
-    def _holds(self, name: str, seat: Seat) -> bool:
+    def holds(self, name: str, seat: Seat) -> bool:
         """Whether somebody of this name sits in a seat; one without an assignee is any approver's."""
         return seat.assignee is None or name == seat.name or bool(self.names(name) & self.names(seat.assignee))
 
@@ -136,7 +136,7 @@ class Outbound:
         return [
             person.slack.rpartition("/")[2]
             for name, person in self.people.items()
-            if person.slack and person.role in DECIDING and any(self._holds(name, seat) for seat in seats)
+            if person.slack and person.role in DECIDING and any(self.holds(name, seat) for seat in seats)
         ]
 
     # --- people -----------------------------------------------------------------------------------------------------

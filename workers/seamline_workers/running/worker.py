@@ -102,10 +102,10 @@ def _reread(engine: Engine, schedule: Schedule) -> None:
     try:
         sources = engine.reread(load_config(engine.config.path))
     except Exception as error:
-        log.error("sources not read again", error=type(error).__name__, reason=str(error))
+        log.error("sources_not_read_again", error=type(error).__name__, reason=str(error))
         return
     schedule.ring()
-    log.info("sources read again", pid=os.getpid(), sources=sources)
+    log.info("sources_read_again", pid=os.getpid(), sources=sources)
 
 
 def run_suspects(config_path: Path | None) -> int:

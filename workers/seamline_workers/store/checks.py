@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from seamline.effect import Check
 from seamline.events.base import Ref
 from seamline_workers.store.outcome import EffectRow
+from seamline_workers.store.store import unheld
 
 #: Microseconds between looks at an item that is not settled yet.
 HOUR = 3_600_000_000
@@ -77,8 +78,7 @@ def any_due(connection: Connection, now: int, wall: int) -> bool:
 
 def take(connection: Connection, now: int, wall: int) -> tuple[Look, int] | None:
     """Claim the look that is longest due; returns it with its lease. None: nothing is due."""
-    skip = " FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
-    row = connection.execute(text(_NEXT + skip), {"now": now, "wall": wall}).first()
+    row = unheld(connection, _NEXT, {"now": now, "wall": wall}).first()
     if row is None:
         return None
     until = wall + LEASE_US

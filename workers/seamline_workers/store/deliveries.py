@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from seamline_workers.store.array import array
 from seamline_workers.store.lite import look_up, raw
 from seamline_workers.store.schema import FETCHING, IGNORED, NEEDS_PERSON, QUARANTINED, TRANSLATED
+from seamline_workers.store.store import unheld
 
 
 class DeliveryRow(NamedTuple):
@@ -250,7 +251,6 @@ class Waiting(NamedTuple):
     answers: str | None
 
 
-_PG_SKIP = " FOR UPDATE SKIP LOCKED"
 # An entity's items are fetched one after another; those of different entities beside each other.
 _FETCHABLE = f"""
 SELECT i.delivery_id, i.n, i.source_id, i.key, i.attempts, i.before, i.answers FROM items i
@@ -266,8 +266,7 @@ UPDATE items SET lease = :token, due = :until, attempts = attempts + 1 WHERE del
 
 def lease_fetches(connection: Connection, token: int, now: int, until: int, limit: int) -> list[Waiting]:
     """Take items that want a fetch; they are due again at ``until`` if nothing comes of it."""
-    skip = _PG_SKIP if connection.dialect.name == "postgresql" else ""
-    rows = connection.execute(text(_FETCHABLE + skip), {"now": now, "limit": limit}).all()
+    rows = unheld(connection, _FETCHABLE, {"now": now, "limit": limit}).all()
     for row in rows:
         connection.execute(_TAKE, {"token": token, "until": until, "delivery": row[0], "n": row[1]})
     return [Waiting._make(row) for row in rows]

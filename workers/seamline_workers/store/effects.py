@@ -240,6 +240,12 @@ def give_task(
     return int(connection.execute(_GIVE_TASK, binds).scalar_one())
 
 
+def source_needs_human(connection: Connection, name: str, reason: str, now: int) -> None:
+    """Write the task that a source cannot go on without a person; not where one for this reason is open."""
+    task = Task(f"The source {name} needs a human", reason)
+    give_task(connection, task, kind="needs_human", account_id=None, seat=None, cause=None, now=now, once=True)
+
+
 def _write_task(connection: Connection, row: EffectRow, now: int) -> int:
     task: Task = row.what
     kind = "needs_human" if row.key == NEEDS_HUMAN_KEY else "task"

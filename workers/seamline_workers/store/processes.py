@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, text
 
 from seamline_workers.store.schema import JOINING, SEAT_LANE, SUSPECT
-from seamline_workers.store.store import PG_NOW, Store, now_us
+from seamline_workers.store.store import PG_NOW, Store, now_us, unheld
 
 #: Bits of a token that count the leases of one process.
 TOKEN_BITS = 32
@@ -86,13 +86,12 @@ def bury(connection: Connection, lease_us: int, by: int | None = None) -> int:
     statements, makes nobody look dead. Without it, until now. Who beat later than that did so before the clock was
     set back: it counts as one that has just beaten, or nobody would bury it until then.
     """
-    skip = " FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
     until = _clock(connection) if by is None else "(SELECT beat_at FROM workers WHERE id = :by)"
     binds = {"lease": lease_us} | ({} if by is None else {"by": by})
     ahead = f"UPDATE workers SET beat_at = {until} WHERE beat_at > {until} + :lease"
     connection.execute(text(ahead), binds)
-    silent = text(f"SELECT id FROM workers WHERE beat_at < {until} - :lease{skip}")
-    found = [row[0] for row in connection.execute(silent, binds)]
+    silent = f"SELECT id FROM workers WHERE beat_at < {until} - :lease"
+    found = [row[0] for row in unheld(connection, silent, binds)]
     for worker_id in found:
         _bury(connection, worker_id)
     return len(found)

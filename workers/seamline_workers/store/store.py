@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy import Connection, CursorResult, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
@@ -32,6 +32,15 @@ STATEMENT_TIMEOUT_MS = 30_000
 def now_us() -> int:
     """The wall clock in microseconds since 1970."""
     return time.time_ns() // 1_000
+
+
+def unheld(connection: Connection, query: str, binds: Mapping[str, Any]) -> CursorResult[*tuple[Any, ...]]:
+    """Run a query for the rows that no other transaction holds, and hold them until this one ends.
+
+    On SQLite there is one writer at a time, so nobody else holds any.
+    """
+    skip = " FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
+    return connection.execute(text(query + skip), binds)
 
 
 class Store:

@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from sqlalchemy import Connection
 
 from seamline.call import Answer, Call, drive
-from seamline.context import Task
 from seamline.errors import NeedsHuman, RetryLater, SeamlineError, SecretMissing, Uncertain
 from seamline.transport import Transport
 from seamline_workers.backoff import wait_s
@@ -22,7 +20,7 @@ from seamline_workers.company.registry import Source
 from seamline_workers.crashpoint import reach
 from seamline_workers.store import deliveries, lanes
 from seamline_workers.store.deliveries import DeliveryRow, Waiting
-from seamline_workers.store.effects import give_task
+from seamline_workers.store.effects import source_needs_human
 from seamline_workers.store.schema import FETCHING, NEEDS_PERSON, QUARANTINED
 from seamline_workers.store.store import now_us
 from seamline_workers.translation import interpret
@@ -91,7 +89,7 @@ class Fetcher:
         except SecretMissing as error:
             if interpret.lacks_optional(source, error.name):
                 skipped = f"fetch skipped: the source has no secret {error.name!r}"
-                self._tell(item, token, source, row, Told(told.n, told.item, reason=skipped))
+                self._tell(item, token, source, row, Told(told.n, replace(told.item, answers=answers), reason=skipped))
             else:
                 self._to_human(item, token, source, error.reason)
         except RetryLater as error:
@@ -137,9 +135,7 @@ class Fetcher:
     def _to_human(self, item: Waiting, token: int, source: Source, reason: str) -> None:
         with self.translator.store.begin() as connection:
             if deliveries.end_item(connection, item, token, NEEDS_PERSON, reason=f"fetch: {reason}"):
-                task = Task(f"The source {source.name} needs a human", reason)
-                about: dict[str, Any] = {"account_id": None, "seat": None, "cause": None}
-                give_task(connection, task, kind="needs_human", now=self.translator.clock(), once=True, **about)
+                source_needs_human(connection, source.name, reason, self.translator.clock())
                 deliveries.settle(connection, item.delivery_id)
 
     def _end(self, item: Waiting, token: int, state: int, reason: str) -> None:

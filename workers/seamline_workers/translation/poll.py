@@ -6,12 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
 from seamline.call import Answer, Call, drive
-from seamline.context import Task
 from seamline.errors import NeedsHuman, RetryLater, SeamlineError
 from seamline.transport import Transport
 from seamline_workers.backoff import wait_s
@@ -19,8 +18,8 @@ from seamline_workers.clock import Clock, business_clock
 from seamline_workers.company.registry import Source
 from seamline_workers.crashpoint import reach
 from seamline_workers.store.arrival import storable_key
-from seamline_workers.store.effects import give_task
-from seamline_workers.store.store import Store, now_us
+from seamline_workers.store.effects import source_needs_human
+from seamline_workers.store.store import Store, now_us, unheld
 from seamline_workers.translation.interpret import lacks_optional
 
 #: A poll that was taken is due again after so many microseconds, should its process die.
@@ -100,10 +99,9 @@ class Poller:
 
     def some(self, token: int = 0) -> bool:
         """Run one poll that is due. Returns whether there was one."""
-        skip = " FOR UPDATE SKIP LOCKED" if self.store.postgres else ""
         now = now_us()
         with self.store.begin() as connection:
-            row = connection.execute(text(_NEXT + skip), {"now": now}).first()
+            row = unheld(connection, _NEXT, {"now": now}).first()
             if row is None:
                 return False
             due = Due._make(row)
@@ -135,9 +133,7 @@ class Poller:
         except NeedsHuman as error:
             self._failed(key, error.reason, LONGEST_PAUSE_S)
             with self.store.begin() as connection:
-                task = Task(f"The source {source.name} needs a human", error.reason)
-                about: dict[str, Any] = {"account_id": None, "seat": None, "cause": None}
-                give_task(connection, task, kind="needs_human", now=self.clock(), once=True, **about)
+                source_needs_human(connection, source.name, error.reason, self.clock())
         except SeamlineError as error:
             self._failed(key, str(error), LONGEST_PAUSE_S)
         except BaseException as error:  # also what would end the thread

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from seamline import Adapter, Answer, Call, Secrets, Submission
 from seamline.errors import EgressRefused
-from seamline.ssrf import Guard, host_matches
+from seamline.ssrf import Egress, host_matches
 from seamline.transport import Send, Transport
 from seamline_workers.running.worker import run_worker
 
@@ -19,7 +19,7 @@ class Detour(Transport):
     """Sends every call to the simulated providers at ``base`` instead of to its host, and nothing anywhere else."""
 
     def __init__(self, base: str) -> None:
-        super().__init__(Guard(allow=["127.0.0.1"]))
+        super().__init__(Egress(allow=["127.0.0.1"]))
         self._base = base
 
     def sender(self, adapter: Adapter, secrets: Secrets) -> Send:

@@ -309,7 +309,7 @@ def _json_request(body: bytes) -> Request:
 READING_CHECKS: Sequence[StoryCheck] = (
     StoryCheck(
         "odd bodies raise only PayloadError",
-        "look at types first; KeyError, TypeError and ValueError count as PayloadError, AttributeError does not",
+        "look at types first; KeyError, IndexError, TypeError and ValueError count as PayloadError, others do not",
         reads_odd_bodies,
     ),
     StoryCheck(
