@@ -21,7 +21,7 @@ from seamline_workers.store.store import now_us
 from seamline_workers.translation.interpret import from_us
 from support.office import HOUR, MakeOffice, Office, drafting
 from support.recording import Mailbox
-from support.works import event
+from support.works import COO, event
 
 
 def told(company: Office, type: str) -> list[dict[str, Any]]:
@@ -243,14 +243,30 @@ def test_a_human_resolves_what_is_unknown_with_a_reason(office: MakeOffice, resu
     company = office()
     number = approved(company)
     company.mailbox.answer = lambda _: None
-    with pytest.raises(Conflict, match="only one that is unknown"):
-        company.works.resolve(number, result)
     company.works.dispatch_some()
     company.works.resolve(number, result)
+    with pytest.raises(Conflict, match="only one that is unknown or approved"):
+        company.works.resolve(number, result)
     assert company.draft(number).state == result
     assert [one["result"] for one in told(company, "draft.dispatched")] == ["unknown", result]
     assert len(told(company, "response.sent")) == (result == "sent")
     assert ("unknown_send", "done") in tasks(company)
+
+
+@pytest.mark.parametrize("result", ["sent", "failed"])
+def test_what_is_approved_in_a_restored_copy_and_went_out_before_is_resolved_and_not_sent(
+    office: MakeOffice, result: Any
+) -> None:
+    company = office()
+    number = approved(company)
+    company.works.resolve(number, result)
+    company.works.dispatch_some()
+    assert (company.draft(number).state, company.mailbox.sent) == (result, [])
+    assert [(one["result"], one["by"]) for one in told(company, "draft.dispatched")] == [(result, COO.name)]
+    assert len(told(company, "response.sent")) == (result == "sent")
+    waiting = company.lead("L2")
+    with pytest.raises(Conflict, match="only one that is unknown or approved"):
+        company.works.resolve(waiting, result)
 
 
 def test_r75_a_sending_whose_process_died_is_unknown(office: MakeOffice) -> None:

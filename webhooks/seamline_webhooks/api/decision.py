@@ -109,7 +109,7 @@ def decision_routes(api: Api) -> list[HTTPRouteHandler]:
         _route("edit", "Write a draft anew, or say that it stands", edited),
         _route("reject", "Decide that a draft is never sent", rejected),
         _route("snooze", "Put a draft aside until a time", snoozed),
-        _route("resolve", "Say what became of a sending that is unknown", resolved),
+        _route("resolve", "Say what became of a sending that is unknown, or approved", resolved),
         _resolve_many(api),
     ]
 

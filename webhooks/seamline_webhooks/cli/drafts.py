@@ -132,7 +132,7 @@ def resolve(
     *,
     server: Server,
 ) -> None:
-    """Say what became of a sending that nobody knows the end of."""
+    """Say what became of a sending that is unknown, or of an approved text that is not to be sent from here."""
     wanted = {"result": result, "reason": reason}
     _decide(server, key, "resolve", wanted)
 

@@ -197,10 +197,13 @@ def snooze(connection: Connection, outbound: Outbound, id: str, until: datetime,
 def resolve(
     connection: Connection, outbound: Outbound, id: str, result: Literal["sent", "failed"], reason: str, by: Human
 ) -> str:
-    """Say what became of a sending that nobody knows the end of."""
+    """Say what became of a sending that nobody knows the end of, or of what is approved and is not to go from here.
+
+    ``sent``: it went out, as when this store is a copy made before that. ``failed``: it did not, and does not.
+    """
     held, now = _held(connection, id), outbound.clock()
-    if held.row.state != "unknown":
-        raise Conflict(f"draft {held.row.id} is {held.row.state}; only one that is unknown is to be resolved")
+    if held.row.state not in ("unknown", "approved"):
+        raise Conflict(f"draft {held.row.id} is {held.row.state}; only one that is unknown or approved is resolved")
     _gate(connection, outbound, held, by)
     Settling(outbound).settle(connection, held, Sent(result, reason=reason), now, by.name)
     return f"drafts/{held.row.id}"
