@@ -185,6 +185,41 @@ def test_a_reply_to_what_still_waits_stops_no_reply_about_another_customer(offic
     assert office.out.waiting() == 0
 
 
+def _directory_in_the_way(out: Inbox) -> None:
+    name = "01ARZ3NDEKTSV4RRFFQ69G5FAV.1.host.json"
+    out.path(DEAD, name).joinpath("full").mkdir(parents=True)
+    out.path(NEW, name).write_text("{}")
+
+
+def _folder_taken_away(out: Inbox) -> None:
+    out.path(NEW).rmdir()
+
+
+def _file_for_a_folder(out: Inbox) -> None:
+    out.path(NEW).rmdir()
+    out.path(NEW).write_text("")
+
+
+@pytest.mark.parametrize("spoil", [_directory_in_the_way, _folder_taken_away, _file_for_a_folder])
+def test_r64_a_seat_that_spoils_its_own_folders_stops_no_reply_of_another(
+    works: MakeWorks, tmp_path: Path, spoil: Callable[[Inbox], None]
+) -> None:
+    arin = Seat("arin", owns=["call.*"], inbox="dir:elsewhere")
+    company = works(arin, Seat("pulse", owns=["proposal.*"], inbox="dir:elsewhere"))
+    company.engine.runner.elsewhere = Elsewhere(company.store, tmp_path, {}, Transport())
+    company.engine.runner.elsewhere.make(company.engine.seats)
+    spoil(Inbox(tmp_path / "elsewhere" / "arin", "out", to=ENGINE))
+    inbox = Inbox(tmp_path / "elsewhere", "pulse")
+    out = Inbox(tmp_path / "elsewhere" / "pulse", "out", to=ENGINE)
+    pulse = Office(company, inbox, out, Outbox(company.store, company.roster.seats, tmp_path))
+    company.tell(viewed())
+    company.work()
+    with company.store.read() as connection:
+        pulse.outbox.due(connection)
+    pulse.reply("1.pulse", {"kind": "task", "title": "Call them"})
+    assert company.one("SELECT title FROM tasks WHERE kind = 'task'") == "Call them"
+
+
 def test_a_judgement_that_is_not_the_seat_s_to_make_kills_its_handoff(office: Office) -> None:
     office.company.tell(viewed())
     office.company.work()
@@ -477,6 +512,34 @@ def test_a_message_that_no_file_can_hold_stops_no_other(works: MakeWorks, tmp_pa
     assert read_envelope(path.read_bytes(), to="dirk").body["text"] == "They read P2"
     with company.store.read() as connection:
         assert not mirror.due(connection)
+
+
+def _folder(new: Path) -> None:
+    (new / "folder.json").mkdir()
+
+
+def _number_that_no_store_takes(new: Path) -> None:
+    body = {"schema": "message.v1", "event": "9" * 40}
+    told = {"id": "1", "type": "INFORM", "from": "pepper", "to": "dirk", "conversation": "1", "body": body}
+    envelope = Envelope.model_validate(told | {"created_at": datetime(2026, 11, 20, 12, tzinfo=UTC)})
+    (new / "number.json").write_bytes(envelope.to_json())
+
+
+@pytest.mark.parametrize("lay", [_folder, _number_that_no_store_takes])
+def test_r64_what_somebody_lays_into_a_mirrored_folder_stops_no_mirroring(
+    works: MakeWorks, tmp_path: Path, lay: Callable[[Path], None]
+) -> None:
+    pepper = Seat("pepper", owns=["proposal.*"])
+    pepper.on(ProposalViewed)(lambda seen, ctx: ctx.message("dirk", topic="price", body=seen.proposal_id))
+    company = works(pepper, Seat("dirk"))
+    mirror = Mirror(company.store, company.roster.seats, tmp_path / "bus")
+    mirror.some()
+    lay(Inbox(tmp_path / "bus", "dirk").path(NEW))
+    company.tell(viewed())
+    company.work()
+    mirror = Mirror(company.store, company.roster.seats, tmp_path / "bus")  # as after a start: it tidies up at once
+    mirror.some()
+    assert Inbox(tmp_path / "bus", "dirk").waiting() == 1
 
 
 def test_a_folder_that_cannot_be_written_holds_nothing_up_and_is_tried_again_later(

@@ -15,6 +15,7 @@ from seamline.call import Answer, Call, Calls
 from seamline.delivery import Decision, Delivery, Item, Nudge
 from seamline.errors import CallRefused, NeedsHuman, PayloadError, RetryLater, SecretMissing
 from seamline.events import Event
+from seamline.times import rfc3339
 from seamline_workers.desk.replay import plan_replay
 from seamline_workers.handoff.run import Run, Work
 from seamline_workers.jobs.replay import translate_again
@@ -23,7 +24,7 @@ from seamline_workers.store.reading.replays import Selector
 from seamline_workers.store.schema import DELIVERY_STATES, IGNORED
 from seamline_workers.store.store import now_us
 from seamline_workers.translation.fetch import ATTEMPTS, LEASE_US
-from seamline_workers.translation.interpret import guarded
+from seamline_workers.translation.interpret import from_us, guarded
 from support.works import Teller, Works, answering, event, viewed
 
 MakeWorks = Callable[..., Works]
@@ -206,15 +207,23 @@ def test_what_could_not_be_read_of_an_entity_and_is_told_anew_is_told(works: Mak
     assert state(company, company.tell(declined(1, entity="E1"))) == ("translated", None)
 
 
-@pytest.mark.parametrize("at", ["1970-01-01T00:00:00Z", "2999-01-01T00:00:00Z"])
-def test_a_fact_of_a_wrong_clock_wakes_its_seats_and_is_marked(works: MakeWorks, at: str) -> None:
+@pytest.mark.parametrize(("at", "basis"), [("1970-01-01T00:00:00Z", "provider"), ("2999-01-01T00:00:00Z", "received")])
+def test_a_fact_of_a_wrong_clock_wakes_its_seats_and_is_marked(works: MakeWorks, at: str, basis: str) -> None:
     company = works(live_from=now_us() - 1_000_000)
     company.tell(viewed(1, at=at))
-    row = company.all("SELECT history, occurred_at FROM events WHERE type = 'proposal.viewed'")[0]
-    assert row.history == 0
-    assert abs(row.occurred_at - now_us()) > 20 * 365 * 86_400 * 1_000_000
+    row = company.all("SELECT history, occurred_at, timebasis FROM events WHERE type = 'proposal.viewed'")[0]
+    assert (row.history, row.timebasis) == (0, basis)
+    assert row.occurred_at <= now_us()
     assert company.one("SELECT reason FROM items") == "proposal.viewed: its time is not plausible"
     assert company.one("SELECT last_event_at FROM accounts") <= now_us()
+
+
+def test_a_fact_from_far_ahead_does_not_make_old_what_happens_until_then(works: MakeWorks) -> None:
+    company = works()
+    company.tell(event("relationship.ended", at="9999-12-31T23:59:59Z"))
+    assert company.one("SELECT stage FROM accounts") == "exit"
+    company.tell(event("deal.created", at=rfc3339(from_us(now_us())), deal_id="D2"))
+    assert company.one("SELECT stage FROM accounts") == "inquiry"
 
 
 def test_a_thin_item_waits_for_its_fetch_and_those_behind_it_do_not(works: MakeWorks) -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +30,7 @@ from seamline.events import (
     ProposalCommented,
     ProposalViewed,
     RiskCleared,
+    RiskFlagged,
 )
 from seamline.events.base import event_id
 from seamline_workers.backoff import FIRST_BACKOFF, backoff
@@ -290,6 +291,21 @@ def test_a_seat_that_emits_what_is_not_its_own_is_dead_at_once_and_emits_nothing
     assert company.types() == ["proposal.viewed"] * 3
     assert company.one("SELECT count(*) FROM flags") == 0
     assert "may not emit" in company.all("SELECT reason FROM handoffs")[0].reason
+
+
+def test_r53_a_seat_s_judgement_from_far_ahead_is_dead_for_nothing_until_then_could_change_it(works: MakeWorks) -> None:
+    ahead = [datetime(9999, 12, 31, tzinfo=UTC), datetime.now(UTC) + timedelta(hours=2)]
+
+    def handle(event: ProposalViewed, ctx: SyncContext) -> None:
+        ctx.emit(RiskFlagged(flag_id=event.proposal_id, severity="at_risk", occurred_at=ahead.pop(0)))
+
+    company = works(dirk(handle, owns=["proposal.*", "risk.*"]))
+    company.tell(viewed(1), viewed(2))
+    company.work()
+    assert company.types() == ["proposal.viewed", "proposal.viewed", "risk.flagged"]
+    assert sorted(state for kind, _, state in company.states() if kind == "proposal.viewed") == ["dead", "done"]
+    reason = company.one("SELECT reason FROM handoffs WHERE event_seq = 1")
+    assert reason.startswith("risk.flagged happens more than a day from now")
 
 
 def test_a_message_to_a_seat_that_does_not_exist_is_dead_and_says_which_there_are(works: MakeWorks) -> None:

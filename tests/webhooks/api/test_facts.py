@@ -47,6 +47,14 @@ def test_a_fact_that_a_human_states_is_in_the_ledger_and_handed_to_its_owner(
     ]
 
 
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_a_fact_at_a_time_that_cannot_be_is_refused_and_says_where(
+    client: Client, bearer: Bearer, seed: Seed, at: str
+) -> None:
+    told = state(client, bearer("approver"), str(seed.account()), type="relationship.ended", occurred_at=at)
+    assert (told.status_code, told.json()["errors"][0]["path"]) == (400, "occurred_at")
+
+
 def test_a_fact_moves_the_account_s_stage(client: Client, bearer: Bearer, seed: Seed) -> None:
     account = seed.account(stage=None)
     state(client, bearer("approver"), str(account), type="relationship.ended", data={})

@@ -27,6 +27,7 @@ from seamline.inbox import DONE, NEW, Inbox, read_plain
 from seamline.remote import MESSAGE
 from seamline.seat import Seat
 from seamline_workers.log import log
+from seamline_workers.store.reading.query import row_id
 from seamline_workers.store.schema import RETRYING
 from seamline_workers.store.store import Store, now_us
 from seamline_workers.translation.interpret import from_us
@@ -155,8 +156,8 @@ class Mirror:
 
 def _event(inbox: Inbox, name: str) -> int | None:
     """The ledger number of the message in a file; None: it is not ours, and not ours to move."""
-    with contextlib.suppress(OSError, PayloadError, KeyError, ValueError):
-        return int(read_envelope(read_plain(inbox.path(NEW, name)), to=inbox.seat).body["event"])
+    with contextlib.suppress(OSError, PayloadError, KeyError):
+        return row_id(str(read_envelope(read_plain(inbox.path(NEW, name)), to=inbox.seat).body["event"]))
     return None
 
 

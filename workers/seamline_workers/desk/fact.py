@@ -24,6 +24,7 @@ from seamline_workers.store.ledger import Entry
 from seamline_workers.store.reading import moment
 from seamline_workers.store.reading.query import InvalidQuery, TypeGlob
 from seamline_workers.store.store import now_us
+from seamline_workers.translation.interpret import AHEAD
 
 
 def read_fact(type: str, data: Mapping[str, Any], occurred_at: str | None, *, prefix: str) -> Event:
@@ -72,10 +73,12 @@ def _is_time(value: str) -> bool:
 def state_fact(
     connection: Connection, key: str, event: Event, plan: Plan, *, by: str, name: str | None, now: int
 ) -> str:
-    """Append the fact to the ledger and hand it to its seats; stated twice it is one event.
+    """Append the fact to the ledger and hand it to its seats; stated twice it is one event. Raises InvalidQuery.
 
     ``key`` is the account's id or key; ``name`` is the human's own name of the statement (an Idempotency-Key).
     """
+    if event.occurred_at is not None and moment.micros(event.occurred_at) > now + AHEAD:
+        raise InvalidQuery([{"path": "occurred_at", "message": "is more than a day from now: state what has happened"}])
     account = one_account(connection, key)
     entry = _entry(event, account, by, name, now)
     locked = ledger.lock(connection, [account])

@@ -24,7 +24,7 @@ from seamline_workers.store import desk_schema
 from seamline_workers.store.entry import Entry
 from seamline_workers.store.lanes import Handoff
 from seamline_workers.store.outcome import EffectRow, Outcome
-from seamline_workers.translation.interpret import to_us
+from seamline_workers.translation.interpret import AHEAD, to_us
 
 
 class Want(NamedTuple):
@@ -216,6 +216,9 @@ class Asking:
             raise NotAllowed(self._roster.refusal(seat, type(event)))
         now = self._clock()
         occurred = None if event.occurred_at is None else to_us(event.occurred_at)
+        if occurred is not None and occurred > now + AHEAD:
+            # Whatever came until then would count as older: a risk could not be cleared, a look would never be too old.
+            raise NotAllowed(f"{event.event_type} happens more than a day from now: leave occurred_at out, it is now")
         return Entry(
             id=event_id(f"/seats/{seat.name}", event.event_type, f"{whose}/{event.event_type}/{key}").bytes,
             type=event.event_type,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from seamline.context import Task
 from seamline.envelope import Envelope
-from seamline.errors import NeedsHuman, PayloadError, RetryLater
+from seamline.errors import ConfigError, NeedsHuman, PayloadError, RetryLater
 from seamline.inbox import DEAD, NEW, Claimed, Inbox
 from seamline.remote import read_effects
 from seamline.seat import Seat
@@ -22,6 +23,7 @@ from seamline_workers.clock import Clock, business_clock
 from seamline_workers.crashpoint import reach
 from seamline_workers.handoff.elsewhere import inboxes
 from seamline_workers.handoffs import replay_handoff
+from seamline_workers.log import Seldom
 from seamline_workers.refusal import Conflict, NoSuch
 from seamline_workers.store.effects import give_task
 from seamline_workers.store.reading.handoffs import key_of_id
@@ -49,17 +51,30 @@ class Outbox:
     folder: Path
     clock: Clock = field(default_factory=business_clock)
     _swept: float = field(default=0.0, init=False)
+    _unusable: Seldom = field(default_factory=lambda: Seldom("outbox_unusable"), init=False, repr=False)
 
     def due(self, connection: Connection) -> bool:
         return any(_any(outbox.path(NEW)) for _, _, outbox in self._boxes()) or self._sweep_due()
 
     def some(self, token: int = 0) -> bool:
-        """Take a reply of each seat. Returns whether there was one that could be taken."""
+        """Take a reply of each seat. Returns whether there was one that could be taken.
+
+        A seat whose folders cannot be read or written, whatever lies in them, holds up no other.
+        """
         if self._sweep_due():
             self._swept = now_us() / 1e6
-            self._sweep()
-        taken = [self._one(seat, outbox) for seat, _, outbox in self._boxes()]
+            for seat, *both in self._boxes():
+                self._alone(seat, partial(self._sweep, seat, both))
+        taken = [self._alone(seat, partial(self._one, seat, outbox)) for seat, _, outbox in self._boxes()]
         return any(taken)
+
+    def _alone(self, seat: Seat, look: Callable[[], bool]) -> bool:
+        """What a look at the folders of one seat says; nothing, where they are not as we made them."""
+        try:
+            return look()
+        except (OSError, ConfigError) as error:
+            self._unusable.warning(seat=seat.name, error=type(error).__name__, reason=_why(error))
+            return False
 
     def _boxes(self) -> list[tuple[Seat, Inbox, Inbox]]:
         return [(seat, *inboxes(seat, self.folder)) for seat in self.seats if seat.elsewhere and seat.inbox]
@@ -105,13 +120,13 @@ class Outbox:
         if connection.execute(_KEEP, binds | {"now": now_us()}).rowcount:
             replay_handoff(connection, f"{seq}.{seat.name}")
 
-    def _sweep(self) -> None:
+    def _sweep(self, seat: Seat, both: Sequence[Inbox]) -> bool:
         """Give back what readers on either side have left behind, say what is dead, delete what is old."""
-        for seat, inbox, outbox in self._boxes():
-            for one in (inbox, outbox):
-                one.recover()
-                one.prune(KEPT)
-                self._report(seat, one)
+        for one in both:
+            one.recover()
+            one.prune(KEPT)
+            self._report(seat, one)
+        return True
 
     def _report(self, seat: Seat, inbox: Inbox) -> None:
         """A human is told, once, of each file that nobody could read or do."""
@@ -146,8 +161,12 @@ def _any(folder: Path) -> bool:
     try:
         with os.scandir(folder) as found:
             return any(entry.name.endswith(".json") for entry in found)
-    except FileNotFoundError:
+    except OSError:  # whoever lives here took it away, or closed it; it is said when their replies are to be taken
         return False
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror or "") if isinstance(error, OSError) else str(error)
 
 
 __all__ = ["Outbox"]

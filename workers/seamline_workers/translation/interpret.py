@@ -220,6 +220,10 @@ def _entry(
     plausible = EARLIEST <= occurred <= row.received_at + AHEAD
     if not plausible:
         told.reason = f"{event.event_type}: its time is not plausible"
+    # Nor does it make what is to come: all that happens until then would count as older, and change nothing any more.
+    by_provider = event.occurred_at is not None and occurred <= row.received_at + AHEAD
+    if not by_provider:
+        occurred = row.received_at
     key = event.fact if event.fact is not None else told.item.key + event.part
     entry = Entry(
         id=event_id(source.stable, event.event_type, key).bytes,
@@ -229,7 +233,7 @@ def _entry(
         source=f"/sources/{source.name}",
         data=data,
         occurred_at=occurred,
-        timebasis="received" if event.occurred_at is None else "provider",
+        timebasis="provider" if by_provider else "received",
         received_at=row.received_at,
         trust=row.trust,
         source_id=source.id,

@@ -43,12 +43,13 @@ def read(value: str, now: int) -> int:
     Raises ValueError, which says what is allowed.
     """
     text = value.strip()
-    if span := _SPAN.fullmatch(text):
-        return now - int(span[1]) * _UNIT_US[span[2]]
     try:
+        if span := _SPAN.fullmatch(text):
+            return micros(aware(now - int(span[1]) * _UNIT_US[span[2]]))
         if _STAMP.fullmatch(text):
             fraction = re.sub(r"(\.\d{6})\d+", r"\1", text)
-            return micros(datetime.fromisoformat(fraction.upper().replace(" ", "T")))
+            # Also in UTC it is of a year that can be written.
+            return micros(datetime.fromisoformat(fraction.upper().replace(" ", "T")).astimezone(UTC))
         if not _DAY.fullmatch(text):
             raise ValueError
         day = date.fromisoformat(text)
