@@ -95,6 +95,7 @@ def test_a_worker_paused_past_its_lease_at_any_step_doubles_nothing(company: Com
             company.wait_until(DONE, 2 * leads)
         go_on_and_end(company, [paused])
         company.wait_until(DONE, 2 * leads)
+        company.wait_until(f"SELECT count(*) FROM workers WHERE name LIKE '%\\:{other.pid}'", 1)
         other.terminate()
         assert other.wait(60) == 0
     assert_each_once_and_in_order(company, leads)
