@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -16,6 +16,8 @@ from seamline.mail import moment as date
 
 #: Largest amount that is taken for one: what 64 bits hold.
 MAX_MINOR = 2**63 - 1
+
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 _EMAIL: TypeAdapter[str] = TypeAdapter(Email)
 _PHONE: TypeAdapter[str] = TypeAdapter(Phone)
@@ -84,6 +86,16 @@ def written_at(answer: Answer, provider: str) -> datetime:
     if at is None:
         raise RetryLater(f"{provider}'s answer has no Date: is there a proxy that takes it away?")
     return at
+
+
+def plausible(times: Iterable[datetime], answer: Answer) -> list[datetime]:
+    """The times that may be a cursor: none before 2000, and none a day after the answer was written, if it says when.
+
+    One entry of the year 9999 would else be the newest for ever, and whatever comes after it would never be read.
+    """
+    written = date(answer.headers.get("date", ""))
+    last = datetime.max.replace(tzinfo=UTC) if written is None else written + timedelta(days=1)
+    return [one for one in times if _EARLIEST <= one <= last]
 
 
 def email(value: Any) -> str | None:

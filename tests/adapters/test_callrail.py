@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -194,10 +194,12 @@ def api() -> Iterator[respx.MockRouter]:
         yield router
 
 
-def log(api: respx.MockRouter, cursor: str | None, *pages: dict[str, Any]) -> tuple[str, respx.Route]:
+def log(
+    api: respx.MockRouter, cursor: str | None, *pages: dict[str, Any], headers: Mapping[str, str] | None = None
+) -> tuple[str, respx.Route]:
     """Read the call log over HTTP; gives the new cursor."""
     adapter, transport = CallRail({"account": "227799611"}), Transport()
-    asked = api.get(LOG).mock(side_effect=[httpx.Response(200, json=page) for page in pages])
+    asked = api.get(LOG).mock(side_effect=[httpx.Response(200, json=page, headers=headers) for page in pages])
     try:
         return drive(adapter.poll("calls", "", cursor), transport.sender(adapter, {"api": [KEY]}))[0], asked
     finally:
@@ -226,6 +228,14 @@ def test_the_next_reading_begins_two_days_before_where_the_last_one_ended(api: r
 def test_a_listed_call_with_an_odd_time_does_not_stop_the_reading(api: respx.MockRouter) -> None:
     cursor, _ = log(api, None, page(1, 1, "soon", None, "2026-11-21T14:00:00Z"))
     assert cursor == "2026-11-21T14:00:00+00:00"
+
+
+@pytest.mark.parametrize("odd", ["9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+00:00"])
+def test_a_call_of_an_impossible_time_is_not_where_the_log_ends(api: respx.MockRouter, odd: str) -> None:
+    began = "2026-11-20T12:00:00-05:00"
+    headers = {"date": "Fri, 20 Nov 2026 18:00:00 GMT"}
+    assert log(api, None, page(1, 1, odd, began), headers=headers)[0] == "2026-11-20T17:00:00+00:00"
+    assert log(api, None, page(1, 1, odd), headers=headers)[0] == ""
 
 
 def test_an_empty_log_says_nothing_of_where_it_ends(api: respx.MockRouter) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ import pytest
 import respx
 
 from seamline import Delivery, Item, NeedsHuman, PayloadError, Request, RetryLater, SignatureError
-from seamline.call import Answer
+from seamline.call import Answer, Call, Submission
 from seamline.events import LeadReceived
 from seamline.testing import check_suite
 from seamline.transport import SecretMissing, Transport, drive
@@ -258,6 +259,19 @@ def test_answers_that_are_no_address_stay_fields_and_join_nobody() -> None:
     assert (event.party.name, event.party.email, event.party.phone) == ("Jane Doe", "Jane@example.com", None)
     assert event.fields["email"] == "not an address"
     assert event.fields["services"] == ["roof", "gutter"]
+
+
+def test_a_list_of_forms_that_never_ends_is_given_up() -> None:
+    asked = count(1)
+
+    def send(_: Call | Submission) -> Answer:
+        n = next(asked)
+        assert n < 1_000, "it would go on for ever"
+        paging = {"next": "https://graph.facebook.com/more", "cursors": {"after": f"c{n % 2}"}}
+        return Answer(200, json.dumps({"data": [], "paging": paging}).encode())
+
+    with pytest.raises(NeedsHuman, match="pages"):
+        drive(Meta({"pages": [PAGE]}).sent(NOW), send)
 
 
 def test_leads_that_never_came_are_found_and_can_be_taken_in(api: respx.MockRouter, transport: Transport) -> None:

@@ -53,7 +53,8 @@ def entry(number: int, at: str, **more: Any) -> dict[str, Any]:
 
 
 def page(*entries: dict[str, Any], more: bool = False) -> httpx.Response:
-    return httpx.Response(200, json=list(entries), headers={"Proposify-Has-More-Results": "true" if more else "false"})
+    headers = {"Proposify-Has-More-Results": "true" if more else "false", "Date": "Sat, 21 Nov 2026 10:00:00 GMT"}
+    return httpx.Response(200, json=list(entries), headers=headers)
 
 
 def poll(adapter: Proposify, transport: Transport, cursor: str | None) -> str:
@@ -180,6 +181,13 @@ def test_the_next_poll_stops_an_hour_before_where_the_last_one_had_been(
     )
     assert json.loads(poll(Proposify(), transport, cursor))["newest"] == "2026-11-21T09:00:00+00:00"
     assert asked.call_count == 2
+
+
+def test_an_entry_of_an_impossible_time_is_not_where_the_activity_ends(
+    api: respx.MockRouter, transport: Transport
+) -> None:
+    api.get(ACTIVITY).mock(return_value=page(entry(2, "9999-12-31T23:59:59Z"), entry(1, "2026-11-20T12:00:00Z")))
+    assert json.loads(poll(Proposify(), transport, None))["newest"] == "2026-11-20T12:00:00+00:00"
 
 
 def test_without_the_header_a_full_page_says_that_there_is_more(api: respx.MockRouter, transport: Transport) -> None:

@@ -25,6 +25,7 @@ from seamline import (
     Event,
     Evidence,
     Item,
+    NeedsHuman,
     Nudge,
     Party,
     PayloadError,
@@ -242,10 +243,10 @@ class Meta(Adapter):
         return Item(lead, {**value, "leadgen_id": lead, "page_id": page}, "leadgen")
 
     def _listed(self, path: str, query: Mapping[str, str], page: str) -> Calls[list[dict[str, Any]]]:
-        """All pages of a list of the Graph API."""
+        """All pages of a list of the Graph API. Raises NeedsHuman for a list that does not end."""
         listed: list[dict[str, Any]] = []
         asked = dict(query)
-        while True:
+        for _ in range(insights.MAX_PAGES):
             call = Call("list", f"{GRAPH}/{self.settings.graph_version}/{path}", asked, accept=graph.TOLD_IN_BODY)
             answer = yield from _as_page(call, page)
             body = graph.judge(answer, f"the leads of page {page}")
@@ -254,6 +255,7 @@ class Meta(Adapter):
             if told.at(body, "paging.next") is None or after is None or after == asked.get("after"):
                 return listed
             asked["after"] = after
+        raise NeedsHuman(f"the leads of page {page} have more than {insights.MAX_PAGES} pages: ask for a later time")
 
 
 def _insights(settings: MetaSettings) -> insights.Insights:

@@ -165,7 +165,8 @@ class Proposify(Adapter):
             times = self._times(answer)
             if times and times[0] != times[-1] and (times[0] > times[-1]) is not newest_first:
                 raise NeedsHuman("the activity is not listed in the order that the setting activity_order says")
-            newest = max(times if newest is None else [*times, newest], default=None)
+            seen = told.plausible(times, answer)
+            newest = max(seen if newest is None else [*seen, newest], default=None)
             reached = newest_first and known.newest is not None and bool(times) and times[-1] < known.newest - OVERLAP
             if reached or not self._more(answer):
                 return _Cursor(newest, 0 if newest_first else offset).write()

@@ -106,6 +106,7 @@ def test_what_stands_in_a_thing_or_a_document_steers_no_terminal_and_is_the_same
 def test_an_account_is_shown_with_its_timeline(run: Run, seed: Seed) -> None:
     fill(seed)
     told = run("account", "show", "dana@example.com", "--json").json
+    assert run("accounts", "show", "dana@example.com", "--json").json == told
     assert told["account"]["id"] == "1"
     assert [item["kind"] for item in told["items"]] == ["event", "handoff"]
     assert "proposal.viewed" in run("account", "show", "1").out

@@ -1,4 +1,4 @@
-"""The desk: what people do to the work, from the API, the console and the command line alike.
+"""The desk: what people do to the work, from the API, the command line and buttons alike.
 
 Every order runs in its caller's transaction and raises one of ``refusal`` where it cannot be carried out.
 """

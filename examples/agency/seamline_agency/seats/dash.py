@@ -66,7 +66,7 @@ dash = Seat(
 
 
 @dash.on(MetricsSnapshot)
-def told(event: MetricsSnapshot, ctx: SyncContext) -> None:
+def figures_told(event: MetricsSnapshot, ctx: SyncContext) -> None:
     """R40: grade a snapshot before anybody relies on it; of campaigns, what they come to together."""
     told, assessed = snapshots(ctx), assessments(ctx)
     grades, by_hand = grades_of(assessed), {one.snapshot_id for one in assessed if one.override_by}
@@ -220,11 +220,11 @@ def cut_off(event: DeadlineFired, ctx: SyncContext) -> None:
 
 def _paused(ctx: SyncContext, platform: str) -> bool:
     """Whether every campaign of a platform that told how it stands is stopped: nothing is shown, nothing is told."""
-    newest: dict[str, str] = {}
+    stands: dict[str, str] = {}
     for one in sorted(ctx.timeline.all(CampaignStatusChanged), key=lambda one: one.envelope.time):
         if one.platform == platform:
-            newest[one.campaign_id] = one.status
-    return bool(newest) and "active" not in newest.values()
+            stands[one.campaign_id] = one.status
+    return bool(stands) and "active" not in stands.values()
 
 
 # --- calls with clients ----------------------------------------------------------------------------------------------
@@ -304,5 +304,5 @@ def _agenda(ctx: SyncContext) -> dict[str, Meeting]:
 
 def _tz(told: Iterable[MetricsSnapshot]) -> str:
     """The account's time zone: that of its newest figures."""
-    newest_of = max(told, key=lambda one: one.as_of, default=None)
-    return "UTC" if newest_of is None else newest_of.period.tz
+    last = max(told, key=lambda one: one.as_of, default=None)
+    return "UTC" if last is None else last.period.tz
