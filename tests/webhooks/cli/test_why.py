@@ -30,6 +30,18 @@ def test_why_leads_from_a_dead_handoff_to_the_bytes_that_caused_it(run: Run, see
     assert run("why", "weather", "1").code == 2
 
 
+def test_an_event_is_named_by_its_number_in_the_ledger_too(run: Run, seed: Seed) -> None:
+    seq = seed.event(seed.account())
+    one, other = (
+        run("why", "event", key, "--json").json["steps"][0]["text"] for key in (str(seq), str(seed.event_uuid(seq)))
+    )
+    assert one == other
+    shown = run("events", "show", str(seq), "--json").json
+    assert (shown["sequence"], shown["id"]) == (str(seq), str(seed.event_uuid(seq)))
+    assert run("events", "show", str(seq + 1)).code == 1
+    assert run("why", "event", "nothing").code == 1
+
+
 def test_why_names_what_holds_up_a_lane(run: Run, seed: Seed) -> None:
     account = seed.account()
     first, behind = seed.event(account), seed.event(account)

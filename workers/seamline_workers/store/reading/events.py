@@ -16,7 +16,7 @@ from seamline_workers.store.reading import group, moment
 from seamline_workers.store.reading.masking import masked, masked_data
 from seamline_workers.store.reading.page import page
 from seamline_workers.store.reading.partial import PUT_ASIDE, UNFINISHED
-from seamline_workers.store.reading.query import Query
+from seamline_workers.store.reading.query import Query, row_id
 from seamline_workers.store.reading.shapes import CloudEvent, Page
 from seamline_workers.store.schema import (
     CANCELLED,
@@ -54,14 +54,23 @@ def list_events(store: Store, query: Query, wire: Wire) -> Page[CloudEvent]:
     return page("event", rows, query.limit, lambda row: (row.seq,), lambda kept: [cloud(row, wire) for row in kept])
 
 
-def show_event(store: Store, id: str, wire: Wire) -> CloudEvent | None:
-    """One event by its UUID."""
+def event_key(value: str) -> ColumnElement[bool] | None:
+    """Which event an id of the outside means: its UUID, or its number in the ledger; None: it is neither."""
+    if (number := row_id(value)) is not None:
+        return events.c.seq == number
     try:
-        wanted = UUID(id).bytes
+        return events.c.id == UUID(value).bytes
     except ValueError:
         return None
+
+
+def show_event(store: Store, id: str, wire: Wire) -> CloudEvent | None:
+    """One event by its UUID or its number in the ledger."""
+    wanted = event_key(id)
+    if wanted is None:
+        return None
     with store.read() as connection:
-        row = connection.execute(select(*_COLUMNS).select_from(_FROM).where(events.c.id == wanted)).first()
+        row = connection.execute(select(*_COLUMNS).select_from(_FROM).where(wanted)).first()
     return None if row is None else cloud(row, wire)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from seamline_workers.store.channels import standings
 from seamline_workers.store.desk_schema import deadlines, drafts, flags, messages, tasks
+from seamline_workers.store.reading.events import event_key
 from seamline_workers.store.reading.handoffs import chosen_handoffs, handoff_id, key_of_id
 from seamline_workers.store.reading.moment import written
 from seamline_workers.store.reading.partial import UNFINISHED
@@ -101,11 +102,8 @@ def _open_tasks(connection: Connection, row: Row[Any]) -> Sequence[int]:
 
 
 def _event(connection: Connection, key: str) -> _Found:
-    try:
-        identity = UUID(key).bytes
-    except ValueError:
-        return None
-    row = connection.execute(select(events).where(events.c.id == identity)).first()
+    wanted = event_key(key)
+    row = None if wanted is None else connection.execute(select(events).where(wanted)).first()
     if row is None:
         return None
     text = f"{row.type} of account {row.account_id}, told by {row.source} ({row.trust}) {written(row.occurred_at)}"
