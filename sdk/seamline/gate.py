@@ -20,8 +20,8 @@ class Gate:
     """A way out and who opens it: drafts of ``seat`` on ``channel`` to ``audience``, while the account is in ``stage``.
 
     ``approvers`` are human seats; the first is asked, ``escalates_to`` when nobody has decided by ``remind`` before the
-    draft is due. ``expires``: how long a draft waits that says nothing itself. ``four_eyes``: whoever edited a draft
-    may not approve it. The most specific row counts.
+    draft is due, and not in the first half of its time. ``expires``: how long a draft waits that says nothing itself.
+    ``four_eyes``: whoever edited a draft may not approve it. The most specific row counts.
     """
 
     id: str
