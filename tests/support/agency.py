@@ -22,9 +22,9 @@ from seamline_agency.demo.provider_api import ProviderApi
 from seamline_webhooks.door import Door
 from seamline_workers.company.config import load_config
 from seamline_workers.handoff.run import Run, Work
-from seamline_workers.handoffs import replay_handoff
 from seamline_workers.running.engine import Engine
 from seamline_workers.store import lanes, source_lanes
+from seamline_workers.store.handoffs import replay_handoff
 from seamline_workers.store.intake import open_intake
 from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.schema import HANDOFF_STATES

@@ -31,10 +31,10 @@ from seamline_workers.desk.draft import ordered
 from seamline_workers.desk.once import Order
 from seamline_workers.effects.audience import Ours
 from seamline_workers.handoff.run import Run, Work
-from seamline_workers.handoffs import replay_handoff
 from seamline_workers.outbound.outbound import Human, Outbound
 from seamline_workers.running.engine import Engine
 from seamline_workers.store import lanes, ledger
+from seamline_workers.store.handoffs import replay_handoff
 from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.schema import HANDOFF_STATES
 from seamline_workers.store.sources import register_source

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import text
 
-from seamline_workers.handoffs import again
 from seamline_workers.store import lanes, ledger, linking, processes, source_lanes, suspects
+from seamline_workers.store.handoffs import again
 from seamline_workers.store.lanes import Lane
 from seamline_workers.store.outcome import UNTIL_DUE, Outcome
 from seamline_workers.store.processes import TOKEN_BITS

@@ -36,9 +36,9 @@ from seamline.events.base import event_id
 from seamline_workers.backoff import FIRST_BACKOFF, backoff
 from seamline_workers.handoff.run import Run, Work
 from seamline_workers.handoff.runner import MAX_HOPS
-from seamline_workers.handoffs import cancel_handoff, replay_handoff
 from seamline_workers.running import engine
 from seamline_workers.store import lanes, ledger, processes
+from seamline_workers.store.handoffs import cancel_handoff, replay_handoff
 from seamline_workers.store.reading.handoffs import show_handoff
 from seamline_workers.store.store import now_us
 from support.works import Works, event, signed, viewed

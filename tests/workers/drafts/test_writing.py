@@ -12,7 +12,7 @@ from seamline import Seat, SyncContext
 from seamline.dispatch import Attachment, content_sha256
 from seamline.events import ContractSigned, EmailReceived, LeadReceived, LeadTriaged, OfferSent, ResponseSent
 from seamline.gate import Gate, StageRow
-from seamline_workers.handoffs import replay_handoff
+from seamline_workers.store.handoffs import replay_handoff
 from seamline_workers.store.reading.handoffs import handoff_id
 from support.office import HOUR, OPEN, MakeOffice, Office, drafting
 

@@ -23,8 +23,8 @@ from seamline_workers.desk.grade import override_grade
 from seamline_workers.desk.replay import MOST_PER_SECOND, cancel_replay, plan_replay
 from seamline_workers.desk.source import set_source
 from seamline_workers.desk.task import end_task
-from seamline_workers.handoffs import cancel_handoff, complete_handoff, replay_handoff
 from seamline_workers.outbound.boundary import confirm
+from seamline_workers.store.handoffs import cancel_handoff, complete_handoff, replay_handoff
 from seamline_workers.store.reading import shapes
 from seamline_workers.store.reading.replays import Selector, plan
 from seamline_workers.store.store import now_us

@@ -212,8 +212,8 @@ def cancel(
 ) -> None:
     """Call a handoff off: what waits, fails or is put aside is over, and those behind it go on."""
     from seamline_workers.clock import business_clock
-    from seamline_workers.handoffs import cancel_handoff
     from seamline_workers.refusal import Conflict, NoSuch
+    from seamline_workers.store.handoffs import cancel_handoff
     from seamline_workers.store.store import now_us
 
     if not reason.strip():

@@ -72,8 +72,8 @@ def replay(
 
 
 def _one(store: Store, key: str, filters: dict[str, str], dry_run: bool, json: bool) -> None:
-    from seamline_workers.handoffs import replay_handoff
     from seamline_workers.refusal import Conflict, NoSuch
+    from seamline_workers.store.handoffs import replay_handoff
     from seamline_workers.store.reading.handoffs import show_handoff
     from seamline_workers.store.reading.query import InvalidQuery
 

@@ -22,10 +22,10 @@ from seamline.seat import Seat
 from seamline_workers.clock import Clock, business_clock
 from seamline_workers.crashpoint import reach
 from seamline_workers.handoff.elsewhere import inboxes
-from seamline_workers.handoffs import replay_handoff
 from seamline_workers.log import Seldom
 from seamline_workers.refusal import Conflict, NoSuch
 from seamline_workers.store.effects import give_task
+from seamline_workers.store.handoffs import replay_handoff
 from seamline_workers.store.reading.handoffs import key_of_id
 from seamline_workers.store.schema import CANCELLED
 from seamline_workers.store.store import Store, now_us

@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from seamline_workers.handoffs import replay_handoff
 from seamline_workers.refusal import Conflict, NoSuch
+from seamline_workers.store.handoffs import replay_handoff
 from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.reading.replays import Selector, counted, next_deliveries, next_handoffs
 from seamline_workers.store.schema import DELIVERY_STATES, QUARANTINED

@@ -19,13 +19,13 @@ from seamline.boundary import Roster
 from seamline.errors import SeamlineError
 from seamline.events.base import Event
 from seamline.expectation import Expectation, Verdict, judge
-from seamline_workers.handoffs import cancel_handoff
 from seamline_workers.log import log
 from seamline_workers.refusal import Conflict, NoSuch
 from seamline_workers.store import deadlines
 from seamline_workers.store.deadlines import Deadline
 from seamline_workers.store.entry import Entry, control
 from seamline_workers.store.folding import RETRACTED, Locked, folds
+from seamline_workers.store.handoffs import cancel_handoff
 from seamline_workers.store.reading.handoffs import handoff_id
 from seamline_workers.store.store import now_us
 from seamline_workers.translation.interpret import from_us, to_us
