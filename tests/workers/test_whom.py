@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from seamline import Seat, SyncContext
@@ -97,6 +98,44 @@ def test_a_number_of_one_person_finds_them_and_a_shared_number_nobody(works: Mak
     assert fifth not in (first, third)
     assert company.one("SELECT provisional FROM accounts WHERE id = :id", id=fifth) == 1
     assert groups(company) == 3
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_who_writes_down_a_customer_s_number_beside_an_address_of_their_own_does_not_become_them(
+    works: MakeWorks, together: bool
+) -> None:
+    company = works()
+    phone = {"phone": "+1 512 555 0100"}
+    told = [seen({"email": "dana@acme.example"} | phone), seen({"email": "eve@other.example"} | phone, 2)]
+    for batch in [told] if together else [[one] for one in told]:
+        company.tell(*batch)
+    company.tell(seen({"email": "eve@other.example"}, 3))
+    company.tell(seen({"email": "dana@acme.example"}, 4))
+    dana, eve, eve_again, dana_again = subjects(company)
+    assert (dana, eve) == (dana_again, eve_again)
+    assert dana != eve
+    assert groups(company) == 2
+    assert company.types().count("identity.conflict") == 1
+
+
+def test_a_caller_who_is_known_by_number_alone_brings_their_address_later(works: MakeWorks) -> None:
+    company = works()
+    phone = {"phone": "+1 512 555 0100"}
+    company.tell(seen(phone))
+    company.tell(seen({"email": "dana@acme.example"} | phone, 2))
+    company.tell(seen({"email": "dana@acme.example"}, 3))
+    assert len(set(subjects(company))) == 1
+    assert company.one("SELECT email FROM contacts") == "dana@acme.example"
+
+
+def test_colleagues_who_share_a_number_are_of_one_account_and_no_question(works: MakeWorks) -> None:
+    company = works()
+    phone = {"phone": "+1 512 555 0100"}
+    company.tell(seen({"email": "dana@acme.example"} | phone))
+    company.tell(seen({"email": "ben@acme.example"} | phone, 2))
+    assert len(set(subjects(company))) == 1
+    assert company.one("SELECT count(*) FROM contacts") == 2
+    assert "identity.conflict" not in company.types()
 
 
 def test_a_number_that_two_people_bring_in_one_batch_is_shared_from_then_on(works: MakeWorks) -> None:

@@ -2,6 +2,7 @@
 
 Strength: a provider's reference > e-mail > phone in E.164 > company domain (never a free or our own one) > name
 (never joins). Only references of a person join persons; references of an account or an engagement find the account.
+A number finds nobody where a new address comes with it and its bearer is known by another.
 """
 
 from __future__ import annotations

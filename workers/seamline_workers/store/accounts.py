@@ -155,6 +155,9 @@ class Resolver:
         keys = subject.keys
         strong = [key for key in (*keys.person, keys.email) if key is not None and key in self._known]
         contact, account = self._person(keys, strong)
+        rival = self._rival(keys, contact) if not strong else None
+        if rival is not None:
+            contact = account = None
         if account is None:
             account = next(
                 (self._known[key][0] for key in (*keys.account, *keys.engagement, keys.domain) if key in self._known),
@@ -167,7 +170,34 @@ class Resolver:
         if contact is None and (keys.person or keys.email or keys.phone):
             contact = self._make_contact(account, subject)
         self._attach(account, contact, subject)
+        if rival is not None and rival.group != account.group and keys.phone and keys.email:
+            self._conflicts.append((account, rival, (keys.email, keys.phone)))
         return account
+
+    def _rival(self, keys: Keys, contact: _Contact | None) -> _Account | None:
+        """Whose number this is, where its bearer is known by another address than the new one that comes with it.
+
+        A number is no proof: whoever writes down somebody else's beside their own address does not become them.
+        """
+        if contact is None or keys.email is None or keys.phone is None:
+            return None
+        if contact.email is not None:  # of this batch
+            known = ("email", contact.email.lower()) in self._known
+        else:
+            known = self._connection.execute(_HAS_ADDRESS, {"id": contact.id}).first() is not None
+        if not known:
+            return None
+        owner = self._known[keys.phone][0]
+        self._shared(keys.phone, owner)
+        return owner
+
+    def _shared(self, phone: Key, owner: _Account) -> None:
+        """A number of two people identifies nobody from now on."""
+        self._known[phone] = (owner, None)
+        if phone in self._new_keys:
+            self._new_keys[phone] = (owner, None)
+        else:
+            self._share(phone)
 
     def _person(self, keys: Keys, strong: list[Key]) -> tuple[_Contact | None, _Account | None]:
         """The contact that the strong keys agree on; what they disagree on is linked, or a conflict."""
@@ -190,12 +220,7 @@ class Resolver:
         if keys.phone is not None and keys.phone in self._known:
             owner, person = self._known[keys.phone]
             if person is not None and person is not contact and owner.group != account.group:
-                # A number of two people identifies nobody from now on.
-                self._known[keys.phone] = (owner, None)
-                if keys.phone in self._new_keys:
-                    self._new_keys[keys.phone] = (owner, None)
-                else:
-                    self._share(keys.phone)
+                self._shared(keys.phone, owner)
         return contact, account
 
     def _join_account_level(self, account: _Account, keys: Keys) -> None:
@@ -317,6 +342,10 @@ class Resolver:
         )
 
 
+# An address that found nobody, such as one of our own beside a customer's number, is not theirs.
+_HAS_ADDRESS = text("""
+SELECT 1 FROM contacts c JOIN identities i ON i.kind = 'email' AND i.value = lower(c.email) WHERE c.id = :id
+""")
 _NEW_KEYS = """
 INSERT INTO identities (kind, value, account_id, contact_id) VALUES ({}) ON CONFLICT (kind, value) DO NOTHING
 """
