@@ -268,6 +268,11 @@ class Daily:
             )
         if self.at.tzinfo is not None:
             raise ConfigError(f"seat {self.seat}: daily {self.name!r} is at a wall-clock time; its zone stands in tz")
+        for what in (*(() if self.after is None else (self.after,)), *self.until):
+            if not (isinstance(what, type) and issubclass(what, Event)):
+                raise ConfigError(
+                    f"seat {self.seat}: daily {self.name!r} takes event types, such as DealWon, not {what!r}"
+                )
         if self.until and self.after is None:
             raise ConfigError(f"seat {self.seat}: daily {self.name!r} is about no account; until needs after")
         if self.tz is not None:

@@ -20,8 +20,8 @@ class Gate:
     """A way out and who opens it: drafts of ``seat`` on ``channel`` to ``audience``, while the account is in ``stage``.
 
     ``approvers`` are human seats; the first is asked, ``escalates_to`` when nobody has decided by ``remind`` before the
-    draft is due. ``expires``: how long a draft waits that says nothing itself. ``four_eyes``: whoever edited a draft
-    may not approve it. The most specific row counts.
+    draft is due, and not in the first half of its time. ``expires``: how long a draft waits that says nothing itself.
+    ``four_eyes``: whoever edited a draft may not approve it. The most specific row counts.
     """
 
     id: str
@@ -43,6 +43,7 @@ class Gate:
             raise ConfigError(f"gate {self.id}: audience is one of {known}, not {self.audience!r}")
         if self.stage not in (*STAGES, "*"):
             raise ConfigError(f"gate {self.id}: there is no stage {self.stage!r}; there are: {', '.join(STAGES)}")
+        _spans(f"gate {self.id}", expires=self.expires, remind=self.remind)
 
     def fits(self, seat: str, channel: str, audience: str, stage: str | None) -> int:
         """How specifically this row is about such a draft; -1: not at all."""
@@ -80,6 +81,18 @@ class StageRow:
     def __post_init__(self) -> None:
         if self.stage not in STAGES:
             raise ConfigError(f"there is no stage {self.stage!r}; there are: {', '.join(STAGES)}")
+        for name in ("must_know", "required"):
+            # Read letter by letter, a sentence would be many.
+            if isinstance(given := getattr(self, name), str):
+                raise ConfigError(f"stage {self.stage}: {name} is a list, such as ({given!r},)")
+        _spans(f"stage {self.stage}", take_within=self.take_within, patience=self.patience)
+
+
+def _spans(what: str, **given: object) -> None:
+    """Raise ConfigError for what is no span of time: it would be found by the first text or customer."""
+    for name, span in given.items():
+        if not isinstance(span, timedelta) or span < timedelta(0):
+            raise ConfigError(f"{what}: {name} is a timedelta, such as timedelta(hours=4), not {span!r}")
 
 
 __all__ = ["Audience", "Gate", "StageRow", "gate_for"]

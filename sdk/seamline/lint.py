@@ -15,7 +15,7 @@ from typing import Literal
 from seamline.boundary import Roster, TwoOwners
 from seamline.events.base import STAGES, catalogue
 from seamline.gate import Gate, StageRow
-from seamline.guard import guard_id
+from seamline.guard import Holds, guard_id
 from seamline.seat import FIELDS
 
 
@@ -204,6 +204,11 @@ def _guards(roster: Roster) -> Iterator[Finding]:
     for name, many in Counter(guard_id(guard) for guard in roster.guards).items():
         if many > 1:
             yield Finding("error", "guard", name, "is declared twice", "Leave one of the guards out.")
+    names = sorted(seat.name for seat in roster.seats)
+    for guard in roster.guards:
+        if isinstance(guard, Holds) and guard.winner not in names:
+            message = f"waits for {guard.winner} to look, and there is no such seat: it holds for ever"
+            yield Finding("error", "guard", guard_id(guard), message, f"There are: {', '.join(names)}.")
 
 
 __all__ = ["Finding", "lint", "meant", "misspelt", "two_owners"]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 from fnmatch import fnmatchcase
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from seamline.context import Context, SyncContext
@@ -66,6 +66,9 @@ class Seat:
             # Read letter by letter, the "*" of "deal.*" would own everything.
             if isinstance(getattr(self, field_name), str):
                 raise ConfigError(f"seat {self.name}: {field_name} is a list, such as [{getattr(self, field_name)!r}]")
+        for field_name in ("reports_to", "escalates_to", "assignee"):
+            if not isinstance(given := getattr(self, field_name), (str, NoneType)):
+                raise ConfigError(f"seat {self.name}: {field_name} is a name, not a {type(given).__name__}")
         if self.kind not in ("agent", "human"):
             raise ConfigError(f"seat {self.name}: kind is 'agent' or 'human', not {self.kind!r}")
         if self.facing not in (None, "customer_facing", "internal_operations", "unclassified"):
@@ -119,6 +122,8 @@ class Seat:
 
     def on_message(self, topic: str = "*") -> Callable[[H], H]:
         """Handle messages of other seats: those of a topic, or all that no other handler takes."""
+        if not isinstance(topic, str):
+            raise ConfigError(f"seat {self.name}: on_message() takes a topic, such as 'price', not {topic!r}")
         return self._register(self.answers, topic, "messages of topic", MessageDelivered)
 
     def due(self, name: str) -> Callable[[H], H]:
@@ -136,6 +141,9 @@ class Seat:
         days: Sequence[int] = (0, 1, 2, 3, 4, 5, 6),
     ) -> Callable[[H], H]:
         """Be asked at a time of day: about the company, or with ``after`` about each account from that fact on."""
+
+        if not isinstance(until, (tuple, list)):
+            raise ConfigError(f"seat {self.name}: daily {name!r}: until is a list, such as (RelationshipEnded,)")
 
         def register(handler: H) -> H:
             self._register(self.timers, name, "deadline", DeadlineFired)(handler)

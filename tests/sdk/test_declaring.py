@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seamline import Gate, Holds, Requires, Roster, Seat, Settled, SyncContext, Trusted
+from seamline import Gate, Holds, Requires, Roster, Seat, Settled, StageRow, SyncContext, Trusted
 from seamline.errors import ConfigError
 from seamline.events import (
     ContractSigned,
@@ -31,6 +31,8 @@ from seamline.testing import run_handler
         ({"approvers": "boss"}, "approvers is a list"),
         ({"approvers": ("boss",), "audience": "customers"}, "audience is one of customer, team"),
         ({"approvers": ("boss",), "stage": "sales"}, "there is no stage 'sales'"),
+        ({"approvers": ("boss",), "expires": 3}, "gate g: expires is a timedelta"),
+        ({"approvers": ("boss",), "remind": timedelta(hours=-1)}, "gate g: remind is a timedelta"),
     ],
 )
 def test_a_gate_that_would_never_fit_is_refused(wrong: dict[str, Any], said: str) -> None:
@@ -86,6 +88,39 @@ def test_a_guard_of_what_is_no_event_type_is_refused(wrong: Callable[[], object]
 def test_a_roster_is_made_of_lists_of_its_own_things(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         Roster(**({"seats": [Seat("boss", kind="human")]} | wrong))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"must_know": "when the kickoff is"}, r"must_know is a list, such as \('when the kickoff is',\)"),
+        ({"required": "contact.email"}, "required is a list"),
+        ({"take_within": 4}, "take_within is a timedelta"),
+        ({"patience": 4}, "patience is a timedelta"),
+    ],
+)
+def test_a_stage_that_could_not_be_handed_on_is_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=f"stage onboarding: {said}"):
+        StageRow(**({"stage": "onboarding", "to_seat": "dana", "tone": "warm", "must_know": ("x",)} | wrong))
+
+
+@pytest.mark.parametrize("word", ["reports_to", "escalates_to", "assignee"])
+def test_a_seat_names_another_by_its_name(word: str) -> None:
+    with pytest.raises(ConfigError, match=f"{word} is a name, not a Seat"):
+        Seat("sales", **{word: _any(Seat("boss", kind="human"))})
+
+
+def test_messages_are_heard_by_their_topic() -> None:
+    with pytest.raises(ConfigError, match="takes a topic, such as 'price'"):
+        Seat("sales").on_message(_any(LeadReceived))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"after": "deal.won"}, {"after": DealWon, "until": DealLost}, {"after": DealWon, "until": ["deal.lost"]}]
+)
+def test_a_daily_is_about_what_event_types_say(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"daily 'figures' takes event types|until is a list"):
+        Seat("dash").daily("figures", at=time(8), **wrong)(lambda _event, _ctx: None)
 
 
 def test_a_seat_faces_one_of_two_sides() -> None:

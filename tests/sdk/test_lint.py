@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from seamline import ConfigError, Gate, Requires, Roster, Seat, StageRow, SyncContext
+from seamline import ConfigError, Gate, Holds, Requires, Roster, Seat, StageRow, SyncContext
 from seamline.events import (
     ContractSigned,
     DealLost,
@@ -132,6 +132,11 @@ def test_two_gates_and_two_guards_of_one_id_are_errors() -> None:
     guard = Requires(OnboardingStarted, ContractSigned, rule="R4", reason="waiting")
     roster = Roster([_agent(), COO], guards=[guard, guard], gates=[gate, gate], stages=STAGED)
     assert {(level, code) for level, code, _ in _found(roster)} == {("error", "gate"), ("error", "guard")}
+
+
+def test_a_guard_that_waits_for_nobody_is_an_error() -> None:
+    held = Roster([_agent(), COO], guards=[Holds((OnboardingStarted,), "puls", DealWon)], stages=STAGED)
+    assert _found(held) == {("error", "guard", "priority.puls.R53")}
 
 
 def test_r12_a_seat_that_does_not_say_what_is_not_its_business_is_a_warning() -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
+
+import pytest
 
 from seamline import Seat
 from seamline.events import CoachingPosted
 from seamline.gate import Gate
+from seamline_workers.outbound.outbound import Human
+from seamline_workers.store import channels
 from seamline_workers.translation.interpret import from_us
 from support.office import HOUR, MakeOffice, Office, drafting
 
@@ -33,6 +38,47 @@ def test_r75_the_approver_is_reminded_once_before_it_is_due_and_so_is_whom_it_es
     assert reminders(company) == [("anna@ours.example", "open"), ("backup", "open")]
     company.works.approve(number)
     assert reminders(company) == [("anna@ours.example", "done"), ("backup", "done")]
+
+
+def test_r75_nobody_is_reminded_of_what_they_were_only_just_shown(office: MakeOffice) -> None:
+    company = office(drafting(), *SEATS, gates=[replace(GATE, remind=timedelta(hours=4))])
+    company.lead()  # due in four hours
+    company.clock.pass_hours(1.9)
+    company.works.dispatch_some()
+    assert reminders(company) == []
+    company.clock.pass_hours(0.1)
+    company.works.dispatch_some()
+    assert len(reminders(company)) == 2
+
+
+@pytest.mark.parametrize("escalates_to", ["backup", None])
+@pytest.mark.parametrize("approved", [False, True])
+def test_r75_a_text_that_lapses_is_told_to_a_human_where_no_seat_owns_that(
+    office: MakeOffice, escalates_to: str | None, approved: bool
+) -> None:
+    company = office(drafting(), *SEATS, gates=[replace(GATE, escalates_to=escalates_to)])
+    number = company.lead()
+    if approved:
+        with company.works.store.begin() as connection:
+            channels.hold(connection, "mail", "coo", 1)
+        company.works.approve(number, by=Human("closer", "approver"))
+    for _ in range(3):
+        company.clock.pass_hours(80)
+        company.works.dispatch_some()
+    assert company.draft(number).state == "expired"
+    told = company.works.all("SELECT assignee, state FROM tasks WHERE title LIKE '%lapsed%'")
+    assert [tuple(row) for row in told] == [(escalates_to or "anna@ours.example", "open")]
+
+
+def test_r75_a_seat_that_owns_the_end_of_a_text_hears_of_it_instead(office: MakeOffice) -> None:
+    desk = Seat("desk", kind="human", owns=["approval.expired"])
+    company = office(drafting(), *SEATS, desk, gates=[GATE])
+    company.lead()
+    company.clock.pass_hours(200)
+    company.works.dispatch_some()
+    company.works.work()
+    assert company.works.all("SELECT 1 FROM tasks WHERE title LIKE '%lapsed%'") == []
+    assert len(company.works.all("SELECT 1 FROM handoffs WHERE seat = 'desk'")) == 1
 
 
 def test_a_reminder_that_was_due_while_everything_was_down_is_given_once(office: MakeOffice) -> None:

@@ -167,7 +167,7 @@ class Dispatcher:
         values: dict[str, Any] = {"decided_by": None, "decided_at": None, "approval": None, "confirmed": "{}"}
         if refusal.code == "EXPIRED":
             settling = Settling(self.outbound)
-            entries.append(settling.lapsed(row, now))
+            entries.append(settling.lapsed(connection, held, now))
             values |= {"state": "expired", "wake_at": None, "reason": refusal.reason}
         else:
             values |= {"state": "pending", "wake_at": row.expires_at, "reason": f"{refusal.code}: {refusal.reason}"}

@@ -126,7 +126,7 @@ def _times(asked: DraftAsked, gate: Gate, told: StageRow | None, now: int) -> di
     expires = now + us(gate.expires) if draft.expires_at is None else to_us(draft.expires_at)
     due = now + us(DUE if told is None else told.take_within) if draft.due_at is None else to_us(draft.due_at)
     due = min(due, expires)
-    remind = due - us(gate.remind)
+    remind = max(due - us(gate.remind), now + (due - now) // 2)  # whoever was only just shown it is not reminded
     return {"due_at": due, "expires_at": expires, "remind_at": remind, "wake_at": min(remind, expires)}
 
 

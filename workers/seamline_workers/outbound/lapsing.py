@@ -94,7 +94,8 @@ class Lapsing:
         row = held.row
         end_reminders(connection, json.loads(row.reminders), "engine", now)
         change(connection, row, state="expired", wake_at=None, reason="nobody decided in time")
-        ledger.append(connection, [Settling(self.outbound).lapsed(row, now)], self.outbound.plan, held.locked, now_us())
+        lapsed = Settling(self.outbound).lapsed(connection, held, now)
+        ledger.append(connection, [lapsed], self.outbound.plan, held.locked, now_us())
 
     def _reminders(self, row: Row[Any], gate: Gate | None) -> Iterator[tuple[Task]]:
         """Ask the approver, and whom the gate escalates to."""

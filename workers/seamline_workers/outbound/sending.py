@@ -97,8 +97,11 @@ class Settling:
         gate = self.outbound.gate(connection, row.seat, row.channel, row.audience, stage)
         ask(connection, self.outbound, gate, row.id, why)
 
-    def lapsed(self, row: Row[Any], now: int) -> Entry:
-        """What says that nobody decided in time."""
+    def lapsed(self, connection: Connection, held: Held, now: int) -> Entry:
+        """What says that nobody decided in time. Where no seat owns that event, a task says it, too."""
+        row = held.row
+        if not any(owns for _, owns in self.outbound.plan.by_type("approval.expired")):
+            self._unheard(connection, held, now)
         fields = {
             "draft_id": str(row.id),
             "draft_sha256": row.sha256,
@@ -107,6 +110,18 @@ class Settling:
             "due_at": None if row.due_at is None else from_us(row.due_at).isoformat(),
         }
         return say(row, "approval.expired", {name: value for name, value in fields.items() if value}, now)
+
+    def _unheard(self, connection: Connection, held: Held, now: int) -> None:
+        """Tell whom the gate escalates to, else its first approver, that a text lapsed; any human where it is gone."""
+        row, stage = held.row, held.group.projection.stage
+        gate = self.outbound.gate(connection, row.seat, row.channel, row.audience, stage)
+        seats = () if gate is None else self.outbound.approvers(gate)
+        to = next((one for one in seats if gate is not None and one.name == gate.escalates_to), next(iter(seats), None))
+        words = f"It is never sent, and whoever waits for it hears nothing. Read it: seamline drafts show {row.id}"
+        title = f"A text of {row.seat} to a {row.audience} lapsed: nobody decided in time (draft {row.id})"
+        task = Task(title, words, assignee=None if to is None else to.assignee or to.name, rule="R75")
+        about: dict[str, Any] = {"account_id": row.account_id, "seat": row.seat, "cause": row.cause}
+        give_task(connection, task, kind="task", now=now, **about)
 
     def _dispatched(self, row: Row[Any], sent: Sent, reason: str | None, now: int, by: str | None) -> Entry:
         fields = {
