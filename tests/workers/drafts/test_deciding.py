@@ -59,6 +59,20 @@ def test_r49_edited_and_approved_the_new_text_goes_out_and_the_old_one_is_kept(o
     assert (decided["edited"], decided["draft_sha256"]) == (True, company.draft(number).sha256)
 
 
+@pytest.mark.parametrize(
+    "recipient",
+    ["dana@acme.example\r\nBcc: eve@evil.example", "\u202eelpmaxe.emca@anad", "dana@acme\u200b.example"],
+)
+def test_r71_nobody_approves_a_recipient_that_holds_what_cannot_be_seen(office: MakeOffice, recipient: str) -> None:
+    company = office()
+    number = company.lead()
+    company.works.edit(number, recipients=[recipient])
+    with pytest.raises(Conflict, match="cannot be seen"):
+        company.works.approve(number)
+    company.works.dispatch_some()
+    assert company.mailbox.sent == []
+
+
 def test_an_edit_to_a_recipient_of_another_audience_needs_the_gate_of_that_audience(office: MakeOffice) -> None:
     gate = Gate("team-mail", ("coo",), channel="mail", audience="team")
     company = office(drafting(to=["anna@ours.example"]), gates=[gate], domains=("ours.example",))

@@ -130,6 +130,9 @@ def unsendable(row: Row[Any], outbound: Outbound, approver: str) -> str | None:
     if channel is None:
         known = ", ".join(sorted(outbound.channels)) or "none"
         return f"no channel is named {row.channel!r}; there are: {known}; write it under [channels.{row.channel}]"
+    if not all(one.isprintable() for one in json.loads(row.recipients)):
+        # A line end makes two of one, and what turns the direction of writing reads as somebody else.
+        return "a recipient holds a character that cannot be seen: edit it"
     try:
         dispatch = dispatch_of(row, outbound, channel, approver)
         fault = channel.adapter.preflight(dispatch)
