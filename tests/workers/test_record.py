@@ -101,6 +101,36 @@ def test_r68_a_record_that_is_cut_or_emptied_is_found(works: MakeWorks) -> None:
     assert verified(company.store) == (False, 0, 1)
 
 
+def test_r68_a_record_that_is_cut_with_its_head_is_found_by_the_ledger(works: MakeWorks) -> None:
+    company = risky(works, 3)
+    (noted,) = company.all("SELECT hash FROM record WHERE seq = 3")
+    company.write("DELETE FROM record WHERE seq > 2")
+    company.write("UPDATE ledger_head SET recorded = 2, record_hash = (SELECT hash FROM record WHERE seq = 2)")
+    with company.store.read() as connection:
+        found = record.verify(connection, kept=bytes(noted[0]))
+    assert (found.ok, found.entries, found.kept) == (False, 2, False)
+    assert found.unrecorded == company.one("SELECT max(seq) FROM events WHERE type = 'risk.flagged'")
+
+
+@pytest.mark.parametrize("change", ["type = 'risk.cleared'", "data = replace(data, 'at_risk', 'watch')", "seq = 99"])
+def test_r68_a_ledger_that_says_something_else_than_the_record_is_found(works: MakeWorks, change: str) -> None:
+    company = risky(works, 3)
+    (seq,) = company.all("SELECT event_seq FROM record WHERE seq = 2")
+    with company.store.engine.connect() as connection:
+        connection.execute(text(f"UPDATE events SET {change} WHERE seq = :seq"), {"seq": seq[0]})
+        found = record.verify(connection, 2)
+        connection.rollback()
+    assert (found.ok, found.entries, found.first_bad) == (False, 1, 2)
+
+
+def test_r68_an_event_that_was_written_past_the_record_is_found(works: MakeWorks) -> None:
+    company = risky(works, 2)
+    company.write("UPDATE events SET trust = 'human' WHERE type = 'proposal.viewed' AND seq = 2")
+    with company.store.read() as connection:
+        found = record.verify(connection)
+    assert (found.ok, found.first_bad, found.unrecorded) == (False, None, 2)
+
+
 def test_r68_rows_that_changed_places_are_found(works: MakeWorks) -> None:
     company = risky(works)
     company.write("UPDATE record SET seq = 99 WHERE seq = 2")

@@ -30,10 +30,38 @@ def test_r68_verifying_says_which_entry_is_not_as_it_was_written(run: Run, seed:
     for _ in range(3):
         seed.recorded(account)
     told = run("record", "verify", "--json")
-    assert (told.code, told.json) == (0, {"ok": True, "entries": 3, "first_bad": None})
-    assert "3 entries" in run("record", "verify").out
+    assert told.code == 0
+    head = told.json["head"]
+    assert told.json == {
+        "ok": True, "entries": 3, "first_bad": None, "head": head, "erased": 0, "unrecorded": None, "kept": None,
+    }  # fmt: skip
+    assert f"3 entries, the last has the hash {head}" in run("record", "verify").out
     with seed.store.begin() as connection:
         connection.execute(text("UPDATE record SET map_row = 'r5' WHERE seq = 2"))
     told = run("record", "verify", "--json")
-    assert (told.code, told.json) == (1, {"ok": False, "entries": 1, "first_bad": 2})
+    assert (told.code, told.json["ok"], told.json["entries"], told.json["first_bad"]) == (1, False, 1, 2)
     assert run("record", "verify").out == "entry 2 is not as it was written, or is missing; 1 before it are good\n"
+
+
+def test_r68_a_hash_that_was_kept_is_of_the_record_that_is_still_there(run: Run, seed: Seed) -> None:
+    account = seed.account()
+    seed.recorded(account)
+    kept = run("record", "verify", "--json").json["head"]
+    seed.recorded(account)
+    assert run("record", "verify", "--kept", kept, "--json").json["kept"] is True
+    other = run("record", "verify", "--kept", "ab" * 32)
+    assert (other.code, other.out.startswith("no entry has the hash abab")) == (1, True)
+    assert run("record", "verify", "--kept", "abc").code == 2
+
+
+def test_r68_what_is_erased_is_counted_and_what_the_ledger_alone_says_is_named(run: Run, seed: Seed) -> None:
+    account = seed.account()
+    seed.recorded(account)
+    with seed.store.begin() as connection:
+        connection.execute(text("UPDATE record SET content = NULL, salt = NULL"))
+    assert "1 entries, 1 of them erased" in run("record", "verify").out
+    with seed.store.begin() as connection:
+        connection.execute(text("DELETE FROM record"))
+        connection.execute(text("UPDATE ledger_head SET recorded = 0, record_hash = NULL"))
+    cut = run("record", "verify")
+    assert (cut.code, cut.out.startswith("event 1 of the ledger is in no entry")) == (1, True)

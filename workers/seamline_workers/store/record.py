@@ -13,7 +13,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, bindparam, text
 
 from seamline.events.base import model_of
 from seamline_workers.store.array import array
@@ -52,12 +52,19 @@ class Head(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """What came of following the chain. ``first_bad`` is the number of the first row that is changed or missing."""
+    """What came of following the chain. ``first_bad`` is the number of the first row that is changed or missing.
+
+    ``unrecorded`` is the ledger number of the first event that has no row and ought to; ``erased`` counts the rows
+    whose content is gone. ``kept``: whether a hash that was noted earlier is a row's; None: none was named.
+    """
 
     ok: bool
     entries: int
     first_bad: int | None
     head: bytes
+    erased: int = 0
+    unrecorded: int | None = None
+    kept: bool | None = None
 
 
 @lru_cache(maxsize=1024)
@@ -163,23 +170,43 @@ def _actor(entry: Entry, fields: dict[str, Any]) -> tuple[str, str]:
 
 # --- following the chain ---------------------------------------------------------------------------------------------
 
-_HEAD = text("SELECT recorded, record_hash, (SELECT max(seq) FROM record) AS newest FROM ledger_head WHERE id = 1")
-_ROWS = text(f"SELECT {', '.join(_WRITTEN)} FROM record WHERE seq > :after AND seq <= :upto ORDER BY seq LIMIT :batch")
+_HEAD = text("""
+SELECT seq, recorded, record_hash, (SELECT max(seq) FROM record) AS newest FROM ledger_head WHERE id = 1
+""")
+_ROWS = text(f"""
+SELECT {", ".join(f"r.{name}" for name in _WRITTEN)}, e.type AS told, e.data AS data
+FROM record r LEFT JOIN events e ON e.seq = r.event_seq
+WHERE r.seq > :after AND r.seq <= :upto ORDER BY r.seq LIMIT :batch
+""")
+_TYPES = text("SELECT DISTINCT type, version FROM events WHERE seq <= :upto")
+_UNRECORDED = text("""
+SELECT min(seq) FROM (
+    SELECT seq FROM events WHERE seq <= :upto AND (trust = 'human' OR type IN :types)
+    EXCEPT SELECT event_seq FROM record
+) left_out
+""").bindparams(bindparam("types", expanding=True))
 
 
 def verify(
-    connection: Connection, batch: int = 1_000, told: Callable[[int, int], None] = lambda _done, _of: None
+    connection: Connection,
+    batch: int = 1_000,
+    told: Callable[[int, int], None] = lambda _done, _of: None,
+    kept: bytes | None = None,
 ) -> Verified:
-    """Follow the chain from its first row to its head. ``told`` hears how many rows of how many are good so far."""
+    """Follow the chain from its first row to its head, beside the ledger that it was written with.
+
+    ``told`` hears how many rows of how many are good so far; ``kept`` is the hash of a row that was noted elsewhere.
+    """
     found = connection.execute(_HEAD).one()
     rows, head = found.recorded, bytes(found.record_hash or FIRST)
-    seq, prev = 0, FIRST
+    seq, event, prev, erased, met = 0, 0, FIRST, 0, False
     while seq < rows:
         read = connection.execute(_ROWS, {"after": seq, "upto": rows, "batch": batch}).all()
         for row in read:
-            if row.seq != seq + 1 or not _stands(row, prev):
+            if row.seq != seq + 1 or not _stands(row, prev) or not _is_ledgers(row, event):
                 return Verified(False, seq, seq + 1, prev)
-            seq, prev = row.seq, bytes(row.hash)
+            seq, event, prev = row.seq, row.event_seq, bytes(row.hash)
+            erased, met = erased + (row.content is None), met or prev == kept
         if not read:
             return Verified(False, seq, seq + 1, prev)
         told(seq, rows)
@@ -187,7 +214,22 @@ def verify(
         return Verified(False, seq, max(seq, 1), prev)
     if (found.newest or 0) > rows:
         return Verified(False, seq, rows + 1, prev)
-    return Verified(True, seq, None, prev)
+    left_out = _left_out(connection, found.seq)
+    ok = left_out is None and (kept is None or met)
+    return Verified(ok, seq, None, prev, erased, left_out, None if kept is None else met)
+
+
+def _is_ledgers(row: Row[Any], before: int) -> bool:
+    """Whether a row says what the ledger says, and comes after the event of the row before it."""
+    return row.event_seq > before and row.told == row.action and row.content in (None, row.data)
+
+
+def _left_out(connection: Connection, upto: int) -> int | None:
+    """The ledger number of the first event that ought to be recorded and is not."""
+    told = connection.execute(_TYPES, {"upto": upto}).all()
+    types = sorted({row.type for row in told if _coordinates(row.type, row.version)})
+    number: int | None = connection.execute(_UNRECORDED, {"upto": upto, "types": types or [""]}).scalar()
+    return number
 
 
 def _stands(row: Row[Any], prev: bytes) -> bool:
