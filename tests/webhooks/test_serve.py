@@ -18,9 +18,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from seamline.errors import ConfigError
 from seamline_webhooks import health
 from seamline_workers.company.config import load_config
-from seamline_workers.store.migrate import upgrade
+from seamline_workers.store.migrate import current, demand_newest, upgrade
 from seamline_workers.store.store import Store, open_store
 from support.calls import raw_request, read_answer, rows, signed
 from support.process import Process
@@ -183,6 +184,21 @@ def test_health_says_what_is_wrong(serving: Start, store: Store, tmp_path: Path)
         behind = client.get("/health/ready")
         assert behind.status_code == 503
         assert "seamline db upgrade" in behind.json()["checks"]["schema"]
+        # Between the migration and our own new start: workers and servers of the version before live with it.
+        with store.begin() as connection:
+            connection.exec_driver_sql("UPDATE seamline_schema SET version_num = '9999'")
+        ahead = client.get("/health/ready")
+        assert (ahead.status_code, ahead.json()["status"]) == (200, "degraded")
+        assert "a newer program migrated it" in ahead.json()["checks"]["schema"]
+
+
+def test_a_program_that_is_older_than_the_store_says_so_and_touches_nothing(store: Store) -> None:
+    with store.begin() as connection:
+        connection.exec_driver_sql("UPDATE seamline_schema SET version_num = '9999'")
+    for look in (demand_newest, upgrade):
+        with pytest.raises(ConfigError, match="a newer program migrated it; start that one"):
+            look(store)
+    assert current(store) == "9999"
 
 
 def test_a_redis_that_is_away_is_named_and_takes_no_server_out_of_service(

@@ -14,7 +14,7 @@ from seamline_workers.company.config import Config
 from seamline_workers.store import processes
 from seamline_workers.store.channels import standings
 from seamline_workers.store.intake_sqlite import want_of_room
-from seamline_workers.store.migrate import current, newest
+from seamline_workers.store.migrate import advice, ahead, current, newest
 from seamline_workers.store.store import Store, only_read, sqlite_path
 
 #: Longest wait for the answer of a store or a broker, in seconds.
@@ -23,6 +23,8 @@ PATIENCE_S = 2.0
 START_S = 60.0
 
 OK = "ok"
+#: How the check of a schema begins that is newer than we are: until we are started again we live with it.
+_AHEAD = "newer: "
 
 
 class _Look:
@@ -69,15 +71,17 @@ class Health:
         ended = self._worker_alive is not None and not self._worker_alive()
         if ended:
             found["worker"] = "ended"
-        return found["store"] == OK and found["schema"] == OK and not ended, found
+        kept = found["schema"] == OK or found["schema"].startswith(_AHEAD)
+        return found["store"] == OK and kept and not ended, found
 
     def _check(self) -> dict[str, str]:
         found = {"store": OK, "schema": OK, "worker": OK, "channels": OK}
         try:
             have = current(self._store)
             if have != self._needed:
-                found["schema"] = f"is {have or 'empty'}, must be {self._needed}; run: seamline db upgrade"
-            else:
+                words = f"is {have or 'empty'}, must be {self._needed}; {advice(have)}"
+                found["schema"] = _AHEAD + words if ahead(have) else words
+            if have == self._needed or ahead(have):
                 found["worker"] = self._works()
                 found["channels"] = self._paused()
             if (closed := only_read(self._store)) is not None:
@@ -114,7 +118,7 @@ async def ready(state: State) -> Response[dict[str, object]]:
     """Say whether what comes in can be kept and worked on, and what is wrong."""
     health: Health = state.health
     fine, checks = await health.checks()
-    # What comes in is kept without a broker, while no seat runs, and while nothing goes out.
-    whole = all(checks[name] == OK for name in ("queue", "process", "worker", "channels"))
+    # What comes in is kept without a broker, while no seat runs, while nothing goes out, and in a newer schema.
+    whole = all(checks[name] == OK for name in ("schema", "queue", "process", "worker", "channels"))
     status = "failing" if not fine else OK if whole else "degraded"
     return Response({"status": status, "checks": checks}, status_code=200 if fine else 503)

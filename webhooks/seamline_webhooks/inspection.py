@@ -30,7 +30,7 @@ from seamline_workers.store import processes
 from seamline_workers.store.channels import MOST_FAILURES, standings
 from seamline_workers.store.desk_schema import deadlines, drafts
 from seamline_workers.store.intake_sqlite import want_of_room
-from seamline_workers.store.migrate import current, newest
+from seamline_workers.store.migrate import advice, current, newest
 from seamline_workers.store.reading.backlog import backlog, by_seat
 from seamline_workers.store.reading.moment import written
 from seamline_workers.store.reading.partial import UNSETTLED
@@ -183,7 +183,7 @@ def _store(config: Config) -> Iterator[Finding]:
         have, need = current(store), newest()
         if have != need:
             message = f"its schema is {have or 'empty'}, this version needs {need}"
-            yield Finding("error", "schema", "store", message, "Run: seamline db upgrade")
+            yield Finding("error", "schema", "store", message, advice(have).capitalize())
             return
         if not store.postgres and (full := want_of_room(sqlite_path(config.store.url, config.folder))) is not None:
             message = f"{full}; every delivery is answered 503"
