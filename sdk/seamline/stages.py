@@ -212,9 +212,12 @@ def _closed(kind: _Kind, state: str, p: Projection, fact: Fact) -> None:
 def _contract(state: str, p: Projection, fact: Fact) -> None:
     key = fact.key("contract_id")
     known = p.contracts.get(key) or _NO_CONTRACT
-    # A word that opens no gate takes nothing from one that does; voiding closes, whoever says so.
+    # A word that opens no gate takes nothing from one that does, nor says what it is for; voiding closes, whoever says
+    # so.
     trusted = fact.trusted or (known[1] and known[0] == state)
-    links = [fact.data.get(name) or old for name, old in zip(_LINKS, known[2:5], strict=True)]
+    links = known[2:5]
+    if fact.trusted:
+        links = [fact.data.get(name) or old for name, old in zip(_LINKS, links, strict=True)]
     p.contracts = {**p.contracts, key: [state, trusted, *links, known[5]]}
 
 

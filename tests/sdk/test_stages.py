@@ -284,6 +284,18 @@ def test_a_word_that_opens_no_gate_takes_nothing_from_one_that_did() -> None:
     assert life(("contract.signed", CONTRACT), ("contract.signed", CONTRACT, "relayed")).opens("contract.signed")
 
 
+@pytest.mark.parametrize("again", ["contract.signed", "contract.voided"])
+def test_a_word_that_opens_no_gate_does_not_say_which_deal_a_signed_contract_is_for(again: str) -> None:
+    ours, theirs = {**CONTRACT, "deal_id": "d1"}, {**CONTRACT, "deal_id": "d2"}
+    for told in (
+        [("contract.signed", ours), (again, theirs, "relayed"), ("contract.signed", CONTRACT)],
+        [("contract.signed", theirs, "relayed"), ("contract.signed", ours)],
+    ):
+        assert life(*told).signed_for(deal="d1") == ("c1",)
+        assert life(*told).signed_for(deal="d2") == ()
+    assert life(("contract.signed", ours), ("contract.signed", theirs, "relayed")).signed_for(deal="d2") == ()
+
+
 @pytest.mark.parametrize("trust", ["signed", "relayed"])
 def test_voiding_closes_the_gate_whoever_says_so_and_only_signing_anew_opens_it(trust: str) -> None:
     voided = (("contract.signed", CONTRACT), ("contract.voided", CONTRACT, trust))
