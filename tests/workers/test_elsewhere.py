@@ -28,6 +28,7 @@ from seamline.signature.standard_webhooks import StandardWebhooks
 from seamline.ssrf import Egress
 from seamline.transport import Limits, Transport
 from seamline_workers.bus.mirror import Mirror
+from seamline_workers.handoff import outbox as outboxes
 from seamline_workers.handoff.elsewhere import Elsewhere
 from seamline_workers.handoff.outbox import Outbox
 from support.certificate import certificate
@@ -183,6 +184,19 @@ def test_a_reply_to_what_still_waits_stops_no_reply_about_another_customer(offic
         company.work()
     assert [row[0] for row in company.all("SELECT envelope FROM replies ORDER BY id")] == ["r3", "r1", "r2"]
     assert office.out.waiting() == 0
+
+
+def test_r64_a_seat_that_replies_without_end_to_one_handoff_is_stopped(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outboxes, "MOST_REPLIES", 2)
+    office.company.tell(viewed())
+    office.company.work()
+    for n in range(4):
+        office.reply("1.pulse", {"kind": "log", "text": f"{n}"}, id=f"r{n}")
+    office.reply("1.pulse", {"kind": "log", "text": "0"}, id="r0", created_at="2026-11-20T13:00:00Z")
+    assert office.company.one("SELECT count(*) FROM replies") == 2
+    assert len(list(office.out.path(DEAD).glob("*.json"))) == 2
 
 
 def _directory_in_the_way(out: Inbox) -> None:

@@ -32,10 +32,13 @@ from seamline_workers.store.store import Store, now_us
 
 #: Seconds between looks for what a seat left in the lurch, and how long what is done is kept.
 SWEEP_S, KEPT = 30.0, timedelta(days=30)
+#: Replies to one handoff that count: each runs it again, with all of them.
+MOST_REPLIES = 100
 #: Replies that wait for their handoff which one look passes over.
 MOST_PASSED = 20
 
 _STATE = text("SELECT state FROM handoffs WHERE event_seq = :seq AND seat = :seat")
+_MANY = text("SELECT count(*) FROM replies WHERE event_seq = :seq AND seat = :seat AND envelope <> :envelope")
 _KEEP = text("""
 INSERT INTO replies (event_seq, seat, envelope, body, at) VALUES (:seq, :seat, :envelope, :body, :now)
 ON CONFLICT (seat, envelope) DO NOTHING
@@ -117,6 +120,8 @@ class Outbox:
         if connection.execute(_STATE, {"seq": seq, "seat": seat.name}).scalar() == CANCELLED:
             raise PayloadError(f"handoff {seq}.{seat.name} was called off")
         binds = {"seq": seq, "seat": seat.name, "envelope": envelope.id, "body": json.dumps(envelope.body)}
+        if int(connection.execute(_MANY, binds).scalar_one()) >= MOST_REPLIES:
+            raise PayloadError(f"handoff {seq}.{seat.name} has {MOST_REPLIES} replies already: no more are taken")
         if connection.execute(_KEEP, binds | {"now": now_us()}).rowcount:
             replay_handoff(connection, f"{seq}.{seat.name}")
 
