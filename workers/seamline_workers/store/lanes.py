@@ -127,7 +127,7 @@ def lease_lanes(connection: Connection, seat: str, token: int, n: int, per_lane:
         leased = connection.execute(_PG_LEASE, {"seat": seat, "token": token, "n": n}).all()
         if not leased:
             return []
-        lanes = {key: Lane(key, seat, token, done) for key, done in leased}
+        lanes = {key: Lane(key, seat, token, done) for key, done in sorted(leased, key=lambda row: row[1])}
         starts = array([lane.start for lane in lanes.values()])
         binds = {"keys": array(list(lanes)), "starts": starts, "seat": seat, "per": per_lane}
         for row in connection.execute(_PG_READ, binds).all():
