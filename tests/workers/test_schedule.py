@@ -284,7 +284,7 @@ def test_a_folder_that_cannot_be_read_holds_up_no_work(works: MakeWorks, tmp_pat
     _, out = inboxes(away, tmp_path)
     out.path(NEW).parent.mkdir(parents=True)
     out.path(NEW).touch()  # a file where the folder was
-    company.engine.jobs["outbox"] = Outbox(company.store, [away], tmp_path)
+    company.engine.jobs["outbox"] = outbox = Outbox(company.store, [away], tmp_path)
     company.deliver(viewed(1))
     schedule = Schedule(company.engine, threads=4, linger=0.0)
     with capture_logs() as lines:
@@ -292,5 +292,7 @@ def test_a_folder_that_cannot_be_read_holds_up_no_work(works: MakeWorks, tmp_pat
     schedule.close()
     assert run is not None
     assert run.work.kind == "source"
-    assert next(line["error"] for line in lines if line["event"] == "job_unreadable").endswith("Not a directory")
     assert not [line for line in lines if line["event"] == "store_unreachable"]
+    with capture_logs() as lines:
+        assert not outbox.some()
+    assert [(line["event"], line["seat"]) for line in lines] == [("outbox_unusable", "pulse")]

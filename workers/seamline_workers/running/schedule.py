@@ -16,8 +16,6 @@ from collections.abc import Callable, Collection
 from sqlalchemy import Connection
 
 from seamline_workers.handoff.run import Run, Work
-from seamline_workers.handoff.runner import where
-from seamline_workers.jobs.job import Job
 from seamline_workers.log import Seldom, log
 from seamline_workers.running.engine import Engine
 from seamline_workers.running.wake import Wake, open_wake
@@ -85,7 +83,6 @@ class Schedule:
         self._watch = Watch(engine, self.runs)
         self._ring_lost = Seldom("ring_lost")
         self._store_lost = Seldom("store_unreachable")
-        self._unreadable = Seldom("job_unreadable")
         self._beaten = time.monotonic()
         self._told: int | None = None  # the last beat by the store's clock
         self._bury_from = 0.0
@@ -325,15 +322,7 @@ class Schedule:
             self._lonely = _start_lonely(self.engine)
 
     def _jobs(self, connection: Connection) -> list[Work]:
-        return [Work(kind, "") for kind, job in self.engine.jobs.items() if self._is_due(kind, job, connection)]
-
-    def _is_due(self, kind: str, job: Job, connection: Connection) -> bool:
-        """Whether a job has something to do. A folder that cannot be read holds up that job and nothing else."""
-        try:
-            return job.due(connection)
-        except OSError as error:
-            self._unreadable.warning(work=kind, error=where(error))
-            return False
+        return [Work(kind, "") for kind, job in self.engine.jobs.items() if job.due(connection)]
 
     def close(self) -> None:
         self._wake.close()
