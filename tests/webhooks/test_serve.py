@@ -21,8 +21,9 @@ from sqlalchemy import text
 from seamline.errors import ConfigError
 from seamline_webhooks import health
 from seamline_workers.company.config import load_config
-from seamline_workers.store.migrate import current, demand_newest, upgrade
+from seamline_workers.store.migrate import upgrade
 from seamline_workers.store.store import Store, open_store
+from seamline_workers.store.version import current, demand_newest
 from support.calls import raw_request, read_answer, rows, signed
 from support.process import Process
 from support.servers import Postgres, Redis

@@ -35,8 +35,8 @@ from seamline_workers.company.registry import register_sources
 from seamline_workers.log import log
 from seamline_workers.outbound import boundary
 from seamline_workers.store.intake import open_intake
-from seamline_workers.store.migrate import demand_newest
 from seamline_workers.store.store import Store, fault, open_store
+from seamline_workers.store.version import demand_newest
 
 #: So many objects may come to be before garbage is looked for; requests that wait for their group are none.
 MOST_NEW = 10_000

@@ -14,8 +14,8 @@ from seamline_workers.company.config import Config
 from seamline_workers.store import processes
 from seamline_workers.store.channels import standings
 from seamline_workers.store.intake_sqlite import want_of_room
-from seamline_workers.store.migrate import advice, ahead, current, newest
 from seamline_workers.store.store import Store, only_read, sqlite_path
+from seamline_workers.store.version import NEWEST, advice, ahead, current
 
 #: Longest wait for the answer of a store or a broker, in seconds.
 PATIENCE_S = 2.0
@@ -55,7 +55,7 @@ class Health:
         self._process = OK if broken is None else f"broken: {broken}"
         self._queue = config.queue.url
         self._worker_alive = worker_alive
-        self._needed = newest()
+        self._needed = NEWEST
         self._since = time.monotonic()
         self._path = None if store.postgres else sqlite_path(config.store.url, config.folder)
         self._look_at_store = _Look(self._check, dict.fromkeys(("store", "schema", "worker", "channels"), "no answer"))

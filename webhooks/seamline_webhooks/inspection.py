@@ -30,7 +30,6 @@ from seamline_workers.store import processes
 from seamline_workers.store.channels import MOST_FAILURES, standings
 from seamline_workers.store.desk_schema import deadlines, drafts
 from seamline_workers.store.intake_sqlite import want_of_room
-from seamline_workers.store.migrate import advice, current, newest
 from seamline_workers.store.reading.backlog import backlog, by_seat
 from seamline_workers.store.reading.moment import written
 from seamline_workers.store.reading.partial import UNSETTLED
@@ -45,6 +44,7 @@ from seamline_workers.store.schema import (
     workers,
 )
 from seamline_workers.store.store import Store, now_us, only_read, open_store, sqlite_path
+from seamline_workers.store.version import NEWEST, advice, current
 
 #: A source that has told nothing for so long is said to be silent.
 SILENT = timedelta(days=7)
@@ -180,7 +180,7 @@ def _store(config: Config) -> Iterator[Finding]:
         yield Finding("error", "store", "store.url", str(error), "Mend store.url.")
         return
     try:
-        have, need = current(store), newest()
+        have, need = current(store), NEWEST
         if have != need:
             message = f"its schema is {have or 'empty'}, this version needs {need}"
             yield Finding("error", "schema", "store", message, advice(have).capitalize())

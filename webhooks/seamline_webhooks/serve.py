@@ -21,8 +21,8 @@ from seamline_workers.company.registry import build_adapters
 from seamline_workers.effects.audience import Ours
 from seamline_workers.log import log
 from seamline_workers.outbound.alerting import told
-from seamline_workers.store.migrate import demand_newest
 from seamline_workers.store.store import open_store
+from seamline_workers.store.version import demand_newest
 
 #: Longest wait for requests that are under way when the server is asked to end, in seconds.
 GRACE_S = 10

@@ -32,8 +32,8 @@ def configuration(path: Path | None) -> Config:
 @contextmanager
 def store_of(config: Config, *, behind: bool = False) -> Iterator[Store]:
     """Open the company's store. Raises ConfigError where there is none, or where it is behind and may not be."""
-    from seamline_workers.store.migrate import demand_newest
     from seamline_workers.store.store import open_store
+    from seamline_workers.store.version import demand_newest
 
     demand_file(config)
     store = open_store(config.store.url, base=config.folder, pool=2)
@@ -61,8 +61,9 @@ def create_store(config: Config) -> str | None:
 
     A store that is behind is left as it is: to migrate it is a decision. So is to fill a database elsewhere.
     """
-    from seamline_workers.store.migrate import current, upgrade
+    from seamline_workers.store.migrate import upgrade
     from seamline_workers.store.store import open_store, sqlite_path
+    from seamline_workers.store.version import current
 
     if not config.store.url.startswith("sqlite:"):
         return None

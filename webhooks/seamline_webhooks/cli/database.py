@@ -30,13 +30,13 @@ def upgrade(config: ConfigOption = None, json: JsonOption = False) -> None:
 @app.command()
 def current(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Say which version the store has, and which this program needs; exit 1 where they differ."""
-    from seamline_workers.store.migrate import current as of
-    from seamline_workers.store.migrate import newest
+    from seamline_workers.store.version import NEWEST
+    from seamline_workers.store.version import current as of
 
     found = configuration(config)
     demand_file(found)
     with store_of(found, behind=True) as store:
-        have, need = of(store), newest()
+        have, need = of(store), NEWEST
     if json:
         document({"current": have, "newest": need})
     else:

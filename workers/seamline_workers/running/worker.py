@@ -23,7 +23,7 @@ from seamline_workers.running import broker as brokers
 from seamline_workers.running.engine import Engine
 from seamline_workers.running.schedule import LEASE_S, Schedule, process_name
 from seamline_workers.running.told import Told
-from seamline_workers.store import migrate, processes
+from seamline_workers.store import processes, version
 from seamline_workers.store.store import Store, fault, open_store, transient
 
 #: Seconds that a stopping worker waits for the handlers that run.
@@ -44,7 +44,7 @@ def _end_with(parent: int) -> None:
 
 def _open(config: Config, transport: Transport | None = None) -> tuple[Store, Engine]:
     store = open_store(config.store.url, base=config.folder, pool=config.worker.threads + 4, worker=True)
-    migrate.demand_newest(store)
+    version.demand_newest(store)
     return store, Engine.open(store, config, transport)
 
 

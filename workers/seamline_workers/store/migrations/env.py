@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"], version_table="seamline_schema")
+from seamline_workers.store.version import TABLE
+
+context.configure(connection=context.config.attributes["connection"], version_table=TABLE)
 context.run_migrations()
