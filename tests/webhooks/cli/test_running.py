@@ -329,6 +329,7 @@ def test_r13_in_a_broken_process_webhooks_are_kept_and_no_seat_runs_until_it_is_
 
     seats.write_text(mended)
     server = Running(company, "serve", "--port", "0", stream="stderr")
+    server.until(lambda said: said["event"] == "serving")  # its worker may be done before it can be told to end
     tail = Running(company, "tail", "--json", "--since", "0", stream="stdout")
     assert tail.until(lambda told: told["kind"] == "handoff" and told["state"] == "done")["seat"] == "sales"
     tail.end(signal.SIGINT)
