@@ -240,8 +240,8 @@ def test_a_thin_item_waits_for_its_fetch_and_those_behind_it_do_not(works: MakeW
     assert stored["thing"][0] == 200
 
 
-def test_a_fetch_that_is_to_be_tried_later_is_and_keeps_its_patience(works: MakeWorks) -> None:
-    answers: list[Any] = [RetryLater("rate limit", timedelta(minutes=7)), answering("at last")]
+def giving(answers: list[Any]) -> Callable[[Call], Answer]:
+    """Gives the next of the answers to each call; one that is an error is raised."""
 
     def give(call: Call) -> Answer:
         answer = answers.pop(0)
@@ -249,8 +249,13 @@ def test_a_fetch_that_is_to_be_tried_later_is_and_keeps_its_patience(works: Make
             raise answer
         return answer  # type: ignore[no-any-return]
 
+    return give
+
+
+def test_a_fetch_that_is_to_be_tried_later_is_and_keeps_its_patience(works: MakeWorks) -> None:
+    answers: list[Any] = [RetryLater("rate limit", timedelta(minutes=7)), answering("at last")]
     company = works()
-    plug(company, give)
+    plug(company, giving(answers))
     company.tell(declined(1, fetch="one"))
     fetch(company)
     row = company.all("SELECT state, reason, due, attempts FROM items")[0]
@@ -277,15 +282,9 @@ def test_a_fetch_that_fails_half_way_goes_on_there_with_the_answers_that_it_has(
         answering("x"),
     ]  # fmt: skip
 
-    def give(call: Call) -> Answer:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer  # type: ignore[no-any-return]
-
     company = works()
     company.source("crm", fetch=asks_twice)
-    network = plug(company, give)
+    network = plug(company, giving(answers))
     company.tell(declined(1))
     for _ in range(3):
         company.write("UPDATE items SET due = 0")
@@ -684,14 +683,7 @@ def test_a_nudge_while_the_poll_runs_makes_one_more_and_none_beside_it(works: Ma
 
 def test_a_poll_that_fails_keeps_its_cursor_and_is_tried_when_it_may_be(works: MakeWorks) -> None:
     answers: list[Any] = [page(last=False), RetryLater("rate limit", timedelta(minutes=3)), page()]
-
-    def give(call: Call) -> Answer:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer  # type: ignore[no-any-return]
-
-    company, network = polling(works, give)
+    company, network = polling(works, giving(answers))
     assert poll(company)
     row = company.all("SELECT cursor, reason, due FROM polls")[0]
     assert (row.cursor, row.reason) == (None, "rate limit")
